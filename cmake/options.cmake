@@ -1,0 +1,26 @@
+# Warnings, hardening and the target machine: what every layer is compiled with.
+add_library(leat_options INTERFACE)
+target_compile_options(leat_options INTERFACE
+  -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  -fstack-protector-strong -fno-plt -fno-semantic-interposition)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  # Haswell (2013) and newer: simdjson's on-demand parser is chosen at compile time. `leat` checks at start.
+  target_compile_options(leat_options INTERFACE -march=x86-64-v3 -fcf-protection)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(leat_options INTERFACE -fpch-preprocess
+    # GCC 12 warns wrongly in inlined standard library code at -O2 and above.
+    -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-dangling-pointer)
+endif()
+if(LEAT_SANITIZE)
+  target_compile_options(leat_options INTERFACE -fsanitize=${LEAT_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(leat_options INTERFACE -fsanitize=${LEAT_SANITIZE})
+else()
+  target_compile_definitions(leat_options INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
+endif()
+if(LEAT_FUZZ)
+  target_compile_options(leat_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+target_compile_definitions(leat_options INTERFACE _GLIBCXX_ASSERTIONS)
+target_link_options(leat_options INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -pie)
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O3 -g1 -DNDEBUG")

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+
+namespace leat {
+
+/// Bytes that may be read past a slice's end: what simdjson asks for.
+inline constexpr std::size_t slice_padding = 64;
+
+/// A record as it was received. The views point into the slice's bytes; `value.data() == nullptr` is a tombstone.
+struct Record {
+  Offset offset;
+  TimestampMs timestamp = 0;
+  std::string_view key;
+  std::string_view value;
+  std::string_view headers;  ///< encoded as in a Kafka record; empty when there are none
+  bool has_key = false;
+};
+
+/// Consecutive records of one partition, the unit of work of an epoch: read from a topic's segment, a file or a
+/// generator. Owns the bytes, with slice_padding readable bytes after the last.
+struct Slice {
+  std::vector<char> bytes;
+  std::vector<Record> records;
+  Offset begin;  ///< of the first record
+  Offset next;   ///< where reading goes on
+};
+
+}  // namespace leat

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace leat::runtime {
+
+struct SourceState {
+  std::string name, connector, topic;
+  std::string state;        ///< "reading", "waiting", "retrying", "ended", "failed"
+  std::string last_error;   ///< empty after a success
+  std::uint64_t records = 0, bytes = 0, attempts = 0, failures = 0, retries = 0;
+};
+
+struct PartitionState {
+  std::int32_t partition = 0;
+  std::string name;                              ///< of a replayable source's partition (a path); else empty
+  std::int64_t first_offset = 0, next_offset = 0;
+  std::int64_t read_offset = 0;                  ///< the engine has read up to here
+  std::uint64_t records = 0, bytes = 0;
+  TimestampMs watermark_ms = 0;                  ///< 0: none
+};
+
+struct TopicState {
+  std::string name;
+  bool embedded = true;                          ///< false: a source that is the topic
+  std::uint64_t records = 0, bytes = 0, lag = 0; ///< lag: records (bytes, where not known) not yet read by the engine
+  std::vector<PartitionState> partitions;
+};
+
+/// accepted = out + filtered + late + dead_letters, always.
+struct StreamState {
+  std::string name;
+  std::uint64_t accepted = 0, out = 0, filtered = 0, late = 0, dead_letters = 0;
+  TimestampMs watermark_ms = 0;
+  struct Expectation {
+    std::string name, otherwise;
+    std::uint64_t passed = 0, refused = 0;
+  };
+  std::vector<Expectation> expectations;
+};
+
+struct ViewState {
+  std::string name;
+  std::uint64_t rows = 0, memory_bytes = 0, changes = 0, late = 0;
+};
+
+struct SinkState {
+  std::string name, from, connector;
+  std::uint64_t rows = 0, bytes = 0;
+  std::string last_error;
+};
+
+/// How the engine is doing, as of one moment.
+struct EngineStatus {
+  std::uint64_t records_in = 0;
+  double records_per_second = 0;                 ///< over the last second
+  std::uint64_t epoch = 0, committed_epoch = 0;
+  std::uint64_t lag = 0;
+  std::uint64_t dead_letters = 0;
+  double epoch_ms_p50 = 0, epoch_ms_p99 = 0, commit_ms_p50 = 0, commit_ms_p99 = 0;
+  std::uint64_t memory_bytes = 0;                ///< resident
+  std::uint64_t state_bytes = 0;
+  double uptime_seconds = 0;
+  bool ready = false;
+  std::string failure;                           ///< why the engine stopped, empty while it runs
+  std::vector<SourceState> sources;
+  std::vector<TopicState> topics;
+  std::vector<StreamState> streams;
+  std::vector<ViewState> views;
+  std::vector<SinkState> sinks;
+};
+
+}  // namespace leat::runtime
