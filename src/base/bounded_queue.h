@@ -8,8 +8,8 @@
 
 namespace leat {
 
-/// A queue between threads that holds at most `capacity` items: a full one makes the producer wait, which is how back
-/// pressure travels. Any number of producers and consumers.
+/// A queue between threads that holds at most `capacity` items: a full one makes the producer wait,
+/// which is how back pressure travels. Any number of producers and consumers.
 template <class T>
 class BoundedQueue {
  public:

@@ -12,7 +12,7 @@ using TimestampMs = std::int64_t;
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual TimestampMs now_ms() const = 0;                             ///< wall clock, may jump
+  virtual TimestampMs now_ms() const = 0;                            ///< wall clock, may jump
   virtual std::chrono::steady_clock::time_point steady() const = 0;  ///< never goes back
 };
 

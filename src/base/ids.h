@@ -8,7 +8,8 @@
 
 namespace leat {
 
-/// A number that can't be mixed up with another kind of number: offsets, epochs and partitions are types of their own.
+/// A number that can't be mixed up with another kind of number: offsets, epochs and partitions are
+/// types of their own.
 template <class Tag, class Number>
 class Named {
  public:
@@ -17,7 +18,10 @@ class Named {
 
   constexpr Number value() const { return value_; }
   constexpr auto operator<=>(const Named&) const = default;
-  constexpr Named& operator++() { ++value_; return *this; }
+  constexpr Named& operator++() {
+    ++value_;
+    return *this;
+  }
   constexpr Named operator+(Number delta) const { return Named(value_ + delta); }
   constexpr Number operator-(Named other) const { return value_ - other.value_; }
 
@@ -36,7 +40,9 @@ using Epoch = Named<struct EpochTag, std::uint64_t>;
 
 template <class Tag, class Number>
 struct std::hash<leat::Named<Tag, Number>> {
-  std::size_t operator()(leat::Named<Tag, Number> id) const { return std::hash<Number>()(id.value()); }
+  std::size_t operator()(leat::Named<Tag, Number> id) const {
+    return std::hash<Number>()(id.value());
+  }
 };
 
 template <class Tag, class Number>

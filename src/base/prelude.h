@@ -1,4 +1,5 @@
-// Precompiled in every layer: the standard headers that nearly every file wants. Files still include what they use.
+// Precompiled in every layer: the standard headers that nearly every file wants. Files still
+// include what they use.
 #pragma once
 
 #include <algorithm>

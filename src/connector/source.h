@@ -19,15 +19,28 @@ class SourceStatus {
  public:
   std::atomic<std::uint64_t> records{0};
   std::atomic<std::uint64_t> bytes{0};
-  std::atomic<std::uint64_t> attempts{0};   ///< pulls, opens: whatever the source does again and again
+  std::atomic<std::uint64_t> attempts{
+      0};  ///< pulls, opens: whatever the source does again and again
   std::atomic<std::uint64_t> failures{0};
   std::atomic<std::uint64_t> retries{0};
-  void set_state(std::string state) { std::lock_guard lock(mutex_); state_ = std::move(state); }
-  void set_error(std::string error) { std::lock_guard lock(mutex_); last_error_ = std::move(error); }
+  void set_state(std::string state) {
+    std::lock_guard lock(mutex_);
+    state_ = std::move(state);
+  }
+  void set_error(std::string error) {
+    std::lock_guard lock(mutex_);
+    last_error_ = std::move(error);
+  }
   /// One or two words: "reading", "waiting", "retrying", "ended".
-  std::string state() const { std::lock_guard lock(mutex_); return state_; }
+  std::string state() const {
+    std::lock_guard lock(mutex_);
+    return state_;
+  }
   /// The last failure in words, empty after a success. Never holds a secret.
-  std::string last_error() const { std::lock_guard lock(mutex_); return last_error_; }
+  std::string last_error() const {
+    std::lock_guard lock(mutex_);
+    return last_error_;
+  }
 
  private:
   mutable std::mutex mutex_;
@@ -35,7 +48,8 @@ class SourceStatus {
   std::string last_error_;
 };
 
-/// Where a live source puts what it received: a topic. `append` returns once the records are on disk.
+/// Where a live source puts what it received: a topic. `append` returns once the records are on
+/// disk.
 class RecordWriter {
  public:
   virtual ~RecordWriter() = default;
@@ -47,17 +61,19 @@ class RecordWriter {
   virtual Status append(std::span<const Entry> records) = 0;
 };
 
-/// A source that can't be read again (an HTTP API): it writes what it receives to a topic before anybody looks at it.
+/// A source that can't be read again (an HTTP API): it writes what it receives to a topic before
+/// anybody looks at it.
 class LiveSource {
  public:
   virtual ~LiveSource() = default;
-  /// Runs on a thread of its own until `stop` is asked for or the source has ended by itself. A failure that can pass is
-  /// retried inside, with a bound on the waits, and told to `status`; only what can never work is returned.
+  /// Runs on a thread of its own until `stop` is asked for or the source has ended by itself. A
+  /// failure that can pass is retried inside, with a bound on the waits, and told to `status`; only
+  /// what can never work is returned.
   virtual Status run(std::stop_token stop, RecordWriter& writer, SourceStatus& status) = 0;
 };
 
-/// One independently read part of a source that can be read again: a file, a generator's stripe. Its position goes into
-/// the epoch's commit and nothing is copied. Used by one thread at a time.
+/// One independently read part of a source that can be read again: a file, a generator's stripe.
+/// Its position goes into the epoch's commit and nothing is copied. Used by one thread at a time.
 class PartitionReader {
  public:
   virtual ~PartitionReader() = default;
@@ -66,22 +82,27 @@ class PartitionReader {
     nothing,  ///< nothing now, more may come
     ended,    ///< nothing now and never again
   };
-  /// The partition's stable identity within its source, for the committed position: a path, a stripe number.
+  /// The partition's stable identity within its source, for the committed position: a path, a
+  /// stripe number.
   virtual std::string name() const = 0;
-  /// Fills `slice` (its old content is discarded, its memory reused) with whole records of about `bytes_max` bytes, but at
-  /// least one record. Bad bytes are no error here: they become records that decoding refuses.
+  /// Fills `slice` (its old content is discarded, its memory reused) with whole records of about
+  /// `bytes_max` bytes, but at least one record. Bad bytes are no error here: they become records
+  /// that decoding refuses.
   virtual Result<Outcome> read(Slice& slice, std::size_t bytes_max) = 0;
-  /// Goes on at `position`, which a slice's `next` gave earlier. Error `position-lost` when it is no longer there.
+  /// Goes on at `position`, which a slice's `next` gave earlier. Error `position-lost` when it is
+  /// no longer there.
   virtual Status seek(Offset position) = 0;
   /// Bytes or records that are there and not yet read, where it can be told.
   virtual std::uint64_t lag() const { return 0; }
 };
 
-/// A source that can be read again from a position (files, a generator): its partitions are read in the epoch itself.
+/// A source that can be read again from a position (files, a generator): its partitions are read in
+/// the epoch itself.
 class ReplayableSource {
  public:
   virtual ~ReplayableSource() = default;
-  /// Partitions not returned by an earlier call. Called at the start and then every `discover_every` (a new file matched the glob).
+  /// Partitions not returned by an earlier call. Called at the start and then every
+  /// `discover_every` (a new file matched the glob).
   virtual Result<std::vector<std::unique_ptr<PartitionReader>>> discover() = 0;
   /// False: after the first call nothing more will be discovered.
   virtual bool keeps_discovering() const { return false; }

@@ -16,53 +16,58 @@ enum class Kind {
   integer,
   number,
   boolean,
-  duration,      ///< "250ms", "1s", "5m", "1h", "7d"; held as milliseconds
-  bytes,         ///< "64KiB", "10MB", 1048576; held as bytes
+  duration,  ///< "250ms", "1s", "5m", "1h", "7d"; held as milliseconds
+  bytes,     ///< "64KiB", "10MB", 1048576; held as bytes
   url,
   path,
   json_pointer,  ///< RFC 6901; "" is the whole document
   enumeration,   ///< one of `choices`
   text_list,
-  text_map,      ///< a mapping of text to text, as HTTP headers
-  group,         ///< a mapping with the settings in `fields`
+  text_map,  ///< a mapping of text to text, as HTTP headers
+  group,     ///< a mapping with the settings in `fields`
 };
 
-/// One setting of a connector or format: its one description feeds parsing, `leat check`, the reference and the JSON Schema.
+/// One setting of a connector or format: its one description feeds parsing, `leat check`, the
+/// reference and the JSON Schema.
 struct Setting {
   std::string name;
   Kind kind = Kind::text;
-  std::string doc;                    ///< one or two sentences; units and what happens when it is left out
+  std::string doc;  ///< one or two sentences; units and what happens when it is left out
   bool required = false;
-  bool secret = false;                ///< value is never printed
-  std::string default_value;          ///< as text, parsed like the user's; empty: none
-  std::vector<std::string> choices;   ///< of an enumeration
+  bool secret = false;               ///< value is never printed
+  std::string default_value;         ///< as text, parsed like the user's; empty: none
+  std::vector<std::string> choices;  ///< of an enumeration
   std::optional<double> min, max;
-  std::vector<Setting> fields;        ///< of a group
+  std::vector<Setting> fields;  ///< of a group
 };
 
 enum class Role { source, sink, format };
 
 /// What a pipeline file may say of one connector.
 struct Spec {
-  std::string name;                   ///< the key in the file: `http`, `file`, `random_user`
+  std::string name;  ///< the key in the file: `http`, `file`, `random_user`
   Role role = Role::source;
-  std::string summary;                ///< one line
-  std::string doc;                    ///< paragraphs in Markdown: behaviour, delivery, limits
+  std::string summary;  ///< one line
+  std::string doc;      ///< paragraphs in Markdown: behaviour, delivery, limits
   std::vector<Setting> settings;
-  std::string example;                ///< YAML of this entry, valid: a test checks it
-  std::string delivery;               ///< of a sink: what happens to rows after a crash
+  std::string example;   ///< YAML of this entry, valid: a test checks it
+  std::string delivery;  ///< of a sink: what happens to rows after a crash
 };
 
-/// Values as checked against a Spec: every setting with a value or default is there, of the kind that the Spec says.
+/// Values as checked against a Spec: every setting with a value or default is there, of the kind
+/// that the Spec says.
 class Settings {
  public:
   using Value = std::variant<std::string, std::int64_t, double, bool, std::vector<std::string>,
                              std::map<std::string, std::string>, Settings>;
 
   bool has(std::string_view name) const { return values_.find(name) != values_.end(); }
-  void set(std::string name, Value value) { values_.insert_or_assign(std::move(name), std::move(value)); }
+  void set(std::string name, Value value) {
+    values_.insert_or_assign(std::move(name), std::move(value));
+  }
 
-  /// The value of a setting that the Spec gives this kind; the default-constructed one where it has no value.
+  /// The value of a setting that the Spec gives this kind; the default-constructed one where it has
+  /// no value.
   template <class T>
   const T& get(std::string_view name) const {
     static const T none{};
@@ -77,7 +82,9 @@ class Settings {
   const std::map<std::string, std::string>& map(std::string_view name) const {
     return get<std::map<std::string, std::string>>(name);
   }
-  const std::vector<std::string>& list(std::string_view name) const { return get<std::vector<std::string>>(name); }
+  const std::vector<std::string>& list(std::string_view name) const {
+    return get<std::vector<std::string>>(name);
+  }
   const Settings& group(std::string_view name) const { return get<Settings>(name); }
 
  private:

@@ -15,9 +15,9 @@ namespace leat::format {
 
 /// A record that could not be decoded: it goes to the dead letters with this reason.
 struct Refused {
-  std::uint32_t record = 0;   ///< index in the slice
-  std::string column;         ///< empty: the record as a whole
-  std::string reason;         ///< what is wrong and where, for a person
+  std::uint32_t record = 0;  ///< index in the slice
+  std::string column;        ///< empty: the record as a whole
+  std::string reason;        ///< what is wrong and where, for a person
 };
 
 /// Where the records of a slice came from, for the metadata columns.
@@ -30,27 +30,31 @@ struct Origin {
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  /// Decodes records from index `begin` on straight into `out`'s vectors (laid out as the columns that the decoder was made for; only
-  /// those marked as read are filled) until chunk_rows_max rows are there or the slice ends; returns the index to go on from. Refused
-  /// records take no row; `record_of` gets each row's record. Text without escapes points into the slice; other text into memory
-  /// that lives until the next `begin_slice`.
-  virtual std::size_t decode(const Slice& slice, const Origin& origin, std::size_t begin, duckdb_data_chunk out,
-                             std::vector<std::uint32_t>& record_of, std::vector<Refused>& refused) = 0;
+  /// Decodes records from index `begin` on straight into `out`'s vectors (laid out as the columns
+  /// that the decoder was made for; only those marked as read are filled) until chunk_rows_max rows
+  /// are there or the slice ends; returns the index to go on from. Refused records take no row;
+  /// `record_of` gets each row's record. Text without escapes points into the slice; other text
+  /// into memory that lives until the next `begin_slice`.
+  virtual std::size_t decode(const Slice& slice, const Origin& origin, std::size_t begin,
+                             duckdb_data_chunk out, std::vector<std::uint32_t>& record_of,
+                             std::vector<Refused>& refused) = 0;
   /// Frees what the last slice's texts point into.
   virtual void begin_slice() = 0;
 };
 
 /// `reads[i]`: whether column i is wanted; others are left untouched. Empty: all are.
-Result<std::unique_ptr<Decoder>> make_json_decoder(std::vector<DecodedColumn> columns, std::vector<bool> reads = {});
+Result<std::unique_ptr<Decoder>> make_json_decoder(std::vector<DecodedColumn> columns,
+                                                   std::vector<bool> reads = {});
 
 struct CsvOptions {
   char delimiter = ',';
   char quote = '"';
-  std::vector<std::string> header;   ///< column names of the file, in order
-  std::string null_text;             ///< this text is NULL (the empty one by default)
+  std::vector<std::string> header;  ///< column names of the file, in order
+  std::string null_text;            ///< this text is NULL (the empty one by default)
 };
-/// Records are CSV rows without the header line; columns are found by `DecodedColumn::field` or else by name.
-Result<std::unique_ptr<Decoder>> make_csv_decoder(std::vector<DecodedColumn> columns, CsvOptions options,
-                                                  std::vector<bool> reads = {});
+/// Records are CSV rows without the header line; columns are found by `DecodedColumn::field` or
+/// else by name.
+Result<std::unique_ptr<Decoder>> make_csv_decoder(std::vector<DecodedColumn> columns,
+                                                  CsvOptions options, std::vector<bool> reads = {});
 
 }  // namespace leat::format

@@ -9,9 +9,11 @@
 namespace leat::format {
 
 /// Writes rows as text. Const and without state: called from several threads at once.
-/// JSON: integers up to 64 bits, doubles (shortest text that reads back the same; NaN and infinities as null) and booleans as such; HUGEINT
-/// and DECIMAL as numbers in full; dates and times as ISO 8601 text, TIMESTAMP as "2026-01-01T00:00:00.000Z" with as many
-/// fraction digits as needed (3 or 6) and TIMESTAMPTZ likewise in UTC; JSON columns as they are; lists, structs and maps nested.
+/// JSON: integers up to 64 bits, doubles (shortest text that reads back the same; NaN and
+/// infinities as null) and booleans as such; HUGEINT and DECIMAL as numbers in full; dates and
+/// times as ISO 8601 text, TIMESTAMP as "2026-01-01T00:00:00.000Z" with as many fraction digits as
+/// needed (3 or 6) and TIMESTAMPTZ likewise in UTC; JSON columns as they are; lists, structs and
+/// maps nested.
 class RowEncoder {
  public:
   explicit RowEncoder(Schema schema);

@@ -13,8 +13,8 @@
 namespace leat::io {
 
 /// An open file. Reads are safe from any thread; writes come from one thread at a time.
-/// Errors: `disk-full` (transient), `io-error` (external). A failed sync is final: the caller must end the process
-/// rather than try again, because the kernel may have dropped the dirty pages.
+/// Errors: `disk-full` (transient), `io-error` (external). A failed sync is final: the caller must
+/// end the process rather than try again, because the kernel may have dropped the dirty pages.
 class File {
  public:
   virtual ~File() = default;
@@ -29,9 +29,9 @@ class File {
 };
 
 enum class OpenMode {
-  read,           ///< must exist
-  append,         ///< created when missing, kept as it is
-  create,         ///< must not exist
+  read,    ///< must exist
+  append,  ///< created when missing, kept as it is
+  create,  ///< must not exist
 };
 
 /// Holds an exclusive lock on a file until destroyed.
@@ -40,8 +40,8 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
-/// Everything that Leat does to files goes through here, so that tests can lose unsynced data and inject faults.
-/// Thread-safe. Paths are used as given.
+/// Everything that Leat does to files goes through here, so that tests can lose unsynced data and
+/// inject faults. Thread-safe. Paths are used as given.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -54,8 +54,10 @@ class FileSystem {
   virtual Status sync_directory(const std::string& path) = 0;
   /// Names (not paths) of the directory's entries, sorted.
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
-  /// Locks `path` for this process and writes `owner` into it. Error `locked` (user) tells who holds it.
-  virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path, const std::string& owner) = 0;
+  /// Locks `path` for this process and writes `owner` into it. Error `locked` (user) tells who
+  /// holds it.
+  virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path,
+                                                 const std::string& owner) = 0;
   /// Free bytes on the file system that holds `path`.
   virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;
 };

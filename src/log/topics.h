@@ -20,7 +20,7 @@ enum class Compression { none, lz4, zstd };
 struct TopicConfig {
   std::int32_t partitions = 1;
   std::optional<std::int64_t> retention_ms;
-  std::optional<std::int64_t> retention_bytes;   ///< per partition
+  std::optional<std::int64_t> retention_bytes;  ///< per partition
   bool compacted = false;
   Compression compression = Compression::lz4;
   std::uint64_t segment_bytes = 256u << 20;
@@ -32,16 +32,17 @@ struct NewRecord {
   std::string_view key;
   std::string_view value;
   bool has_key = false;
-  bool tombstone = false;                        ///< no value at all
-  TimestampMs timestamp = 0;                     ///< 0: now
+  bool tombstone = false;     ///< no value at all
+  TimestampMs timestamp = 0;  ///< 0: now
   std::vector<std::pair<std::string_view, std::string_view>> headers;
 };
 
-/// Kafka's idempotent producer: a batch whose sequence the partition has already seen from this producer is not written again.
+/// Kafka's idempotent producer: a batch whose sequence the partition has already seen from this
+/// producer is not written again.
 struct Producer {
   std::int64_t id = -1;
   std::int16_t epoch = 0;
-  std::int32_t sequence = 0;                     ///< of the batch's first record
+  std::int32_t sequence = 0;  ///< of the batch's first record
 };
 
 struct AppendResult {
@@ -54,20 +55,24 @@ struct AppendResult {
 class PartitionLog {
  public:
   virtual ~PartitionLog() = default;
-  /// Writes one record batch at the end. It is in order and readable by `read_unsynced`, but may be lost until synced.
-  /// Errors: `record-too-large` (user), `disk-full` (transient; nothing was written), `out-of-sequence` (user).
-  virtual Result<AppendResult> append(std::span<const NewRecord> records, const std::optional<Producer>& producer) = 0;
-  /// Returns once everything up to `offset` is on disk. Concurrent callers share one fsync (group commit).
+  /// Writes one record batch at the end. It is in order and readable by `read_unsynced`, but may be
+  /// lost until synced. Errors: `record-too-large` (user), `disk-full` (transient; nothing was
+  /// written), `out-of-sequence` (user).
+  virtual Result<AppendResult> append(std::span<const NewRecord> records,
+                                      const std::optional<Producer>& producer) = 0;
+  /// Returns once everything up to `offset` is on disk. Concurrent callers share one fsync (group
+  /// commit).
   virtual Status sync(Offset offset) = 0;
 
   virtual Offset first_offset() const = 0;
-  virtual Offset next_offset() const = 0;        ///< of the next record to be appended
-  virtual Offset durable_offset() const = 0;     ///< everything before it is on disk
+  virtual Offset next_offset() const = 0;     ///< of the next record to be appended
+  virtual Offset durable_offset() const = 0;  ///< everything before it is on disk
   virtual std::uint64_t bytes() const = 0;
-  virtual std::uint64_t records() const = 0;     ///< fewer than offsets where compaction removed some
+  virtual std::uint64_t records() const = 0;  ///< fewer than offsets where compaction removed some
 
-  /// Fills `slice` with durable records from `from` on: about `bytes_max` bytes, whole batches, at least one when there is one. `slice.next` is where to go
-  /// on. An empty slice: nothing there yet. Error `offset-out-of-range` (user): retention removed it; says the first offset.
+  /// Fills `slice` with durable records from `from` on: about `bytes_max` bytes, whole batches, at
+  /// least one when there is one. `slice.next` is where to go on. An empty slice: nothing there
+  /// yet. Error `offset-out-of-range` (user): retention removed it; says the first offset.
   /// `slice`'s memory is reused.
   virtual Status read(Offset from, std::size_t bytes_max, Slice& slice) const = 0;
   /// First offset whose timestamp is at or after `time`.
@@ -89,13 +94,16 @@ class Topic {
 class Topics {
  public:
   virtual ~Topics() = default;
-  /// The topic, made when missing. An existing one takes over the new settings; partitions can only be added.
+  /// The topic, made when missing. An existing one takes over the new settings; partitions can only
+  /// be added.
   virtual Result<Topic*> open(const std::string& name, const TopicConfig& config) = 0;
   virtual Topic* find(const std::string& name) = 0;
   virtual std::vector<Topic*> all() = 0;
-  /// Called from a log thread after records became durable: keep it short. Set once, before the first append.
+  /// Called from a log thread after records became durable: keep it short. Set once, before the
+  /// first append.
   virtual void on_durable(std::function<void(Topic&, Partition)> notify) = 0;
-  /// Applies retention and compaction once, now. Also done by the log itself every `TopicsOptions::housekeeping`.
+  /// Applies retention and compaction once, now. Also done by the log itself every
+  /// `TopicsOptions::housekeeping`.
   virtual Status housekeep() = 0;
 };
 

@@ -15,8 +15,9 @@ namespace leat {
 /// Rows of a chunk at most: DuckDB's vector size.
 inline constexpr std::size_t chunk_rows_max = 2048;
 
-/// Up to chunk_rows_max rows in DuckDB vectors, owned. Movable, not copyable; used by one thread at a time.
-/// All vectors are flat. Text may point into a buffer that somebody else keeps alive (see Slice).
+/// Up to chunk_rows_max rows in DuckDB vectors, owned. Movable, not copyable; used by one thread at
+/// a time. All vectors are flat. Text may point into a buffer that somebody else keeps alive (see
+/// Slice).
 class Chunk {
  public:
   Chunk() = default;
@@ -46,7 +47,8 @@ inline std::string_view text_of(const duckdb_string_t& text) {
   return {length <= 12 ? text.value.inlined.inlined : text.value.pointer.ptr, length};
 }
 
-/// Points `out` at `text` without a copy (12 bytes or fewer are inlined): `text` must outlive the chunk's use.
+/// Points `out` at `text` without a copy (12 bytes or fewer are inlined): `text` must outlive the
+/// chunk's use.
 inline void point_at(duckdb_string_t& out, std::string_view text) {
   out.value.inlined.length = static_cast<std::uint32_t>(text.size());
   if (text.size() <= 12) {
@@ -58,7 +60,8 @@ inline void point_at(duckdb_string_t& out, std::string_view text) {
   }
 }
 
-/// False where row `row` of the vector is NULL. `validity` is what duckdb_vector_get_validity gave: null means all valid.
+/// False where row `row` of the vector is NULL. `validity` is what duckdb_vector_get_validity gave:
+/// null means all valid.
 inline bool is_valid(const std::uint64_t* validity, std::size_t row) {
   return validity == nullptr || ((validity[row / 64] >> (row % 64)) & 1) != 0;
 }

@@ -14,7 +14,8 @@ namespace leat {
 /// Bytes that may be read past a slice's end: what simdjson asks for.
 inline constexpr std::size_t slice_padding = 64;
 
-/// A record as it was received. The views point into the slice's bytes; `value.data() == nullptr` is a tombstone.
+/// A record as it was received. The views point into the slice's bytes; `value.data() == nullptr`
+/// is a tombstone.
 struct Record {
   Offset offset;
   TimestampMs timestamp = 0;
@@ -24,8 +25,8 @@ struct Record {
   bool has_key = false;
 };
 
-/// Consecutive records of one partition, the unit of work of an epoch: read from a topic's segment, a file or a
-/// generator. Owns the bytes, with slice_padding readable bytes after the last.
+/// Consecutive records of one partition, the unit of work of an epoch: read from a topic's segment,
+/// a file or a generator. Owns the bytes, with slice_padding readable bytes after the last.
 struct Slice {
   std::vector<char> bytes;
   std::vector<Record> records;

@@ -17,14 +17,15 @@ struct LogicalTypeDeleter {
 };
 using LogicalType = std::unique_ptr<std::remove_pointer_t<duckdb_logical_type>, LogicalTypeDeleter>;
 
-/// The type of a column, as a value: a DuckDB type, with children for lists, structs, maps and arrays. Cheap to copy.
+/// The type of a column, as a value: a DuckDB type, with children for lists, structs, maps and
+/// arrays. Cheap to copy.
 class Type {
  public:
   struct Field;
 
-  /// From SQL text, case-insensitive, with DuckDB's aliases: "integer", "DECIMAL(10,2)", "varchar[]",
-  /// "STRUCT(a INTEGER, b VARCHAR)", "MAP(VARCHAR, DOUBLE)", "timestamptz", "json", "text".
-  /// Error `unknown-type` (user), with the nearest known name.
+  /// From SQL text, case-insensitive, with DuckDB's aliases: "integer", "DECIMAL(10,2)",
+  /// "varchar[]", "STRUCT(a INTEGER, b VARCHAR)", "MAP(VARCHAR, DOUBLE)", "timestamptz", "json",
+  /// "text". Error `unknown-type` (user), with the nearest known name.
   static Result<Type> parse(std::string_view text);
   static Type of(duckdb_type id);
   static Type decimal(unsigned width, unsigned scale);
@@ -40,10 +41,10 @@ class Type {
   bool is_json() const;
   unsigned decimal_width() const;
   unsigned decimal_scale() const;
-  const Type& element() const;                ///< of a list
+  const Type& element() const;  ///< of a list
   const Type& map_key() const;
   const Type& map_value() const;
-  const std::vector<Field>& fields() const;   ///< of a struct
+  const std::vector<Field>& fields() const;  ///< of a struct
   bool is_integer() const;
   bool is_numeric() const;
   bool is_temporal() const;

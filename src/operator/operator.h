@@ -23,14 +23,15 @@ inline constexpr EventTimeUs end_of_time = std::numeric_limits<EventTimeUs>::max
 
 /// A row that a view can't take any more: its window was closed, or its state forgotten.
 struct LateRow {
-  std::uint32_t row = 0;      ///< index in the absorbed chunk
+  std::uint32_t row = 0;  ///< index in the absorbed chunk
 };
 
 /// What holds for one epoch, the same for all calls in it.
 struct EpochContext {
   Epoch epoch;
   EventTimeUs watermark = no_watermark;  ///< of the view's input, after this epoch's rows were read
-  bool changes_wanted = false;           ///< somebody (a view, a sink, a subscriber) takes this view's changes
+  bool changes_wanted =
+      false;  ///< somebody (a view, a sink, a subscriber) takes this view's changes
 };
 
 /// The computation of one view. The runtime calls, each epoch, with a barrier between the phases:
@@ -38,23 +39,25 @@ struct EpochContext {
 ///   absorb   for each chunk of input, on any worker, several workers at once
 ///   merge    once per shard, several shards at once; state of a shard is touched by nobody else
 ///
-/// and at a commit, with no epoch running, `persist` once per shard. Between epochs any thread may `scan`.
-/// The law it keeps: the sum of all changes it gave out is what DuckDB answers for the view's SQL over the sum of all
-/// changes it took in.
+/// and at a commit, with no epoch running, `persist` once per shard. Between epochs any thread may
+/// `scan`. The law it keeps: the sum of all changes it gave out is what DuckDB answers for the
+/// view's SQL over the sum of all changes it took in.
 class ViewOperator {
  public:
   virtual ~ViewOperator() = default;
 
   virtual const Schema& output() const = 0;
 
-  /// Takes in one chunk's changes. `late` gets the rows refused because their window has been closed; they change nothing.
-  /// Error: the view's own SQL failed on a row (`row-failed`, user); nothing of the chunk was taken in, and the caller finds the
-  /// culprit by absorbing halves.
+  /// Takes in one chunk's changes. `late` gets the rows refused because their window has been
+  /// closed; they change nothing. Error: the view's own SQL failed on a row (`row-failed`, user);
+  /// nothing of the chunk was taken in, and the caller finds the culprit by absorbing halves.
   virtual Status absorb(unsigned worker, const EpochContext& context, const ChangeChunk& input,
                         std::vector<LateRow>& late) = 0;
 
-  /// Brings the shard's state up to the epoch and, when wanted, appends its output's changes, cancelled out per row.
-  virtual Status merge(unsigned shard, const EpochContext& context, std::vector<ChangeChunk>& output) = 0;
+  /// Brings the shard's state up to the epoch and, when wanted, appends its output's changes,
+  /// cancelled out per row.
+  virtual Status merge(unsigned shard, const EpochContext& context,
+                       std::vector<ChangeChunk>& output) = 0;
 
   /// Writes what changed since the last commit into the batch.
   virtual Status persist(unsigned shard, state::CommitBatch& batch) = 0;
@@ -62,10 +65,13 @@ class ViewOperator {
   /// Loads what the last commit held. Called once, before the first epoch.
   virtual Status restore() = 0;
 
-  /// The view's rows as of the snapshot, chunk by chunk, until `row_sink` says false. Any thread, also while epochs run.
-  virtual Status scan(const state::Snapshot& snapshot, const std::function<bool(const Chunk&)>& row_sink) const = 0;
+  /// The view's rows as of the snapshot, chunk by chunk, until `row_sink` says false. Any thread,
+  /// also while epochs run.
+  virtual Status scan(const state::Snapshot& snapshot,
+                      const std::function<bool(const Chunk&)>& row_sink) const = 0;
 
-  /// Number of rows now, approximately while an epoch runs; and the bytes of memory that its state takes.
+  /// Number of rows now, approximately while an epoch runs; and the bytes of memory that its state
+  /// takes.
   virtual std::uint64_t row_count() const = 0;
   virtual std::uint64_t memory_bytes() const = 0;
 };

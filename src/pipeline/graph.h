@@ -26,10 +26,11 @@ struct Location {
 struct SourceNode {
   std::string name;
   Location at;
-  std::string connector;             ///< name of its Spec
+  std::string connector;  ///< name of its Spec
   connector::Settings settings;
-  std::string topic;                 ///< the topic it fills or is
-  bool copied = false;               ///< a replayable source whose records are copied to the embedded log all the same
+  std::string topic;  ///< the topic it fills or is
+  bool copied =
+      false;  ///< a replayable source whose records are copied to the embedded log all the same
 };
 
 struct TopicNode {
@@ -39,8 +40,9 @@ struct TopicNode {
   std::optional<std::int64_t> retention_ms;     ///< whole segments older than this go
   std::optional<std::int64_t> retention_bytes;  ///< per partition
   bool compacted = false;
-  std::string compression = "lz4";              ///< none | lz4 | zstd
-  /// The source that *is* this topic (a replayable one that is not copied); empty: the embedded log holds it.
+  std::string compression = "lz4";  ///< none | lz4 | zstd
+  /// The source that *is* this topic (a replayable one that is not copied); empty: the embedded log
+  /// holds it.
   std::string source;
 };
 
@@ -49,28 +51,30 @@ enum class Refusal { quarantine, drop, warn, fail };
 struct Expectation {
   std::string name;
   Location at;
-  std::string that;                  ///< SQL boolean over the stream's output columns; NULL counts as refused
+  std::string that;  ///< SQL boolean over the stream's output columns; NULL counts as refused
   Refusal otherwise = Refusal::quarantine;
 };
 
 struct EventTime {
-  std::size_t column = 0;            ///< index in the stream's output
+  std::size_t column = 0;  ///< index in the stream's output
   std::int64_t delay_ms = 0;
-  std::int64_t idle_ms = 0;          ///< a partition that is silent for this long leaves the minimum
-  std::int64_t ahead_ms = 0;         ///< an event further than this ahead of the wall clock does not move the watermark; 0: no bound
+  std::int64_t idle_ms = 0;   ///< a partition that is silent for this long leaves the minimum
+  std::int64_t ahead_ms = 0;  ///< an event further than this ahead of the wall clock does not move
+                              ///< the watermark; 0: no bound
 };
 
 struct StreamNode {
   std::string name;
   Location at;
-  std::string input;                 ///< a topic or a stream
+  std::string input;  ///< a topic or a stream
   bool from_topic = false;
-  std::string format = "json";       ///< json | csv, of the topic's records
+  std::string format = "json";  ///< json | csv, of the topic's records
   connector::Settings format_settings;
   std::vector<DecodedColumn> columns;  ///< of a stream over a topic: what decoding yields
   std::vector<Location> columns_at;
-  sql::RowQuery query;               ///< over the decoded columns or the input stream; identity when the file has no `select`
-  Schema schema;                     ///< what the stream's rows look like
+  sql::RowQuery query;  ///< over the decoded columns or the input stream; identity when the file
+                        ///< has no `select`
+  Schema schema;        ///< what the stream's rows look like
   std::vector<Expectation> expectations;
   std::optional<EventTime> event_time;
   std::int64_t recent_rows_max = 1000;  ///< kept in memory for SQL over the stream
@@ -79,33 +83,33 @@ struct StreamNode {
 struct ViewNode {
   std::string name;
   Location at;
-  std::string input;                 ///< stream or view
+  std::string input;  ///< stream or view
   std::variant<op::LatestView, op::AggregateView> definition;
   Schema schema;
-  std::vector<std::size_t> key;      ///< columns that identify a row
+  std::vector<std::size_t> key;  ///< columns that identify a row
 };
 
 struct SinkNode {
   std::string name;
   Location at;
-  std::string from;                  ///< stream or view
+  std::string from;  ///< stream or view
   std::string connector;
   connector::Settings settings;
-  bool changes = false;              ///< write the weight with each row
+  bool changes = false;  ///< write the weight with each row
 };
 
 struct PanelNode {
-  std::string id;                    ///< unique in the server, from the title
+  std::string id;  ///< unique in the server, from the title
   Location at;
   std::string pipeline;
   std::string title;
-  std::string kind;                  ///< stat | pie | bar | line | table
+  std::string kind;  ///< stat | pie | bar | line | table
   std::string sql;
-  std::vector<std::string> inputs;   ///< views and streams that the SQL reads
+  std::vector<std::string> inputs;  ///< views and streams that the SQL reads
 };
 
-/// Everything that a server runs: one or more checked pipeline files, names shared. Pure data; nodes stand in an order in
-/// which each comes after its inputs.
+/// Everything that a server runs: one or more checked pipeline files, names shared. Pure data;
+/// nodes stand in an order in which each comes after its inputs.
 struct Graph {
   std::vector<std::string> pipelines;
   std::vector<SourceNode> sources;

@@ -26,13 +26,15 @@ namespace leat::runtime {
 
 struct Options {
   std::string data_directory;
-  unsigned workers = 0;                              ///< 0: one a core
-  bool once = false;                                 ///< end when every source has ended
-  std::size_t slice_bytes = 1 << 20;                 ///< what a worker takes at a time
-  std::size_t epoch_bytes_max = 64u << 20;           ///< input of one epoch at most
-  std::chrono::milliseconds commit_interval{1000};   ///< a commit covers up to this much time under load
-  std::size_t state_memory_max = 4ull << 30;         ///< hot state in memory, of all views together
-  std::size_t changes_kept_bytes_max = 64u << 20;    ///< recent changes kept for subscribers that come back
+  unsigned workers = 0;                     ///< 0: one a core
+  bool once = false;                        ///< end when every source has ended
+  std::size_t slice_bytes = 1 << 20;        ///< what a worker takes at a time
+  std::size_t epoch_bytes_max = 64u << 20;  ///< input of one epoch at most
+  std::chrono::milliseconds commit_interval{
+      1000};                                  ///< a commit covers up to this much time under load
+  std::size_t state_memory_max = 4ull << 30;  ///< hot state in memory, of all views together
+  std::size_t changes_kept_bytes_max =
+      64u << 20;  ///< recent changes kept for subscribers that come back
 };
 
 /// One epoch's changes of a stream or view, as a subscriber gets them. Shared, never modified.
@@ -45,8 +47,9 @@ struct PublishedChanges {
 class Subscription {
  public:
   virtual ~Subscription() = default;
-  /// The next epoch's changes; nothing when `timeout` passed first. Error `fell-behind` (user) when the subscriber was too slow and
-  /// must start again from a snapshot; `stopping` (external) when the engine stops.
+  /// The next epoch's changes; nothing when `timeout` passed first. Error `fell-behind` (user) when
+  /// the subscriber was too slow and must start again from a snapshot; `stopping` (external) when
+  /// the engine stops.
   virtual Result<std::optional<PublishedChanges>> next(std::chrono::milliseconds timeout) = 0;
 };
 
@@ -55,7 +58,8 @@ struct Appended {
   Partition partition;
   Offset first;
   Offset last;
-  bool duplicate = false;  ///< this idempotency key was seen before: nothing was written, the offsets are the first time's
+  bool duplicate = false;  ///< this idempotency key was seen before: nothing was written, the
+                           ///< offsets are the first time's
 };
 
 struct PushRecord {
@@ -64,50 +68,57 @@ struct PushRecord {
   bool has_key = false;
 };
 
-/// Makes a retried push count once: `id` is the producer or the idempotency key, `sequence` rises by one a request (or is -1 when
-/// the key alone identifies the request).
+/// Makes a retried push count once: `id` is the producer or the idempotency key, `sequence` rises
+/// by one a request (or is -1 when the key alone identifies the request).
 struct PushIdentity {
   std::string id;
   std::int64_t sequence = -1;
 };
 
-/// The running server's heart: reads sources, runs epochs, answers reads. Thread-safe, except start and stop.
+/// The running server's heart: reads sources, runs epochs, answers reads. Thread-safe, except start
+/// and stop.
 class Engine {
  public:
-  /// Opens the data directory (one process at a time), recovers, prepares every query. Nothing runs yet.
+  /// Opens the data directory (one process at a time), recovers, prepares every query. Nothing runs
+  /// yet.
   static Result<std::unique_ptr<Engine>> open(pipeline::Graph graph, Options options);
   virtual ~Engine() = default;
 
   virtual Status start() = 0;
   /// Stops the sources, takes in what has arrived, commits, and ends. Bounded by `limit`.
   virtual Status stop(std::chrono::milliseconds limit) = 0;
-  /// Waits until the engine has ended by itself (`once`), failed, or `stop` is asked for. An Error is why it failed.
+  /// Waits until the engine has ended by itself (`once`), failed, or `stop` is asked for. An Error
+  /// is why it failed.
   virtual Status wait(std::stop_token stop) = 0;
 
   virtual const pipeline::Graph& graph() const = 0;
   virtual log::Topics& topics() = 0;
   virtual EngineStatus status() const = 0;
 
-  /// Appends to a topic and returns once that is on disk. All records go to one partition, chosen by the first one's key or
-  /// by turns. Errors: `unknown-topic`, `record-too-large` (user); `disk-full`, `overloaded` (external, retryable).
+  /// Appends to a topic and returns once that is on disk. All records go to one partition, chosen
+  /// by the first one's key or by turns. Errors: `unknown-topic`, `record-too-large` (user);
+  /// `disk-full`, `overloaded` (external, retryable).
   virtual Result<Appended> push(const std::string& topic, std::span<const PushRecord> records,
                                 const std::optional<PushIdentity>& identity) = 0;
 
   /// Everything as of the newest epoch.
   virtual std::shared_ptr<const state::Snapshot> snapshot() = 0;
   virtual Epoch visible_epoch() const = 0;
-  /// Waits until an epoch after `seen` is visible; gives the newest, or `seen` when `timeout` passed.
+  /// Waits until an epoch after `seen` is visible; gives the newest, or `seen` when `timeout`
+  /// passed.
   virtual Epoch wait_for_epoch(Epoch seen, std::chrono::milliseconds timeout) const = 0;
 
   /// Columns of a stream or view. Error `unknown-name` (user).
   virtual Result<Schema> schema_of(const std::string& name) const = 0;
-  /// A view's rows, or a stream's recent rows, as of the snapshot; stops when `row_sink` says false.
+  /// A view's rows, or a stream's recent rows, as of the snapshot; stops when `row_sink` says
+  /// false.
   virtual Status scan(const std::string& name, const state::Snapshot& snapshot,
                       const std::function<bool(const Chunk&)>& row_sink) const = 0;
 
-  /// Follows a stream or view from after epoch `after`, or from now. Error `changes-gone` (user): those epochs are no longer kept,
-  /// take a snapshot first.
-  virtual Result<std::unique_ptr<Subscription>> subscribe(const std::string& name, std::optional<Epoch> after) = 0;
+  /// Follows a stream or view from after epoch `after`, or from now. Error `changes-gone` (user):
+  /// those epochs are no longer kept, take a snapshot first.
+  virtual Result<std::unique_ptr<Subscription>> subscribe(const std::string& name,
+                                                          std::optional<Epoch> after) = 0;
 };
 
 }  // namespace leat::runtime

@@ -10,24 +10,25 @@ namespace leat::runtime {
 
 struct SourceState {
   std::string name, connector, topic;
-  std::string state;        ///< "reading", "waiting", "retrying", "ended", "failed"
-  std::string last_error;   ///< empty after a success
+  std::string state;       ///< "reading", "waiting", "retrying", "ended", "failed"
+  std::string last_error;  ///< empty after a success
   std::uint64_t records = 0, bytes = 0, attempts = 0, failures = 0, retries = 0;
 };
 
 struct PartitionState {
   std::int32_t partition = 0;
-  std::string name;                              ///< of a replayable source's partition (a path); else empty
+  std::string name;  ///< of a replayable source's partition (a path); else empty
   std::int64_t first_offset = 0, next_offset = 0;
-  std::int64_t read_offset = 0;                  ///< the engine has read up to here
+  std::int64_t read_offset = 0;  ///< the engine has read up to here
   std::uint64_t records = 0, bytes = 0;
-  TimestampMs watermark_ms = 0;                  ///< 0: none
+  TimestampMs watermark_ms = 0;  ///< 0: none
 };
 
 struct TopicState {
   std::string name;
-  bool embedded = true;                          ///< false: a source that is the topic
-  std::uint64_t records = 0, bytes = 0, lag = 0; ///< lag: records (bytes, where not known) not yet read by the engine
+  bool embedded = true;  ///< false: a source that is the topic
+  std::uint64_t records = 0, bytes = 0,
+                lag = 0;  ///< lag: records (bytes, where not known) not yet read by the engine
   std::vector<PartitionState> partitions;
 };
 
@@ -57,16 +58,16 @@ struct SinkState {
 /// How the engine is doing, as of one moment.
 struct EngineStatus {
   std::uint64_t records_in = 0;
-  double records_per_second = 0;                 ///< over the last second
+  double records_per_second = 0;  ///< over the last second
   std::uint64_t epoch = 0, committed_epoch = 0;
   std::uint64_t lag = 0;
   std::uint64_t dead_letters = 0;
   double epoch_ms_p50 = 0, epoch_ms_p99 = 0, commit_ms_p50 = 0, commit_ms_p99 = 0;
-  std::uint64_t memory_bytes = 0;                ///< resident
+  std::uint64_t memory_bytes = 0;  ///< resident
   std::uint64_t state_bytes = 0;
   double uptime_seconds = 0;
   bool ready = false;
-  std::string failure;                           ///< why the engine stopped, empty while it runs
+  std::string failure;  ///< why the engine stopped, empty while it runs
   std::vector<SourceState> sources;
   std::vector<TopicState> topics;
   std::vector<StreamState> streams;

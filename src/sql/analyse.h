@@ -22,28 +22,36 @@ using Catalog = std::map<std::string, Relation, std::less<>>;
 
 /// A fault in a query: `position` is a byte offset into the SQL text as the user wrote it.
 struct SqlFault {
-  std::string code;        ///< sql-syntax, unknown-table, unknown-column, unknown-function, type-mismatch, not-incremental, …
-  std::string message;     ///< what is wrong; what to write instead (with "did you mean" where there is a near name)
+  std::string code;     ///< sql-syntax, unknown-table, unknown-column, unknown-function,
+                        ///< type-mismatch, not-incremental, …
+  std::string message;  ///< what is wrong; what to write instead (with "did you mean" where there
+                        ///< is a near name)
   std::size_t position = 0;
 };
 
 template <class T>
 using Analysed = std::expected<T, SqlFault>;
 
-/// Thread-safe when each thread has its own. Holds a DuckDB in which every query is bound against its inputs' columns.
+/// Thread-safe when each thread has its own. Holds a DuckDB in which every query is bound against
+/// its inputs' columns.
 class Analyser {
  public:
   static Result<std::unique_ptr<Analyser>> open();
   virtual ~Analyser() = default;
 
-  /// A stream's SELECT over `input`. A query without FROM reads `input` ("SELECT *, year(registered) AS year").
-  virtual Analysed<RowQuery> row_query(std::string_view sql, const std::string& input, const Catalog& catalog) = 0;
-  /// A view's query: SELECT … FROM one stream or view (or `tumble(…)`) [WHERE] GROUP BY … [HAVING]. What can't be kept incrementally is
-  /// refused as `not-incremental` with the remedy.
-  virtual Analysed<AggregateQuery> aggregate_query(std::string_view sql, const Catalog& catalog) = 0;
-  /// A boolean over the columns of `schema` (an expectation, `deletes:`). Yields SQL over __leat_input() whose columns are the boolean and row_column.
+  /// A stream's SELECT over `input`. A query without FROM reads `input` ("SELECT *,
+  /// year(registered) AS year").
+  virtual Analysed<RowQuery> row_query(std::string_view sql, const std::string& input,
+                                       const Catalog& catalog) = 0;
+  /// A view's query: SELECT … FROM one stream or view (or `tumble(…)`) [WHERE] GROUP BY … [HAVING].
+  /// What can't be kept incrementally is refused as `not-incremental` with the remedy.
+  virtual Analysed<AggregateQuery> aggregate_query(std::string_view sql,
+                                                   const Catalog& catalog) = 0;
+  /// A boolean over the columns of `schema` (an expectation, `deletes:`). Yields SQL over
+  /// __leat_input() whose columns are the boolean and row_column.
   virtual Analysed<std::string> predicate(std::string_view expression, const Schema& schema) = 0;
-  /// A dashboard panel's query or a user's: any one SELECT over the catalog. Gives the output columns and the names it reads.
+  /// A dashboard panel's query or a user's: any one SELECT over the catalog. Gives the output
+  /// columns and the names it reads.
   struct FreeQuery {
     Schema output;
     std::vector<std::string> inputs;

@@ -10,19 +10,23 @@
 
 namespace leat::sql {
 
-/// Where a program's rows come from: fills one chunk after the other. Lives on the caller's stack during a run.
+/// Where a program's rows come from: fills one chunk after the other. Lives on the caller's stack
+/// during a run.
 class ChunkInput {
  public:
   virtual ~ChunkInput() = default;
-  /// Fills `out` (empty, laid out as the program's input schema, then row_column and weight_column where the program was prepared with
-  /// them) with up to chunk_rows_max rows and sets its size; size 0 ends the input.
+  /// Fills `out` (empty, laid out as the program's input schema, then row_column and weight_column
+  /// where the program was prepared with them) with up to chunk_rows_max rows and sets its size;
+  /// size 0 ends the input.
   virtual Status fill(duckdb_data_chunk out) = 0;
 };
 
-/// One connection to the engine's DuckDB. Used by one thread at a time; programs prepared in it share that rule.
+/// One connection to the engine's DuckDB. Used by one thread at a time; programs prepared in it
+/// share that rule.
 class Session;
 
-/// The DuckDB that the engine's own queries run in: in memory, one thread, nothing from outside. Thread-safe.
+/// The DuckDB that the engine's own queries run in: in memory, one thread, nothing from outside.
+/// Thread-safe.
 class Database {
  public:
   static Result<std::unique_ptr<Database>> open();
@@ -30,27 +34,33 @@ class Database {
   virtual Result<std::shared_ptr<Session>> connect() = 0;
 };
 
-/// A SELECT over `__leat_input()` prepared once and run over and over (16–78 µs of fixed cost a run).
+/// A SELECT over `__leat_input()` prepared once and run over and over (16–78 µs of fixed cost a
+/// run).
 class Program {
  public:
   struct Input {
     Schema schema;
-    bool with_row = false;      ///< the input has row_column after the schema's columns
-    bool with_weight = false;   ///< and weight_column after that
+    bool with_row = false;     ///< the input has row_column after the schema's columns
+    bool with_weight = false;  ///< and weight_column after that
   };
-  /// Error: as DuckDB words it (`sql-invalid`, user). The session must outlive nothing: the program holds it.
-  static Result<std::unique_ptr<Program>> prepare(std::shared_ptr<Session> session, const std::string& sql, Input input);
+  /// Error: as DuckDB words it (`sql-invalid`, user). The session must outlive nothing: the program
+  /// holds it.
+  static Result<std::unique_ptr<Program>> prepare(std::shared_ptr<Session> session,
+                                                  const std::string& sql, Input input);
   virtual ~Program() = default;
 
   virtual const Schema& output() const = 0;
-  /// Runs over the whole input, handing each result chunk to `sink`. Error `row-failed` (user): some row made an expression fail (cast,
-  /// overflow); what was handed out before must be thrown away by the caller.
+  /// Runs over the whole input, handing each result chunk to `sink`. Error `row-failed` (user):
+  /// some row made an expression fail (cast, overflow); what was handed out before must be thrown
+  /// away by the caller.
   virtual Status run(ChunkInput& input, const std::function<Status(Chunk)>& sink) = 0;
 };
 
-/// A ChunkInput over one chunk that exists already: its vectors are referenced, not copied. Row numbers and weights are filled in where
-/// the program wants them (weights empty: all +1). `begin`/`count` choose a part of the rows (by copy when not all).
-std::unique_ptr<ChunkInput> input_of(const Chunk& chunk, const std::vector<std::int64_t>& weights, bool with_row,
-                                     bool with_weight, std::size_t begin = 0, std::size_t count = chunk_rows_max);
+/// A ChunkInput over one chunk that exists already: its vectors are referenced, not copied. Row
+/// numbers and weights are filled in where the program wants them (weights empty: all +1).
+/// `begin`/`count` choose a part of the rows (by copy when not all).
+std::unique_ptr<ChunkInput> input_of(const Chunk& chunk, const std::vector<std::int64_t>& weights,
+                                     bool with_row, bool with_weight, std::size_t begin = 0,
+                                     std::size_t count = chunk_rows_max);
 
 }  // namespace leat::sql

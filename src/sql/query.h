@@ -9,60 +9,80 @@
 
 namespace leat::sql {
 
-/// Names of the table function that a program reads its input from, and of the columns that Leat adds to it. No user's
-/// name may begin with `__leat_`.
+/// Names of the table function that a program reads its input from, and of the columns that Leat
+/// adds to it. No user's name may begin with `__leat_`.
 inline constexpr const char* input_function = "__leat_input";
-inline constexpr const char* row_column = "__leat_row";        ///< BIGINT: which input row (0…) an output row came from
+inline constexpr const char* row_column =
+    "__leat_row";  ///< BIGINT: which input row (0…) an output row came from
 inline constexpr const char* weight_column = "__leat_weight";  ///< BIGINT: the row's weight
 
-/// A SELECT that works on each row alone (projection, WHERE, scalar functions, UNNEST): as SQL over `__leat_input()`.
+/// A SELECT that works on each row alone (projection, WHERE, scalar functions, UNNEST): as SQL over
+/// `__leat_input()`.
 struct RowQuery {
-  std::string input;       ///< the stream, view or topic it reads
-  std::string sql;         ///< yields the output columns, then row_column as the last one
-  Schema output;           ///< without row_column
-  bool identity = false;   ///< output is the input, untouched: nothing needs to run
-  std::vector<bool> reads; ///< which of the input's columns it looks at (so that decoding can leave out the others)
+  std::string input;        ///< the stream, view or topic it reads
+  std::string sql;          ///< yields the output columns, then row_column as the last one
+  Schema output;            ///< without row_column
+  bool identity = false;    ///< output is the input, untouched: nothing needs to run
+  std::vector<bool> reads;  ///< which of the input's columns it looks at (so that decoding can
+                            ///< leave out the others)
 };
 
 /// One aggregate function of a query. Columns are indices into what `AggregateQuery::pre` yields.
 struct AggregateCall {
   enum class Function {
-    count_star, count, sum, avg, min, max, first, last, arg_min, arg_max,
-    stddev_samp, stddev_pop, var_samp, var_pop, bool_and, bool_or, approx_count_distinct,
+    count_star,
+    count,
+    sum,
+    avg,
+    min,
+    max,
+    first,
+    last,
+    arg_min,
+    arg_max,
+    stddev_samp,
+    stddev_pop,
+    var_samp,
+    var_pop,
+    bool_and,
+    bool_or,
+    approx_count_distinct,
   };
   Function function;
-  std::vector<std::size_t> arguments;      ///< 0 for count_star, 2 for arg_min/arg_max, else 1
-  std::optional<std::size_t> filter;       ///< BOOLEAN column of a FILTER clause
-  bool distinct = false;                   ///< count, sum, avg over distinct values
+  std::vector<std::size_t> arguments;  ///< 0 for count_star, 2 for arg_min/arg_max, else 1
+  std::optional<std::size_t> filter;   ///< BOOLEAN column of a FILTER clause
+  bool distinct = false;               ///< count, sum, avg over distinct values
   Type argument_type = Type::of(DUCKDB_TYPE_BIGINT);  ///< of the first argument
   Type result = Type::of(DUCKDB_TYPE_BIGINT);         ///< as DuckDB types it
 };
 
-/// The window of `tumble(input, column, INTERVAL 'n unit')`: rows gain window_start and window_end, of the time column's type.
+/// The window of `tumble(input, column, INTERVAL 'n unit')`: rows gain window_start and window_end,
+/// of the time column's type.
 struct Tumble {
-  std::size_t time_column = 0;     ///< index in the input's schema: TIMESTAMP or TIMESTAMPTZ
+  std::size_t time_column = 0;  ///< index in the input's schema: TIMESTAMP or TIMESTAMPTZ
   std::int64_t width_us = 0;
   std::optional<std::size_t> start_key;  ///< which group key is window_start
   std::optional<std::size_t> end_key;    ///< which group key is window_end
 };
 
-/// SELECT … FROM input [WHERE …] GROUP BY … [HAVING …], taken apart: `pre` runs over changes of the input, the aggregates
-/// are kept incrementally per group, `post` runs over the groups that changed.
+/// SELECT … FROM input [WHERE …] GROUP BY … [HAVING …], taken apart: `pre` runs over changes of the
+/// input, the aggregates are kept incrementally per group, `post` runs over the groups that
+/// changed.
 struct AggregateQuery {
   std::string input;
   std::optional<Tumble> tumble;
-  /// SQL over `__leat_input()`: the group keys, then the aggregates' arguments and filters, then row_column (and
-  /// weight_column after it, where `weighted`).
+  /// SQL over `__leat_input()`: the group keys, then the aggregates' arguments and filters, then
+  /// row_column (and weight_column after it, where `weighted`).
   std::string pre;
-  Schema pre_schema;               ///< without the added columns
-  std::size_t key_count = 0;       ///< the first columns of pre_schema; 0: one group of all rows
+  Schema pre_schema;          ///< without the added columns
+  std::size_t key_count = 0;  ///< the first columns of pre_schema; 0: one group of all rows
   std::vector<AggregateCall> aggregates;
-  /// SQL over `__leat_input()` whose columns are the keys (k0, k1, …) and the aggregates' results (a0, a1, …): the SELECT
-  /// list, HAVING as WHERE, then row_column last.
+  /// SQL over `__leat_input()` whose columns are the keys (k0, k1, …) and the aggregates' results
+  /// (a0, a1, …): the SELECT list, HAVING as WHERE, then row_column last.
   std::string post;
-  Schema groups;                   ///< k0…, a0…: post's input
+  Schema groups;  ///< k0…, a0…: post's input
   Schema output;
-  bool weighted = false;           ///< the input is a view: rows may be taken back
+  bool weighted = false;  ///< the input is a view: rows may be taken back
 };
 
 }  // namespace leat::sql

@@ -12,7 +12,8 @@
 
 namespace leat::state {
 
-/// A named space of keys in the store: one RocksDB column family (one a view, and a few of the engine's own).
+/// A named space of keys in the store: one RocksDB column family (one a view, and a few of the
+/// engine's own).
 class Family;
 
 /// Changes that become durable together, and only together. Built by one thread at a time.
@@ -25,8 +26,9 @@ class CommitBatch {
   virtual std::size_t bytes() const = 0;
 };
 
-/// One epoch's state of everything, for as long as it is held: the store as of a commit, and in memory what epochs have changed since.
-/// Cheap to take; queries hold one for at most their time limit.
+/// One epoch's state of everything, for as long as it is held: the store as of a commit, and in
+/// memory what epochs have changed since. Cheap to take; queries hold one for at most their time
+/// limit.
 class Snapshot {
  public:
   virtual ~Snapshot() = default;
