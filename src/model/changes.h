@@ -13,6 +13,8 @@ struct ChangeChunk {
   Chunk rows;
   /// One weight a row; empty means that all are +1, as for every chunk of a stream.
   std::vector<std::int64_t> weights;
+  /// The chunk's place in the epoch's input: rows of a lower order arrived earlier (per partition).
+  std::uint64_t order = 0;
   /// For a stream's rows: index into the slice's records that each row came from. Empty for a
   /// view's changes.
   std::vector<std::uint32_t> record_of;
