@@ -30,6 +30,7 @@ class Type {
   static Type of(duckdb_type id);
   static Type decimal(unsigned width, unsigned scale);
   static Type list_of(Type element);
+  static Type array_of(Type element, std::size_t size);
   static Type struct_of(std::vector<Field> fields);
   static Type map_of(Type key, Type value);
   /// Raw JSON text: stored as VARCHAR with the alias JSON.
@@ -41,13 +42,17 @@ class Type {
   bool is_json() const;
   unsigned decimal_width() const;
   unsigned decimal_scale() const;
-  const Type& element() const;  ///< of a list
+  const Type& element() const;     ///< of a list or an array
+  std::size_t array_size() const;  ///< of an array
   const Type& map_key() const;
   const Type& map_value() const;
   const std::vector<Field>& fields() const;  ///< of a struct
   bool is_integer() const;
   bool is_numeric() const;
   bool is_temporal() const;
+
+  /// A list, array, struct or map.
+  bool is_nested() const;
 
   /// SQL text that parses back to the same type.
   std::string to_sql() const;
