@@ -1,0 +1,75 @@
+#include "sql/program.h"
+
+#include "sql/engine.h"
+#include "sql/engine_fault.h"
+#include "sql/input_function.h"
+#include "sql/session.h"
+
+namespace leat::sql {
+namespace {
+
+class PreparedProgram final : public Program {
+ public:
+  PreparedProgram(std::shared_ptr<Session> session, std::unique_ptr<InputSlot> slot,
+                  StatementHandle statement)
+      : session_(std::move(session)),
+        slot_(std::move(slot)),
+        statement_(std::move(statement)),
+        output_(columns_of(statement_.get())) {}
+
+  const Schema& output() const override { return output_; }
+
+  Status run(ChunkInput& input, const std::function<Status(Chunk)>& sink) override {
+    const InputScope scope(*slot_);
+    slot_->rows = &input;
+    slot_->failure.reset();
+    Status done = hand_out(sink);
+    slot_->rows = nullptr;
+    return done;
+  }
+
+ private:
+  Status hand_out(const std::function<Status(Chunk)>& sink) {
+    ResultHandle result;
+    if (duckdb_execute_prepared(statement_.get(), result.get()) != DuckDBSuccess) {
+      return failed(duckdb_result_error(result.get()));
+    }
+    while (duckdb_data_chunk handle = duckdb_fetch_chunk(*result.get())) {
+      Chunk chunk = Chunk::adopt(handle);
+      if (chunk.size() == 0) break;
+      LEAT_TRY(sink(std::move(chunk)));
+    }
+    return {};
+  }
+
+  Status failed(const char* text) {
+    if (slot_->failure) return std::unexpected(std::move(*slot_->failure));
+    const EngineFault fault = engine_fault(text);
+    if (fault.is_of_a_row()) return user_error("row-failed", "{}", fault.message);
+    if (fault.type == "Out of Memory") return transient_error("sql-memory", "{}", fault.message);
+    return internal_error("sql-engine", "{}: {}", fault.type, fault.message);
+  }
+
+  std::shared_ptr<Session> session_;  // outlives the statement
+  std::unique_ptr<InputSlot> slot_;   // outlives the statement, which is bound to its address
+  StatementHandle statement_;
+  Schema output_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Program>> Program::prepare(std::shared_ptr<Session> session,
+                                                  const std::string& sql, Input input) {
+  auto slot = std::make_unique<InputSlot>(InputSlot{with_added_columns(input), nullptr, {}});
+  const InputScope scope(*slot);
+  duckdb_prepared_statement raw = nullptr;
+  const duckdb_state state = duckdb_prepare(session->connection(), sql.c_str(), &raw);
+  StatementHandle statement(raw);
+  if (state != DuckDBSuccess) {
+    return user_error("sql-invalid", "{}", engine_fault(duckdb_prepare_error(raw)).message);
+  }
+  return std::make_unique<PreparedProgram>(std::move(session), std::move(slot),
+                                           std::move(statement));
+}
+
+}  // namespace leat::sql
