@@ -33,6 +33,9 @@ class EpochSink {
   /// The pipeline ended (`--once`): the next prepare/committed makes everything visible, however
   /// little.
   virtual void finish() = 0;
+  /// True when a commit would make rows visible that nothing but the lapse of time keeps back: an
+  /// idle engine asks about once a second, and commits then. Called by the thread that writes.
+  virtual bool wants_commit() const { return false; }
 };
 
 }  // namespace leat::connector

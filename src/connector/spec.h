@@ -32,13 +32,13 @@ enum class Kind {
 struct Setting {
   std::string name;
   Kind kind = Kind::text;
-  std::string doc;  ///< one or two sentences; units and what happens when it is left out
+  std::string doc = {};  ///< one or two sentences; units and what happens when it is left out
   bool required = false;
-  bool secret = false;               ///< value is never printed
-  std::string default_value;         ///< as text, parsed like the user's; empty: none
-  std::vector<std::string> choices;  ///< of an enumeration
-  std::optional<double> min, max;
-  std::vector<Setting> fields;  ///< of a group
+  bool secret = false;                    ///< value is never printed
+  std::string default_value = {};         ///< as text, parsed like the user's; empty: none
+  std::vector<std::string> choices = {};  ///< of an enumeration
+  std::optional<double> min = {}, max = {};
+  std::vector<Setting> fields = {};  ///< of a group
 };
 
 enum class Role { source, sink, format };
@@ -52,6 +52,9 @@ struct Spec {
   std::vector<Setting> settings;
   std::string example;   ///< YAML of this entry, valid: a test checks it
   std::string delivery;  ///< of a sink: what happens to rows after a crash
+  /// Of a sink: it can't take a row back. A view whose rows change needs `changes: true` then; a
+  /// stream, or a view that emits `on_close`, only ever adds rows and needs nothing.
+  bool rows_only_added = false;
 };
 
 /// Values as checked against a Spec: every setting with a value or default is there, of the kind

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "io/file_system.h"
+
+namespace leat::connector {
+
+/// What a connector gets from the process that it runs in. Pure data; what it refers to outlives
+/// every connector made with it.
+struct Context {
+  io::FileSystem& files = io::posix_file_system();
+  const Clock& clock = system_clock();
+  /// Relative paths in a pipeline file are relative to this folder; empty: to the working directory
+  /// of the process.
+  std::string base_directory;
+  /// The operator lets every source reach private and loopback addresses, whatever the pipeline
+  /// file says.
+  bool allow_private_addresses = false;
+
+  std::string path(std::string_view written) const {
+    if (base_directory.empty() || written.starts_with('/')) return std::string(written);
+    return base_directory + "/" + std::string(written);
+  }
+};
+
+}  // namespace leat::connector

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <iterator>
+
+namespace leat::connector {
+
+/// Repeatable random numbers for one user: a function of seed and user number alone (SplitMix64,
+/// Steele et al., OOPSLA 2014). Not for secrets.
+class Random {
+ public:
+  Random(std::uint64_t seed, std::uint64_t number)
+      : base_(mix(seed ^ mix(number + 0x632be59bd9b4e019))), state_(base_) {}
+
+  static std::uint64_t mix(std::uint64_t bits) {
+    bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9;
+    bits = (bits ^ bits >> 27) * 0x94d049bb133111eb;
+    return bits ^ bits >> 31;
+  }
+
+  /// Begins the numbers of another lane of the same user.
+  void restart(unsigned lane) { state_ = mix(base_ + lane * 0x9e3779b97f4a7c15); }
+
+  std::uint64_t next() { return mix(state_ += 0x9e3779b97f4a7c15); }
+
+  /// Evenly from 0 to `bound` - 1; `bound` is at least 1.
+  std::uint64_t below(std::uint64_t bound) {
+    return static_cast<std::uint64_t>(static_cast<unsigned __int128>(next()) * bound >> 64);
+  }
+
+  template <class List>
+  const auto& pick(const List& list) {
+    return list[below(std::size(list))];
+  }
+
+ private:
+  std::uint64_t base_;
+  std::uint64_t state_;
+};
+
+}  // namespace leat::connector
