@@ -1,0 +1,251 @@
+import { memo, type ReactNode } from 'react';
+
+import { useStatus } from '../api/store';
+import type { SourceStatus, Status, StreamStatus } from '../api/types';
+import { cleanText } from '../format/cell';
+import { formatNumber } from '../format/number';
+import { CheckIcon, WarningIcon } from './icons';
+
+type Tone = 'good' | 'warn' | 'bad' | 'calm';
+
+const stateTones: Record<string, Tone> = {
+  reading: 'good',
+  waiting: 'good',
+  retrying: 'warn',
+  failed: 'bad',
+  ended: 'calm',
+};
+
+function State({ state }: { state: string }) {
+  return (
+    <span className={`state ${stateTones[state] ?? 'calm'}`}>
+      <i aria-hidden="true" />
+      {cleanText(state, 30)}
+    </span>
+  );
+}
+
+function Name({ text }: { text: string }) {
+  const name = cleanText(text, 120);
+  return <bdi title={name}>{name}</bdi>;
+}
+
+function Failure({ text }: { text: string }) {
+  if (!text) return null;
+  const message = cleanText(text, 500);
+  return (
+    <p className="last-error" title={message}>
+      <bdi>{message}</bdi>
+    </p>
+  );
+}
+
+interface CardProps {
+  title: string;
+  columns: [name: string, kind: 'text' | 'number'][];
+  children: ReactNode;
+}
+
+function Card({ title, columns, children }: CardProps) {
+  return (
+    <section className="panel card" aria-label={title}>
+      <header className="panel-head">
+        <h3>{title}</h3>
+      </header>
+      <div className="table-room" role="region" aria-label={`${title} of the pipelines`} tabIndex={0}>
+        <table>
+          <thead>
+            <tr>
+              {columns.map(([name, kind]) => (
+                <th key={name} scope="col" className={kind}>
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>{children}</tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function Figure({ value }: { value: number }) {
+  return (
+    <td className="number">
+      <data value={value}>{formatNumber(value)}</data>
+    </td>
+  );
+}
+
+const Sources = memo(function Sources({ sources }: { sources: SourceStatus[] }) {
+  return (
+    <Card title="Sources" columns={[['Source', 'text'], ['State', 'text'], ['Topic', 'text'], ['Records', 'number']]}>
+      {sources.map((source) => (
+        <tr key={source.name} data-source={source.name}>
+          <td className="text">
+            <Name text={source.name} /> <span className="aside">{cleanText(source.connector, 30)}</span>
+            <Failure text={source.last_error} />
+          </td>
+          <td>
+            <State state={source.state} />
+          </td>
+          <td className="text">
+            <Name text={source.topic} />
+          </td>
+          <Figure value={source.records} />
+        </tr>
+      ))}
+    </Card>
+  );
+});
+
+function Balance({ stream }: { stream: StreamStatus }) {
+  const off = stream.accepted - stream.out - stream.filtered - stream.late - stream.dead_letters;
+  return off === 0 ? (
+    <span className="state good">
+      <CheckIcon />
+      balanced
+    </span>
+  ) : (
+    <span className="state bad">
+      <WarningIcon />
+      {`off by ${formatNumber(off)}`}
+    </span>
+  );
+}
+
+function Expectations({ stream }: { stream: StreamStatus }) {
+  const refusing = stream.expectations.filter((expectation) => expectation.refused > 0);
+  if (refusing.length === 0) return null;
+  return (
+    <p className="aside">
+      {refusing.map((expectation, index) => (
+        <span key={expectation.name}>
+          {index > 0 && ', '}
+          <Name text={expectation.name} />
+          {` refused ${formatNumber(expectation.refused)} (${cleanText(expectation.else, 20)})`}
+        </span>
+      ))}
+    </p>
+  );
+}
+
+/** accepted = out + filtered + late + dead letters, as numbers under their own words. */
+function Streams({ streams }: { streams: StreamStatus[] }) {
+  return (
+    <section className="panel card wide" aria-label="Streams">
+      <header className="panel-head">
+        <h3>Streams</h3>
+        <p className="note">accepted = out + filtered + late + dead letters</p>
+      </header>
+      <div className="table-room" role="region" aria-label="Streams of the pipelines" tabIndex={0}>
+        <table className="identity">
+          <thead>
+            <tr>
+              <th scope="col">Stream</th>
+              <th scope="col" className="number">Accepted</th>
+              <th scope="col" className="number">= Out</th>
+              <th scope="col" className="number">+ Filtered</th>
+              <th scope="col" className="number">+ Late</th>
+              <th scope="col" className="number">+ Dead letters</th>
+              <th scope="col">Sum</th>
+            </tr>
+          </thead>
+          <tbody>
+            {streams.map((stream) => (
+              <tr key={stream.name} data-stream={stream.name}>
+                <td className="text">
+                  <Name text={stream.name} />
+                  <Expectations stream={stream} />
+                </td>
+                <Figure value={stream.accepted} />
+                <Figure value={stream.out} />
+                <Figure value={stream.filtered} />
+                <Figure value={stream.late} />
+                <Figure value={stream.dead_letters} />
+                <td>
+                  <Balance stream={stream} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function Stores({ status }: { status: Status }) {
+  return (
+    <>
+      {status.topics.length > 0 && (
+        <Card title="Topics" columns={[['Topic', 'text'], ['Records', 'number'], ['Lag', 'number']]}>
+          {status.topics.map((topic) => (
+            <tr key={topic.name} data-topic={topic.name}>
+              <td className="text">
+                <Name text={topic.name} />
+              </td>
+              <Figure value={topic.records} />
+              <Figure value={topic.lag} />
+            </tr>
+          ))}
+        </Card>
+      )}
+      {status.views.length > 0 && (
+        <Card title="Views" columns={[['View', 'text'], ['Rows', 'number']]}>
+          {status.views.map((view) => (
+            <tr key={view.name} data-view={view.name}>
+              <td className="text">
+                <Name text={view.name} />
+              </td>
+              <Figure value={view.rows} />
+            </tr>
+          ))}
+        </Card>
+      )}
+      {status.sinks.length > 0 && (
+        <Card title="Sinks" columns={[['Sink', 'text'], ['From', 'text'], ['Rows', 'number']]}>
+          {status.sinks.map((sink) => (
+            <tr key={sink.name} data-sink={sink.name}>
+              <td className="text">
+                <Name text={sink.name} /> <span className="aside">{cleanText(sink.connector, 30)}</span>
+                <Failure text={sink.last_error} />
+              </td>
+              <td className="text">
+                <Name text={sink.from} />
+              </td>
+              <Figure value={sink.rows} />
+            </tr>
+          ))}
+        </Card>
+      )}
+    </>
+  );
+}
+
+export function Health() {
+  const status = useStatus();
+  if (!status) return null;
+  return (
+    <section className="health" aria-labelledby="health">
+      <h2 id="health">Pipeline health</h2>
+      {status.failure && (
+        <div className="panel panel-error" role="alert">
+          <p>
+            <WarningIcon />
+            <strong>The engine has stopped.</strong>
+          </p>
+          <p>
+            <bdi>{cleanText(status.failure, 1_000)}</bdi>
+          </p>
+        </div>
+      )}
+      <div className="health-grid">
+        {status.streams.length > 0 && <Streams streams={status.streams} />}
+        {status.sources.length > 0 && <Sources sources={status.sources} />}
+        <Stores status={status} />
+      </div>
+    </section>
+  );
+}
