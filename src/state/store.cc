@@ -1,0 +1,370 @@
+#include "state/store.h"
+
+#include <map>
+#include <mutex>
+
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include "base/check.h"
+
+namespace leat::state {
+namespace {
+
+/// In the default family; all other families are named by their users. See docs/formats/store.md.
+constexpr std::string_view format_key = "format";
+constexpr int format_version = 1;
+
+rocksdb::Slice slice_of(std::string_view text) { return {text.data(), text.size()}; }
+std::string_view text_of(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+std::unexpected<Error> error_of(const rocksdb::Status& status, const std::string& directory) {
+  const std::string text = status.ToString();
+  if (status.IsCorruption()) {
+    return external_error("store-damaged",
+                          "the store in {} is damaged: {}; put back a copy of the directory, or "
+                          "move it away to have Leat rebuild it from its topics",
+                          directory, text);
+  }
+  if (status.IsNoSpace() || status.subcode() == rocksdb::Status::SubCode::kSpaceLimit) {
+    return transient_error("disk-full", "no room on the disk for the store in {}: {}; free some",
+                           directory, text);
+  }
+  if (text.find("lock") != std::string::npos) {
+    return user_error("locked",
+                      "the store in {} is in use by another process ({}); stop that process, or "
+                      "name another data directory",
+                      directory, text);
+  }
+  if (status.IsIOError() || status.IsTimedOut() || status.IsBusy() || status.IsAborted()) {
+    return external_error("io-error",
+                          "the store in {} cannot be read or written: {}; look at the disk and at "
+                          "the directory's permissions",
+                          directory, text);
+  }
+  return internal_error("store-failed", "the store in {} failed: {}", directory, text);
+}
+
+class RocksFamily final : public Family {
+ public:
+  explicit RocksFamily(rocksdb::ColumnFamilyHandle* handle)
+      : handle_(handle), name_(handle->GetName()) {}
+  const std::string& name() const override { return name_; }
+  rocksdb::ColumnFamilyHandle* handle() const { return handle_; }
+
+ private:
+  rocksdb::ColumnFamilyHandle* handle_;  // destroyed by the store, which knows when the DB closes
+  std::string name_;
+};
+
+rocksdb::ColumnFamilyHandle* handle_of(const Family& family) {
+  return static_cast<const RocksFamily&>(family).handle();
+}
+
+class RocksBatch final : public CommitBatch {
+ public:
+  // WriteBatch's own calls fail only beyond 4 GiB or for a key above it: a bug of ours.
+  void put(Family& family, std::string_view key, std::string_view value) override {
+    LEAT_CHECK(batch_.Put(handle_of(family), slice_of(key), slice_of(value)).ok());
+  }
+  void remove(Family& family, std::string_view key) override {
+    LEAT_CHECK(batch_.Delete(handle_of(family), slice_of(key)).ok());
+  }
+  void remove_range(Family& family, std::string_view begin, std::string_view end) override {
+    LEAT_CHECK(batch_.DeleteRange(handle_of(family), slice_of(begin), slice_of(end)).ok());
+  }
+  std::size_t bytes() const override { return batch_.GetDataSize(); }
+  rocksdb::WriteBatch& batch() { return batch_; }
+
+ private:
+  rocksdb::WriteBatch batch_;
+};
+
+class RocksView final : public StoreView {
+ public:
+  explicit RocksView(std::shared_ptr<rocksdb::DB> database)
+      : database_(std::move(database)), snapshot_(database_->GetSnapshot()) {}
+  RocksView(const RocksView&) = delete;
+  RocksView& operator=(const RocksView&) = delete;
+  ~RocksView() override { database_->ReleaseSnapshot(snapshot_); }
+  const rocksdb::Snapshot* snapshot() const { return snapshot_; }
+
+ private:
+  std::shared_ptr<rocksdb::DB> database_;
+  const rocksdb::Snapshot* snapshot_;
+};
+
+rocksdb::DBOptions database_options(const Store::Options& options) {
+  rocksdb::DBOptions db;
+  db.create_if_missing = !options.read_only;
+  db.paranoid_checks = true;
+  // A torn last record is what a crash leaves; anything else that is damaged must stop us.
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  db.db_write_buffer_size = options.write_buffer_bytes;
+  db.max_total_wal_size = 4 * options.write_buffer_bytes;
+  db.max_background_jobs = 2;
+  db.max_open_files = 512;
+  db.bytes_per_sync = 1u << 20;
+  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.keep_log_file_num = 2;
+  db.max_log_file_size = 1u << 20;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  return db;
+}
+
+rocksdb::ColumnFamilyOptions family_options(const Store::Options& options,
+                                            const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.cache_index_and_filter_blocks = true;
+  table.format_version = 5;
+  rocksdb::ColumnFamilyOptions family;
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  family.write_buffer_size = options.write_buffer_bytes / 2;
+  family.arena_block_size = 128u << 10;  // a family of a small view stays small
+  family.compression = rocksdb::kNoCompression;
+  for (const auto kind : rocksdb::GetSupportedCompressions()) {
+    if (kind == rocksdb::kLZ4Compression) family.compression = kind;
+  }
+  return family;
+}
+
+class RocksStore final : public Store {
+ public:
+  RocksStore(std::string directory, Options options)
+      : directory_(std::move(directory)),
+        options_(options),
+        cache_(rocksdb::NewLRUCache(options.block_cache_bytes)) {}
+
+  ~RocksStore() override {
+    // Views may still hold the database; handles must go before it.
+    for (auto& [name, family] : families_) {
+      (void)database_->DestroyColumnFamilyHandle(family->handle());
+    }
+  }
+
+  Status open_database() {
+    const rocksdb::DBOptions db_options = database_options(options_);
+    std::vector<std::string> names;
+    const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, directory_, &names);
+    if (!listed.ok()) {
+      // A directory without a database: RocksDB reports its CURRENT file missing.
+      const rocksdb::Status exists = rocksdb::Env::Default()->FileExists(directory_ + "/CURRENT");
+      if (!exists.IsNotFound()) return error_of(listed, directory_);
+      if (options_.read_only) {
+        return user_error("no-store", "there is no store in {}; name the directory of `leat run`",
+                          directory_);
+      }
+      names = {rocksdb::kDefaultColumnFamilyName};
+    }
+    std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+    for (const std::string& name : names) {
+      descriptors.emplace_back(name, family_options(options_, cache_));
+    }
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* database = nullptr;
+    const rocksdb::Status opened =
+        options_.read_only
+            ? rocksdb::DB::OpenForReadOnly(db_options, directory_, descriptors, &handles, &database)
+            : rocksdb::DB::Open(db_options, directory_, descriptors, &handles, &database);
+    if (!opened.ok()) return error_of(opened, directory_);
+    database_.reset(database);
+    for (rocksdb::ColumnFamilyHandle* handle : handles) {
+      families_.emplace(handle->GetName(), std::make_unique<RocksFamily>(handle));
+    }
+    return check_format();
+  }
+
+  Result<Family*> family(std::string_view name) override {
+    if (const auto found = families_.find(name); found != families_.end()) {
+      return found->second.get();
+    }
+    if (options_.read_only) {
+      return user_error("unknown-family", "the store in {} holds no state of `{}`", directory_,
+                        name);
+    }
+    rocksdb::ColumnFamilyHandle* handle = nullptr;
+    const rocksdb::Status created =
+        database_->CreateColumnFamily(family_options(options_, cache_), std::string(name), &handle);
+    if (!created.ok()) return error_of(created, directory_);
+    return families_.emplace(std::string(name), std::make_unique<RocksFamily>(handle))
+        .first->second.get();
+  }
+
+  std::vector<std::string> family_names() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, family] : families_) {
+      if (name != rocksdb::kDefaultColumnFamilyName) names.push_back(name);
+    }
+    return names;
+  }
+
+  Status drop_family(std::string_view name) override {
+    const auto found = families_.find(name);
+    if (found == families_.end()) return {};
+    LEAT_CHECK(name != rocksdb::kDefaultColumnFamilyName);
+    const rocksdb::Status dropped = database_->DropColumnFamily(found->second->handle());
+    if (!dropped.ok()) return error_of(dropped, directory_);
+    (void)database_->DestroyColumnFamilyHandle(found->second->handle());
+    families_.erase(found);
+    return {};
+  }
+
+  Result<std::optional<std::string>> get(const Family& family, std::string_view key,
+                                         const StoreView* view) const override {
+    std::string value;
+    const rocksdb::Status got =
+        database_->Get(read_options(view), handle_of(family), slice_of(key), &value);
+    if (got.IsNotFound()) return std::nullopt;
+    if (!got.ok()) return error_of(got, directory_);
+    return value;
+  }
+
+  Status get_many(const Family& family, std::span<const std::string_view> keys,
+                  std::vector<std::optional<std::string>>& values) const override {
+    std::vector<rocksdb::Slice> slices;
+    slices.reserve(keys.size());
+    for (const std::string_view key : keys) slices.push_back(slice_of(key));
+    std::vector<rocksdb::PinnableSlice> found(keys.size());
+    std::vector<rocksdb::Status> statuses(keys.size());
+    database_->MultiGet(read_options(nullptr), handle_of(family), keys.size(), slices.data(),
+                        found.data(), statuses.data());
+    values.assign(keys.size(), std::nullopt);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (statuses[i].ok()) {
+        values[i] = found[i].ToString();
+      } else if (!statuses[i].IsNotFound()) {
+        return error_of(statuses[i], directory_);
+      }
+    }
+    return {};
+  }
+
+  Status for_each(const Family& family, std::string_view begin, std::string_view end,
+                  const std::function<bool(std::string_view, std::string_view)>& row,
+                  const StoreView* view) const override {
+    rocksdb::ReadOptions options = read_options(view);
+    const rocksdb::Slice upper = slice_of(end);
+    if (!end.empty()) options.iterate_upper_bound = &upper;
+    const std::unique_ptr<rocksdb::Iterator> iterator(
+        database_->NewIterator(options, handle_of(family)));
+    for (iterator->Seek(slice_of(begin)); iterator->Valid(); iterator->Next()) {
+      if (!row(text_of(iterator->key()), text_of(iterator->value()))) break;
+    }
+    if (!iterator->status().ok()) return error_of(iterator->status(), directory_);
+    return {};
+  }
+
+  Status for_each_backwards(
+      const Family& family, std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view, std::string_view)>& row) const override {
+    rocksdb::ReadOptions options = read_options(nullptr);
+    const rocksdb::Slice lower = slice_of(begin);
+    const rocksdb::Slice upper = slice_of(end);
+    options.iterate_lower_bound = &lower;
+    if (!end.empty()) options.iterate_upper_bound = &upper;
+    const std::unique_ptr<rocksdb::Iterator> iterator(
+        database_->NewIterator(options, handle_of(family)));
+    for (iterator->SeekToLast(); iterator->Valid(); iterator->Prev()) {
+      if (!row(text_of(iterator->key()), text_of(iterator->value()))) break;
+    }
+    if (!iterator->status().ok()) return error_of(iterator->status(), directory_);
+    return {};
+  }
+
+  std::unique_ptr<CommitBatch> new_batch() const override { return std::make_unique<RocksBatch>(); }
+
+  Status commit(CommitBatch& batch) override {
+    std::lock_guard lock(commit_mutex_);
+    if (failed_) {
+      // RocksDB refuses writes after a failed one until it is told that the cause is gone.
+      const rocksdb::Status resumed = database_->Resume();
+      if (!resumed.ok()) return error_of(resumed, directory_);
+      failed_ = false;
+    }
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    const rocksdb::Status written =
+        database_->Write(options, &static_cast<RocksBatch&>(batch).batch());
+    if (written.ok()) return {};
+    failed_ = true;
+    return error_of(written, directory_);
+  }
+
+  std::shared_ptr<const StoreView> view() const override {
+    return std::make_shared<RocksView>(database_);
+  }
+
+  std::uint64_t bytes_on_disk() const override {
+    std::uint64_t total = 0;
+    for (const auto& [name, family] : families_) {
+      std::uint64_t bytes = 0;
+      if (database_->GetIntProperty(family->handle(), rocksdb::DB::Properties::kTotalSstFilesSize,
+                                    &bytes)) {
+        total += bytes;
+      }
+    }
+    return total;
+  }
+
+ private:
+  static rocksdb::ReadOptions read_options(const StoreView* view) {
+    rocksdb::ReadOptions options;
+    if (view != nullptr) options.snapshot = static_cast<const RocksView*>(view)->snapshot();
+    return options;
+  }
+
+  Status check_format() {
+    std::string found;
+    const rocksdb::Status got =
+        database_->Get(rocksdb::ReadOptions(), slice_of(format_key), &found);
+    if (got.IsNotFound() && !options_.read_only) {
+      rocksdb::WriteOptions options;
+      options.sync = true;
+      const rocksdb::Status put =
+          database_->Put(options, slice_of(format_key), std::to_string(format_version));
+      if (!put.ok()) return error_of(put, directory_);
+      return {};
+    }
+    if (!got.ok()) return error_of(got, directory_);
+    if (found == std::to_string(format_version)) return {};
+    return user_error(
+        "newer-format",
+        "the store in {} has format {}, this program reads format {}; start the newer "
+        "Leat that wrote it, or name another data directory",
+        directory_, found, format_version);
+  }
+
+  const std::string directory_;
+  const Options options_;
+  std::shared_ptr<rocksdb::Cache> cache_;
+  std::shared_ptr<rocksdb::DB> database_;
+  std::map<std::string, std::unique_ptr<RocksFamily>, std::less<>> families_;
+  std::mutex commit_mutex_;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(const std::string& directory, Options options) {
+  auto store = std::make_unique<RocksStore>(directory, options);
+  LEAT_TRY(store->open_database());
+  return store;
+}
+
+std::string end_of_prefix(std::string_view prefix) {
+  std::string end(prefix);
+  while (!end.empty() && static_cast<unsigned char>(end.back()) == 0xFF) end.pop_back();
+  if (!end.empty()) end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
+  return end;
+}
+
+}  // namespace leat::state
