@@ -1,7 +1,7 @@
 # Warnings, hardening and the target machine: what every layer is compiled with.
 add_library(leat_options INTERFACE)
 target_compile_options(leat_options INTERFACE
-  -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wall -Wextra -Werror -Wno-missing-field-initializers -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
   -fstack-protector-strong -fno-plt -fno-semantic-interposition)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   # Haswell (2013) and newer: simdjson's on-demand parser is chosen at compile time. `leat` checks at start.

@@ -67,14 +67,18 @@ std::unexpected<Error> internal_error(std::string_view code, fmt::format_string<
 
 }  // namespace leat
 
-/// The value of a Result, or return its Error from the enclosing function: `auto file =
-/// LEAT_TRY(files.open(path));`
-#define LEAT_TRY(expression)                                                  \
-  ({                                                                          \
-    auto leat_result = (expression);                                          \
-    if (!leat_result) return std::unexpected(std::move(leat_result).error()); \
-    ::leat::leat_value_of(std::move(leat_result));                            \
+#define LEAT_CONCAT_(a, b) a##b
+#define LEAT_CONCAT(a, b) LEAT_CONCAT_(a, b)
+#define LEAT_TRY_AS_(result, expression)                            \
+  ({                                                                \
+    auto result = (expression);                                     \
+    if (!result) return std::unexpected(std::move(result).error()); \
+    ::leat::leat_value_of(std::move(result));                       \
   })
+
+/// The value of a Result, or return its Error from the enclosing function:
+/// `auto file = LEAT_TRY(files.open(path));`
+#define LEAT_TRY(expression) LEAT_TRY_AS_(LEAT_CONCAT(leat_result_, __COUNTER__), expression)
 
 namespace leat {
 template <class T>

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -23,11 +24,17 @@ struct Location {
   int column = 0;
 };
 
+/// Settings as the file gives them, fit to be printed: references such as ${NAME} unreplaced,
+/// secrets masked.
+using ShownSettings = std::vector<std::pair<std::string, std::string>>;
+
 struct SourceNode {
   std::string name;
   Location at;
+  std::string pipeline;
   std::string connector;  ///< name of its Spec
   connector::Settings settings;
+  ShownSettings shown;
   std::string topic;  ///< the topic it fills or is
   bool copied =
       false;  ///< a replayable source whose records are copied to the embedded log all the same
@@ -52,6 +59,7 @@ struct Expectation {
   std::string name;
   Location at;
   std::string that;  ///< SQL boolean over the stream's output columns; NULL counts as refused
+  std::string sql;   ///< the same over __leat_input(): the boolean, then row_column
   Refusal otherwise = Refusal::quarantine;
 };
 
@@ -66,12 +74,14 @@ struct EventTime {
 struct StreamNode {
   std::string name;
   Location at;
+  std::string pipeline;
   std::string input;  ///< a topic or a stream
   bool from_topic = false;
   std::string format = "json";  ///< json | csv, of the topic's records
   connector::Settings format_settings;
   std::vector<DecodedColumn> columns;  ///< of a stream over a topic: what decoding yields
   std::vector<Location> columns_at;
+  std::string select;   ///< as the user wrote it; empty: none
   sql::RowQuery query;  ///< over the decoded columns or the input stream; identity when the file
                         ///< has no `select`
   Schema schema;        ///< what the stream's rows look like
@@ -83,18 +93,24 @@ struct StreamNode {
 struct ViewNode {
   std::string name;
   Location at;
+  std::string pipeline;
   std::string input;  ///< stream or view
+  std::string query;  ///< as the user wrote it; empty: the newest row per key
   std::variant<op::LatestView, op::AggregateView> definition;
   Schema schema;
-  std::vector<std::size_t> key;  ///< columns that identify a row
+  std::vector<std::size_t>
+      key;                   ///< columns that identify a row; empty: one row, or no such columns
+  bool append_only = false;  ///< rows only ever come (`emit: on_close`), none is taken back
 };
 
 struct SinkNode {
   std::string name;
   Location at;
+  std::string pipeline;
   std::string from;  ///< stream or view
   std::string connector;
   connector::Settings settings;
+  ShownSettings shown;
   bool changes = false;  ///< write the weight with each row
 };
 

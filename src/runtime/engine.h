@@ -12,9 +12,11 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "connector/context.h"
 #include "model/changes.h"
 #include "model/schema.h"
 #include "pipeline/graph.h"
+#include "runtime/connectors.h"
 #include "runtime/status.h"
 #include "state/store.h"
 
@@ -26,10 +28,12 @@ namespace leat::runtime {
 
 struct Options {
   std::string data_directory;
-  unsigned workers = 0;                     ///< 0: one a core
-  bool once = false;                        ///< end when every source has ended
-  std::size_t slice_bytes = 1 << 20;        ///< what a worker takes at a time
-  std::size_t epoch_bytes_max = 64u << 20;  ///< input of one epoch at most
+  connector::Context context;                    ///< what sources and sinks get from this process
+  unsigned workers = 0;                          ///< 0: one a core
+  std::uint64_t disk_reserve_bytes = 64u << 20;  ///< with less free than this nothing is accepted
+  bool once = false;                             ///< end when every source has ended
+  std::size_t slice_bytes = 1 << 20;             ///< what a worker takes at a time
+  std::size_t epoch_bytes_max = 64u << 20;       ///< input of one epoch at most
   std::chrono::milliseconds commit_interval{
       1000};                                  ///< a commit covers up to this much time under load
   std::size_t state_memory_max = 4ull << 30;  ///< hot state in memory, of all views together
@@ -81,7 +85,8 @@ class Engine {
  public:
   /// Opens the data directory (one process at a time), recovers, prepares every query. Nothing runs
   /// yet.
-  static Result<std::unique_ptr<Engine>> open(pipeline::Graph graph, Options options);
+  static Result<std::unique_ptr<Engine>> open(pipeline::Graph graph, Connectors connectors,
+                                              Options options);
   virtual ~Engine() = default;
 
   virtual Status start() = 0;

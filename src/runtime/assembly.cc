@@ -1,0 +1,292 @@
+#include "runtime/assembly.h"
+
+#include <algorithm>
+
+#include <unistd.h>
+
+#include "base/check.h"
+#include "log/embedded_topics.h"
+#include "operator/aggregate_view.h"
+#include "operator/latest_view.h"
+#include "runtime/dead_letters.h"
+
+namespace leat::runtime {
+namespace {
+
+/// Epochs of different runs never share a number: a run begins at the next multiple of this.
+constexpr std::uint64_t epochs_per_run = 1'000'000;
+
+log::TopicConfig config_of(const pipeline::TopicNode& node) {
+  log::TopicConfig config{.partitions = node.partitions,
+                          .retention_ms = node.retention_ms,
+                          .retention_bytes = node.retention_bytes,
+                          .compacted = node.compacted};
+  if (node.compression == "none") config.compression = log::Compression::none;
+  if (node.compression == "zstd") config.compression = log::Compression::zstd;
+  return config;
+}
+
+unsigned power_of_two_at_least(unsigned number) {
+  unsigned power = 1;
+  while (power < number) power *= 2;
+  return power;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Assembly>> Assembly::build(pipeline::Graph graph, Connectors connectors,
+                                                  Options options) {
+  std::unique_ptr<Assembly> assembly(
+      new Assembly(std::move(graph), std::move(connectors), std::move(options)));
+  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  assembly->workers = assembly->options.workers == 0 ? cores : assembly->options.workers;
+  assembly->shards = power_of_two_at_least(2 * assembly->workers);
+  LEAT_TRY(assembly->open_directory());
+  LEAT_TRY(assembly->open_topics());
+  LEAT_TRY(assembly->make_streams());
+  LEAT_TRY(assembly->make_views());
+  LEAT_TRY(assembly->make_sinks());
+  LEAT_TRY(assembly->connect_all());
+  LEAT_TRY(assembly->recover());
+  LEAT_TRY(assembly->make_sources());
+  return assembly;
+}
+
+Status Assembly::open_directory() {
+  io::FileSystem& files = io::posix_file_system();
+  LEAT_TRY(files.create_directories(options.data_directory));
+  lock = LEAT_TRY(files.lock(options.data_directory + "/lock",
+                             fmt::format("process {} (leat run)", ::getpid())));
+  store = LEAT_TRY(state::Store::open(options.data_directory + "/store"));
+  family = LEAT_TRY(store->family("engine"));
+  timeline = std::make_unique<state::Timeline>(*store);
+  last_commit = LEAT_TRY(CommitRecord::load(*store, *family));
+  if (last_commit.epoch != Epoch(0)) {
+    const std::uint64_t run = last_commit.epoch.value() / epochs_per_run + 1;
+    first_epoch = Epoch(run * epochs_per_run + 1);
+    timeline->publish(last_commit.epoch);
+    timeline->committed(last_commit.epoch);
+  } else {
+    first_epoch = Epoch(1);
+  }
+  database = LEAT_TRY(sql::Database::open());
+  for (unsigned worker = 0; worker < workers; ++worker) {
+    sessions.push_back(LEAT_TRY(database->connect()));
+  }
+  return {};
+}
+
+Status Assembly::open_topics() {
+  topics = LEAT_TRY(
+      log::open_embedded_topics(io::posix_file_system(), options.data_directory + "/topics", {}));
+  for (const pipeline::TopicNode& node : graph.topics) {
+    if (!node.source.empty()) continue;
+    log::Topic* topic = LEAT_TRY(topics->open(node.name, config_of(node)));
+    for (Partition partition(0); partition < Partition(node.partitions); ++partition) {
+      inputs.push_back(
+          std::make_unique<LogInput>(node.name, partition, topic->partition(partition)));
+    }
+  }
+  log::Topic* letters = LEAT_TRY(topics->open(dead_letters_topic, log::TopicConfig{}));
+  dead_letters = &letters->partition(Partition(0));
+  return {};
+}
+
+Result<std::vector<std::string>> Assembly::csv_header_of(const pipeline::StreamNode& node) const {
+  const std::vector<std::string>& written = node.format_settings.list("header");
+  if (node.format != "csv" || !written.empty()) return written;
+  for (const pipeline::SourceNode& source : graph.sources) {
+    if (source.topic != node.input) continue;
+    const auto found = connectors.sources.find(source.connector);
+    if (found == connectors.sources.end() || !found->second.csv_header) continue;
+    return found->second.csv_header(source.settings, options.context);
+  }
+  // No header line anywhere: the declared columns are the record's fields, in their order.
+  std::vector<std::string> names;
+  for (const DecodedColumn& column : node.columns) names.push_back(column.name);
+  return names;
+}
+
+const Schema& Assembly::schema_of(const std::string& name) const {
+  if (const auto stream = find_stream(name)) return streams[*stream].node->schema;
+  const auto view = find_view(name);
+  LEAT_CHECK(view.has_value());
+  return views[*view].node->schema;
+}
+
+Status Assembly::make_streams() {
+  for (const pipeline::StreamNode& node : graph.streams) {
+    StreamSlot slot{.node = &node};
+    Schema input;
+    if (node.from_topic) {
+      std::vector<Column> columns;
+      for (const DecodedColumn& column : node.columns)
+        columns.push_back({column.name, column.type});
+      input = Schema(std::move(columns));
+      slot.topic = node.input;
+    } else {
+      input = schema_of(node.input);
+      slot.topic = streams[*find_stream(node.input)].topic;
+    }
+    slot.stage = LEAT_TRY(StreamStage::make({.node = &node,
+                                             .index = streams.size(),
+                                             .input = std::move(input),
+                                             .csv_header = LEAT_TRY(csv_header_of(node)),
+                                             .sessions = sessions}));
+    slot.recent =
+        std::make_unique<RecentRows>(node.schema, static_cast<std::size_t>(node.recent_rows_max));
+    slot.feed = std::make_shared<ChangeFeed>(options.changes_kept_bytes_max);
+    if (node.event_time) slot.watermark.emplace(*node.event_time);
+    slot.tally.expectations.resize(node.expectations.size());
+    streams.push_back(std::move(slot));
+  }
+  return {};
+}
+
+Status Assembly::make_views() {
+  const op::Resources resources{.store = *store,
+                                .timeline = *timeline,
+                                .database = *database,
+                                .workers = workers,
+                                .shards = shards,
+                                .memory_max = options.state_memory_max};
+  for (const pipeline::ViewNode& node : graph.views) {
+    ViewSlot slot{.node = &node, .index = views.size()};
+    const Schema& input = schema_of(node.input);
+    if (const auto* latest = std::get_if<op::LatestView>(&node.definition)) {
+      slot.view = LEAT_TRY(op::make_latest_view(node.name, *latest, input, resources));
+    } else {
+      const auto& aggregate = std::get<op::AggregateView>(node.definition);
+      slot.view = LEAT_TRY(op::make_aggregate_view(node.name, aggregate, input, resources));
+    }
+    slot.feed = std::make_shared<ChangeFeed>(options.changes_kept_bytes_max);
+    slot.output.resize(shards);
+    if (const auto upstream = find_view(node.input)) {
+      slot.level = views[*upstream].level + 1;
+      slot.stream = views[*upstream].stream;
+      views[*upstream].dependents.push_back(slot.index);
+    } else {
+      slot.stream = *find_stream(node.input);
+    }
+    views.push_back(std::move(slot));
+  }
+  return {};
+}
+
+Status Assembly::make_sinks() {
+  for (const pipeline::SinkNode& node : graph.sinks) {
+    const auto make = connectors.sinks.find(node.connector);
+    LEAT_CHECK(make != connectors.sinks.end());
+    SinkSlot slot{.node = &node, .sink = {}};
+    slot.sink = LEAT_TRY(make->second(node, schema_of(node.from), options.context));
+    sinks.push_back(std::move(slot));
+  }
+  return {};
+}
+
+/// Tells every stream who takes its rows. Slots don't move any more from here on.
+Status Assembly::connect_all() {
+  for (StreamSlot& slot : streams) {
+    if (slot.node->from_topic) continue;
+    streams[*find_stream(slot.node->input)].stage->add_child(slot.stage.get());
+  }
+  for (ViewSlot& slot : views) {
+    if (slot.level > 0) continue;
+    streams[slot.stream].stage->add_view({slot.view.get(), slot.node, slot.index, &slot.context});
+  }
+  for (std::size_t i = 0; i < sinks.size(); ++i) {
+    const std::string& from = sinks[i].node->from;
+    if (const auto stream = find_stream(from)) {
+      streams[*stream].stage->add_sink({sinks[i].sink.get(), i});
+    } else {
+      views[*find_view(from)].sinks.push_back(i);
+    }
+  }
+  return {};
+}
+
+Status Assembly::recover() {
+  const auto now = std::chrono::steady_clock::now();
+  for (StreamSlot& slot : streams) {
+    const auto found = last_commit.streams.find(slot.node->name);
+    if (found == last_commit.streams.end()) continue;
+    slot.tally = found->second.tally;
+    slot.tally.expectations.resize(slot.node->expectations.size());
+    if (slot.watermark) slot.watermark->restore(found->second.watermark, now);
+  }
+  for (ViewSlot& slot : views) {
+    LEAT_TRY(slot.view->restore());
+    const auto found = last_commit.views.find(slot.node->name);
+    if (found != last_commit.views.end()) slot.counts = found->second;
+  }
+  for (SinkSlot& slot : sinks) {
+    const auto found = last_commit.sinks.find(slot.node->name);
+    LEAT_TRY(slot.sink->recover(found == last_commit.sinks.end()
+                                    ? std::nullopt
+                                    : std::optional<std::string>(found->second)));
+  }
+  if (dead_letters->next_offset() > last_commit.dead_letters) {
+    LEAT_TRY(dead_letters->truncate_to(last_commit.dead_letters));
+  }
+  for (std::unique_ptr<InputPartition>& input : std::exchange(inputs, {})) {
+    const auto found = last_commit.positions.find(input->id());
+    if (found != last_commit.positions.end()) LEAT_TRY(input->seek(found->second));
+    add_input(std::move(input));
+  }
+  return {};
+}
+
+void Assembly::add_input(std::unique_ptr<InputPartition> input) {
+  const auto now = std::chrono::steady_clock::now();
+  for (StreamSlot& slot : streams) {
+    if (slot.watermark && slot.topic == input->topic()) {
+      slot.watermark->add_partition(input->id(), now);
+    }
+  }
+  inputs.push_back(std::move(input));
+}
+
+Status Assembly::make_sources() {
+  for (const pipeline::SourceNode& node : graph.sources) {
+    const auto found = connectors.sources.find(node.connector);
+    LEAT_CHECK(found != connectors.sources.end());
+    SourceSlot slot{.node = &node};
+    if (found->second.live) {
+      slot.live = LEAT_TRY(found->second.live(node.settings, options.context));
+    } else {
+      slot.replayable = LEAT_TRY(found->second.replayable(node.settings, options.context));
+    }
+    sources.push_back(std::move(slot));
+    if (sources.back().replayable && !node.copied) LEAT_TRY(discover(sources.back()));
+  }
+  return {};
+}
+
+Status Assembly::discover(SourceSlot& source) {
+  auto readers = LEAT_TRY(source.replayable->discover());
+  source.discovered_all = !source.replayable->keeps_discovering();
+  for (auto& reader : readers) {
+    auto input = std::make_unique<ReaderInput>(source.node->topic, Partition(source.partitions++),
+                                               std::move(reader), *source.status);
+    const auto found = last_commit.positions.find(input->id());
+    if (found != last_commit.positions.end()) LEAT_TRY(input->seek(found->second));
+    add_input(std::move(input));
+  }
+  return {};
+}
+
+std::optional<std::size_t> Assembly::find_stream(const std::string& name) const {
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    if (streams[i].node->name == name) return i;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::size_t> Assembly::find_view(const std::string& name) const {
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    if (views[i].node->name == name) return i;
+  }
+  return std::nullopt;
+}
+
+}  // namespace leat::runtime

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/file_system.h"
+#include "log/topics.h"
+#include "operator/operator.h"
+#include "pipeline/graph.h"
+#include "runtime/change_feed.h"
+#include "runtime/commit_record.h"
+#include "runtime/connectors.h"
+#include "runtime/engine.h"
+#include "runtime/input.h"
+#include "runtime/recent_rows.h"
+#include "runtime/stream_stage.h"
+#include "runtime/watermark.h"
+#include "sql/program.h"
+#include "state/store.h"
+#include "state/timeline.h"
+
+namespace leat::runtime {
+
+/// A stream and all that the engine keeps for it.
+struct StreamSlot {
+  const pipeline::StreamNode* node = nullptr;
+  std::unique_ptr<StreamStage> stage;
+  std::unique_ptr<RecentRows> recent;
+  std::shared_ptr<ChangeFeed> feed;
+  std::optional<Watermark> watermark;
+  StreamTally tally;  ///< since the data directory began
+  std::string topic;  ///< that its records come from in the end
+};
+
+/// A view and all that the engine keeps for it.
+struct ViewSlot {
+  const pipeline::ViewNode* node = nullptr;
+  std::size_t index = 0;
+  std::unique_ptr<op::ViewOperator> view;
+  std::shared_ptr<ChangeFeed> feed;
+  std::size_t level = 0;                ///< 0: over a stream; else one more than its input's
+  std::size_t stream = 0;               ///< index of the stream that its rows come from in the end
+  std::vector<std::size_t> dependents;  ///< views over this one
+  std::vector<std::size_t> sinks;
+  op::EpochContext context;  ///< of the epoch that runs
+  CommitRecord::OfView counts;
+  std::vector<std::vector<ChangeChunk>> output;  ///< of this epoch, by shard
+};
+
+struct SinkSlot {
+  const pipeline::SinkNode* node = nullptr;
+  std::unique_ptr<connector::EpochSink> sink;
+};
+
+/// A source in the graph: either live (it fills a topic) or replayable (its partitions are inputs).
+struct SourceSlot {
+  const pipeline::SourceNode* node = nullptr;
+  std::unique_ptr<connector::LiveSource> live;
+  std::unique_ptr<connector::ReplayableSource> replayable;
+  std::unique_ptr<connector::SourceStatus> status = std::make_unique<connector::SourceStatus>();
+  std::int32_t partitions = 0;  ///< of a replayable one, discovered so far
+  bool discovered_all = false;
+};
+
+/// Everything that a running pipeline is made of, put together from the checked graph and brought
+/// to where the last commit left it. The epoch loop then moves it.
+class Assembly {
+ public:
+  static Result<std::unique_ptr<Assembly>> build(pipeline::Graph graph, Connectors connectors,
+                                                 Options options);
+
+  const pipeline::Graph graph;
+  const Connectors connectors;
+  const Options options;
+  unsigned workers = 1;
+  unsigned shards = 1;
+
+  std::unique_ptr<io::FileLock> lock;
+  std::unique_ptr<state::Store> store;
+  state::Family* family = nullptr;  ///< the engine's own
+  std::unique_ptr<state::Timeline> timeline;
+  std::unique_ptr<log::Topics> topics;
+  log::PartitionLog* dead_letters = nullptr;
+  std::unique_ptr<sql::Database> database;
+  std::vector<std::shared_ptr<sql::Session>> sessions;  ///< one a worker
+
+  std::vector<StreamSlot> streams;  ///< in the graph's order
+  std::vector<ViewSlot> views;
+  std::vector<SinkSlot> sinks;
+  std::vector<SourceSlot> sources;
+  std::vector<std::unique_ptr<InputPartition>> inputs;
+  CommitRecord last_commit;
+  Epoch first_epoch;  ///< the next one to run
+
+  /// Asks a replayable source for partitions that are new, and puts them at their committed
+  /// positions.
+  Status discover(SourceSlot& source);
+  std::optional<std::size_t> find_stream(const std::string& name) const;
+  std::optional<std::size_t> find_view(const std::string& name) const;
+
+ private:
+  Assembly(pipeline::Graph graph_, Connectors connectors_, Options options_)
+      : graph(std::move(graph_)),
+        connectors(std::move(connectors_)),
+        options(std::move(options_)) {}
+
+  Status open_directory();
+  Status open_topics();
+  Status make_sources();
+  Status make_streams();
+  Status make_views();
+  Status make_sinks();
+  Status connect_all();
+  Status recover();
+  void add_input(std::unique_ptr<InputPartition> input);
+  Result<std::vector<std::string>> csv_header_of(const pipeline::StreamNode& node) const;
+  const Schema& schema_of(const std::string& name) const;
+};
+
+}  // namespace leat::runtime

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "connector/context.h"
+#include "connector/sink.h"
+#include "connector/source.h"
+#include "connector/spec.h"
+#include "pipeline/graph.h"
+
+namespace leat::runtime {
+
+/// How to make what a pipeline file names: `app/connectors.cc` holds the one list. A source is
+/// either live or replayable.
+struct Connectors {
+  struct Source {
+    std::function<Result<std::unique_ptr<connector::LiveSource>>(const connector::Settings&,
+                                                                 const connector::Context&)>
+        live;
+    std::function<Result<std::unique_ptr<connector::ReplayableSource>>(const connector::Settings&,
+                                                                       const connector::Context&)>
+        replayable;
+    /// Column names of CSV records, for sources whose data has a header line.
+    std::function<Result<std::vector<std::string>>(const connector::Settings&,
+                                                   const connector::Context&)>
+        csv_header;
+  };
+  using MakeSink = std::function<Result<std::unique_ptr<connector::EpochSink>>(
+      const pipeline::SinkNode&, const Schema&, const connector::Context&)>;
+
+  std::map<std::string, Source> sources;
+  std::map<std::string, MakeSink> sinks;
+};
+
+}  // namespace leat::runtime

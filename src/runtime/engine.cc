@@ -1,0 +1,191 @@
+#include "runtime/engine.h"
+
+#include <spdlog/spdlog.h>
+
+#include "model/nearest_name.h"
+#include "runtime/assembly.h"
+#include "runtime/dead_letters.h"
+#include "runtime/disk_guard.h"
+#include "runtime/engine_status.h"
+#include "runtime/epoch_loop.h"
+#include "runtime/pusher.h"
+#include "runtime/source_runner.h"
+
+namespace leat::runtime {
+namespace {
+
+class RunningEngine final : public Engine {
+ public:
+  explicit RunningEngine(std::unique_ptr<Assembly> assembly)
+      : assembly_(std::move(assembly)),
+        pusher_(*assembly_->topics),
+        loop_(*assembly_),
+        sources_(*assembly_, [this] { loop_.close_inputs(); }),
+        disk_(assembly_->options, [this](bool full) { on_disk_full(full); }) {
+    assembly_->topics->on_durable([this](log::Topic&, Partition) { loop_.wake(); });
+  }
+
+  ~RunningEngine() override {
+    sources_.stop();
+    thread_ = {};
+    assembly_->topics->on_durable({});
+    close_feeds();
+  }
+
+  Status start() override {
+    disk_.start();
+    thread_ = std::jthread([this](std::stop_token stop) { run_loop(std::move(stop)); });
+    sources_.start();
+    return {};
+  }
+
+  Status stop(std::chrono::milliseconds limit) override {
+    sources_.stop();
+    wait_until_caught_up(limit);
+    thread_.request_stop();
+    loop_.wake();
+    std::unique_lock lock(mutex_);
+    if (!ended_changed_.wait_for(lock, limit, [&] { return ended_; })) {
+      return transient_error("stop-timeout",
+                             "the engine was still at work after {} ms; what was acknowledged is "
+                             "safe and is taken in at the next start",
+                             limit.count());
+    }
+    return outcome_;
+  }
+
+  Status wait(std::stop_token stop) override {
+    std::unique_lock lock(mutex_);
+    ended_changed_.wait(lock, stop, [&] { return ended_; });
+    return ended_ ? outcome_ : Status();
+  }
+
+  const pipeline::Graph& graph() const override { return assembly_->graph; }
+  log::Topics& topics() override { return *assembly_->topics; }
+  EngineStatus status() const override {
+    EngineStatus status = status_of(*assembly_, loop_);
+    std::lock_guard lock(mutex_);
+    status.ready = thread_.joinable() && !ended_;
+    status.failure = outcome_ ? loop_.committer().waiting_for() : outcome_.error().message;
+    rate_.measure(status.records_in, status.records_per_second, status.uptime_seconds);
+    return status;
+  }
+
+  Result<Appended> push(const std::string& topic, std::span<const PushRecord> records,
+                        const std::optional<PushIdentity>& identity) override {
+    return pusher_.push(topic, records, identity);
+  }
+
+  std::shared_ptr<const state::Snapshot> snapshot() override { return loop_.snapshot(); }
+  Epoch visible_epoch() const override { return loop_.visible(); }
+  Epoch wait_for_epoch(Epoch seen, std::chrono::milliseconds timeout) const override {
+    return loop_.wait_for_epoch(seen, timeout);
+  }
+
+  Result<Schema> schema_of(const std::string& name) const override {
+    if (const auto stream = assembly_->find_stream(name)) {
+      return assembly_->streams[*stream].node->schema;
+    }
+    if (const auto view = assembly_->find_view(name)) return assembly_->views[*view].node->schema;
+    return unknown(name);
+  }
+
+  Status scan(const std::string& name, const state::Snapshot& snapshot,
+              const std::function<bool(const Chunk&)>& row_sink) const override {
+    if (const auto stream = assembly_->find_stream(name)) {
+      assembly_->streams[*stream].recent->scan(snapshot.epoch(), row_sink);
+      return {};
+    }
+    if (const auto view = assembly_->find_view(name)) {
+      return assembly_->views[*view].view->scan(snapshot, row_sink);
+    }
+    return unknown(name);
+  }
+
+  Result<std::unique_ptr<Subscription>> subscribe(const std::string& name,
+                                                  std::optional<Epoch> after) override {
+    std::shared_ptr<ChangeFeed> feed;
+    if (const auto stream = assembly_->find_stream(name)) feed = assembly_->streams[*stream].feed;
+    if (const auto view = assembly_->find_view(name)) feed = assembly_->views[*view].feed;
+    if (!feed) return unknown(name);
+    std::optional<Result<std::unique_ptr<Subscription>>> subscription;
+    loop_.between_epochs(
+        [&] { subscription = ChangeFeed::subscribe(feed, after, loop_.visible()); });
+    return std::move(*subscription);
+  }
+
+ private:
+  std::unexpected<Error> unknown(const std::string& name) const {
+    std::vector<std::string_view> names;
+    for (const StreamSlot& slot : assembly_->streams) names.push_back(slot.node->name);
+    for (const ViewSlot& slot : assembly_->views) names.push_back(slot.node->name);
+    return user_error("unknown-name", "there is no stream or view `{}`{}", name,
+                      did_you_mean(name, names));
+  }
+
+  void run_loop(std::stop_token stop) {
+    Status status = loop_.run(std::move(stop));
+    if (!status) spdlog::error("the engine has stopped: {}", status.error().message);
+    close_feeds();
+    {
+      std::lock_guard lock(mutex_);
+      outcome_ = std::move(status);
+      ended_ = true;
+    }
+    ended_changed_.notify_all();
+  }
+
+  /// What was acknowledged before the stop should be visible in sinks after it, where time allows.
+  void wait_until_caught_up(std::chrono::milliseconds limit) {
+    const auto deadline = std::chrono::steady_clock::now() + limit / 2;
+    Epoch seen = loop_.visible();
+    while (unread_in_log() > 0 && std::chrono::steady_clock::now() < deadline) {
+      seen = loop_.wait_for_epoch(seen, std::chrono::milliseconds(20));
+      std::lock_guard lock(mutex_);
+      if (ended_) return;
+    }
+  }
+
+  std::uint64_t unread_in_log() const {
+    std::uint64_t unread = 0;
+    for (const TopicState& topic : status_of(*assembly_, loop_).topics) {
+      if (topic.embedded && topic.name != dead_letters_topic) unread += topic.lag;
+    }
+    return unread;
+  }
+
+  void on_disk_full(bool full) {
+    pusher_.set_disk_full(full);
+    sources_.set_paused(full);
+    loop_.set_paused(full);
+  }
+
+  void close_feeds() {
+    for (StreamSlot& slot : assembly_->streams) slot.feed->close();
+    for (ViewSlot& slot : assembly_->views) slot.feed->close();
+  }
+
+  std::unique_ptr<Assembly> assembly_;
+  Pusher pusher_;
+  EpochLoop loop_;
+  SourceRunner sources_;
+  DiskGuard disk_;
+  mutable Rate rate_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any ended_changed_;
+  bool ended_ = false;
+  Status outcome_;
+  std::jthread thread_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::open(pipeline::Graph graph, Connectors connectors,
+                                             Options options) {
+  auto assembly =
+      LEAT_TRY(Assembly::build(std::move(graph), std::move(connectors), std::move(options)));
+  return std::unique_ptr<Engine>(std::make_unique<RunningEngine>(std::move(assembly)));
+}
+
+}  // namespace leat::runtime

@@ -1,0 +1,165 @@
+#include "runtime/engine_status.h"
+
+#include <cstdio>
+
+#include <unistd.h>
+
+#include "runtime/dead_letters.h"
+
+namespace leat::runtime {
+namespace {
+
+std::uint64_t resident_bytes() {
+  std::FILE* file = std::fopen("/proc/self/statm", "r");
+  if (file == nullptr) return 0;
+  unsigned long total = 0, resident = 0;
+  const int read = std::fscanf(file, "%lu %lu", &total, &resident);
+  std::fclose(file);
+  return read == 2 ? resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
+}
+
+TimestampMs to_ms(op::EventTimeUs time) { return time == op::no_watermark ? 0 : time / 1000; }
+
+void add_embedded_topics(const Assembly& assembly, EngineStatus& status) {
+  for (log::Topic* topic : assembly.topics->all()) {
+    TopicState state{.name = topic->name(), .embedded = true, .partitions = {}};
+    for (Partition p(0); p < Partition(topic->partition_count()); ++p) {
+      const log::PartitionLog& log = topic->partition(p);
+      state.records += log.records();
+      state.bytes += log.bytes();
+      state.partitions.push_back({.partition = p.value(),
+                                  .name = {},
+                                  .first_offset = log.first_offset().value(),
+                                  .next_offset = log.next_offset().value(),
+                                  .read_offset = log.next_offset().value(),
+                                  .records = log.records(),
+                                  .bytes = log.bytes()});
+    }
+    status.topics.push_back(std::move(state));
+  }
+}
+
+TopicState& topic_named(EngineStatus& status, const std::string& name) {
+  for (TopicState& topic : status.topics) {
+    if (topic.name == name) return topic;
+  }
+  status.topics.push_back({.name = name, .embedded = false, .partitions = {}});
+  return status.topics.back();
+}
+
+void add_inputs(const EpochLoop::Counts& counts, EngineStatus& status) {
+  for (const auto& input : counts.inputs) {
+    TopicState& topic = topic_named(status, input.topic);
+    if (!topic.embedded) {
+      topic.partitions.push_back({.partition = input.number, .name = input.name});
+      topic.partitions.back().next_offset =
+          input.position.value() + static_cast<std::int64_t>(input.lag);
+    }
+    for (PartitionState& partition : topic.partitions) {
+      if (partition.partition != input.number) continue;
+      partition.read_offset = input.position.value();
+      const std::int64_t unread = partition.next_offset - partition.read_offset;
+      topic.lag += static_cast<std::uint64_t>(std::max<std::int64_t>(0, unread));
+    }
+  }
+}
+
+void add_sources(const Assembly& assembly, EngineStatus& status) {
+  for (const SourceSlot& source : assembly.sources) {
+    status.sources.push_back({.name = source.node->name,
+                              .connector = source.node->connector,
+                              .topic = source.node->topic,
+                              .state = source.status->state(),
+                              .last_error = source.status->last_error(),
+                              .records = source.status->records,
+                              .bytes = source.status->bytes,
+                              .attempts = source.status->attempts,
+                              .failures = source.status->failures,
+                              .retries = source.status->retries});
+    if (!source.replayable || source.node->copied) continue;
+    TopicState& topic = topic_named(status, source.node->topic);
+    topic.records += source.status->records;
+    topic.bytes += source.status->bytes;
+  }
+}
+
+void add_streams(const Assembly& assembly, const EpochLoop::Counts& counts, EngineStatus& status) {
+  for (std::size_t i = 0; i < assembly.streams.size(); ++i) {
+    const pipeline::StreamNode& node = *assembly.streams[i].node;
+    const StreamTally& tally = counts.streams[i];
+    StreamState state{.name = node.name,
+                      .accepted = tally.accepted,
+                      .out = tally.out,
+                      .filtered = tally.filtered,
+                      .late = tally.late,
+                      .dead_letters = tally.dead_letters,
+                      .watermark_ms = to_ms(counts.watermarks[i]),
+                      .expectations = {}};
+    for (std::size_t k = 0; k < node.expectations.size(); ++k) {
+      static constexpr const char* names[] = {"quarantine", "drop", "warn", "fail"};
+      const pipeline::Expectation& expectation = node.expectations[k];
+      state.expectations.push_back({.name = expectation.name,
+                                    .otherwise = names[static_cast<int>(expectation.otherwise)],
+                                    .passed = tally.expectations[k].passed,
+                                    .refused = tally.expectations[k].refused});
+    }
+    status.streams.push_back(std::move(state));
+  }
+}
+
+}  // namespace
+
+EngineStatus status_of(const Assembly& assembly, const EpochLoop& loop) {
+  const EpochLoop::Counts counts = loop.counts();
+  EngineStatus status;
+  status.records_in = loop.records_in();
+  status.epoch = loop.visible().value();
+  status.committed_epoch = loop.committer().committed().value();
+  status.epoch_ms_p50 = loop.latency().quantile_ms(0.5);
+  status.epoch_ms_p99 = loop.latency().quantile_ms(0.99);
+  status.commit_ms_p50 = loop.committer().latency().quantile_ms(0.5);
+  status.commit_ms_p99 = loop.committer().latency().quantile_ms(0.99);
+  status.memory_bytes = resident_bytes();
+  add_embedded_topics(assembly, status);
+  add_sources(assembly, status);
+  add_inputs(counts, status);
+  add_streams(assembly, counts, status);
+  for (std::size_t i = 0; i < assembly.views.size(); ++i) {
+    const ViewSlot& slot = assembly.views[i];
+    status.views.push_back({.name = slot.node->name,
+                            .rows = slot.view->row_count(),
+                            .memory_bytes = slot.view->memory_bytes(),
+                            .changes = counts.views[i].changes,
+                            .late = counts.views[i].late});
+    status.state_bytes += status.views.back().memory_bytes;
+  }
+  for (std::size_t i = 0; i < assembly.sinks.size(); ++i) {
+    const pipeline::SinkNode& node = *assembly.sinks[i].node;
+    const Committer::SinkCounts sink = loop.committer().counts(i);
+    status.sinks.push_back(
+        {node.name, node.from, node.connector, sink.rows, sink.bytes, sink.last_error});
+  }
+  for (const TopicState& topic : status.topics) {
+    if (topic.name == dead_letters_topic) {
+      status.dead_letters = topic.records;
+    } else {
+      status.lag += topic.lag;
+    }
+  }
+  return status;
+}
+
+void Rate::measure(std::uint64_t records, double& per_second, double& uptime_seconds) {
+  std::lock_guard lock(mutex_);
+  const Moment now = std::chrono::steady_clock::now();
+  const double seconds = std::chrono::duration<double>(now - last_).count();
+  if (seconds >= 0.5) {
+    per_second_ = static_cast<double>(records - last_records_) / seconds;
+    last_ = now;
+    last_records_ = records;
+  }
+  per_second = per_second_;
+  uptime_seconds = std::chrono::duration<double>(now - start_).count();
+}
+
+}  // namespace leat::runtime

@@ -1,0 +1,176 @@
+// What happens between epochs: waiting for input, committing, and the end.
+
+#include <spdlog/spdlog.h>
+
+#include "runtime/epoch_loop.h"
+
+namespace leat::runtime {
+namespace {
+
+/// How long the loop waits for input before it looks by itself: readers to ask again, partitions
+/// gone idle.
+constexpr std::chrono::milliseconds wait_max{10};
+/// How often sources are asked for new partitions.
+constexpr std::chrono::milliseconds discover_every{1000};
+/// Commits are at least this far apart, even when it is quiet.
+constexpr std::chrono::milliseconds commit_spacing{10};
+/// With this many commit intervals gone since the last commit, epochs wait for the one that runs.
+constexpr int overdue_intervals = 2;
+/// An epoch with fewer rows than this runs on one worker: waking the others would take longer.
+constexpr std::size_t rows_for_all_workers = 4096;
+
+}  // namespace
+
+bool EpochLoop::has_input() const {
+  if (paused_) return false;
+  for (const auto& input : assembly_.inputs) {
+    if (input->may_have_data()) return true;
+  }
+  return false;
+}
+
+bool EpochLoop::all_ended() const {
+  if (!inputs_closed_) return false;
+  for (const auto& input : assembly_.inputs) {
+    if (input->may_have_data()) return false;
+    const bool in_log = dynamic_cast<const LogInput*>(input.get()) != nullptr;
+    if (!in_log && !input->ended() && !input->failure()) return false;
+  }
+  for (const SourceSlot& source : assembly_.sources) {
+    if (source.replayable && !source.node->copied && !source.discovered_all) return false;
+  }
+  return true;
+}
+
+/// Every source has ended: one more epoch closes what is open, and one more commit shows it all.
+Status EpochLoop::finish() {
+  input_ended_ = true;
+  LEAT_TRY(run_epoch());
+  LEAT_TRY(commit_if_due(true, true));
+  for (const auto& input : assembly_.inputs) {
+    if (input->failure()) return std::unexpected(*input->failure());
+  }
+  return {};
+}
+
+unsigned EpochLoop::workers_for(std::size_t rows) const {
+  return rows < rows_for_all_workers ? 1 : pool_.size();
+}
+
+InputPlanner::Progress EpochLoop::progress_of(const InputPartition& input) const {
+  InputPlanner::Progress progress;
+  for (const StreamSlot& slot : assembly_.streams) {
+    if (!slot.watermark || slot.topic != input.topic()) continue;
+    progress.reached = slot.watermark->newest(input.id());
+  }
+  const auto step = event_time_per_slice_.find(input.id());
+  if (step != event_time_per_slice_.end()) progress.per_slice = step->second;
+  return progress;
+}
+
+/// When quiet at once, under load when the interval has passed; never two at a time.
+Status EpochLoop::commit_if_due(bool force, bool last) {
+  const auto now = std::chrono::steady_clock::now();
+  const auto interval = assembly_.options.commit_interval;
+  if (force || now - last_commit_ > overdue_intervals * interval) {
+    committer_.wait_until_idle();
+    LEAT_TRY(committer_.failure());
+  }
+  if (!uncommitted_ && !last) return {};
+  if (committer_.busy()) return {};
+  const auto spacing = has_input() ? interval : commit_spacing;
+  if (!force && now - last_commit_ < spacing) return {};
+
+  auto batch = assembly_.store->new_batch();
+  for (ViewSlot& slot : assembly_.views) {
+    for (unsigned shard = 0; shard < assembly_.shards; ++shard) {
+      LEAT_TRY(slot.view->persist(shard, *batch));
+    }
+  }
+  CommitRecord record;
+  record.epoch = Epoch(visible_.load());
+  record.dead_letters = dead_letters_end_;
+  for (const auto& input : assembly_.inputs) record.positions[input->id()] = input->position();
+  for (const StreamSlot& slot : assembly_.streams) {
+    CommitRecord::OfStream& stream = record.streams[slot.node->name];
+    stream.tally = slot.tally;
+    if (slot.watermark) stream.watermark = slot.watermark->state();
+  }
+  for (const ViewSlot& slot : assembly_.views) record.views[slot.node->name] = slot.counts;
+  committer_.commit({.batch = std::move(batch), .record = std::move(record), .last = last});
+  uncommitted_ = false;
+  last_commit_ = now;
+  if (force) {
+    committer_.wait_until_idle();
+    return committer_.failure();
+  }
+  return {};
+}
+
+void EpochLoop::wake() {
+  {
+    std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  changed_.notify_all();
+}
+
+void EpochLoop::wait_for_input(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, stop, wait_max, [&] { return woken_ || !actions_.empty(); });
+  woken_ = false;
+}
+
+void EpochLoop::between_epochs(const std::function<void()>& action) {
+  std::mutex done_mutex;
+  std::condition_variable done;
+  bool ran = false;
+  {
+    std::unique_lock lock(mutex_);
+    if (ended_) {
+      lock.unlock();
+      return action();
+    }
+    actions_.push_back([&] {
+      action();
+      std::lock_guard done_lock(done_mutex);
+      ran = true;
+      done.notify_one();
+    });
+  }
+  changed_.notify_all();
+  std::unique_lock lock(done_mutex);
+  done.wait(lock, [&] { return ran; });
+}
+
+void EpochLoop::run_actions() {
+  while (true) {
+    std::function<void()> action;
+    {
+      std::lock_guard lock(mutex_);
+      if (actions_.empty()) return;
+      action = std::move(actions_.front());
+      actions_.pop_front();
+    }
+    action();
+  }
+}
+
+Epoch EpochLoop::wait_for_epoch(Epoch seen, std::chrono::milliseconds timeout) const {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, timeout, [&] { return Epoch(visible_.load()) > seen; });
+  return std::max(seen, Epoch(visible_.load()));
+}
+
+void EpochLoop::discover_partitions() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last_discovery_ < discover_every) return;
+  last_discovery_ = now;
+  for (SourceSlot& source : assembly_.sources) {
+    if (!source.replayable || source.node->copied || source.discovered_all) continue;
+    const Status status = assembly_.discover(source);
+    source.status->set_error(status ? "" : status.error().message);
+  }
+}
+
+}  // namespace leat::runtime

@@ -1,0 +1,273 @@
+#include "runtime/epoch_loop.h"
+
+#include <algorithm>
+
+#include <spdlog/spdlog.h>
+
+namespace leat::runtime {
+namespace {
+
+/// Slices that each worker takes in one epoch at most, when there is plenty.
+constexpr std::size_t slices_per_worker = 8;
+std::vector<Committer::SinkSlot> sinks_of(const Assembly& assembly) {
+  std::vector<Committer::SinkSlot> slots;
+  for (const SinkSlot& slot : assembly.sinks) slots.push_back({slot.node->name, slot.sink.get()});
+  return slots;
+}
+
+}  // namespace
+
+EpochLoop::EpochLoop(Assembly& assembly)
+    : assembly_(assembly),
+      pool_(assembly.workers),
+      committer_({.store = *assembly.store,
+                  .timeline = *assembly.timeline,
+                  .family = *assembly.family,
+                  .dead_letters = *assembly.dead_letters,
+                  .sinks = sinks_of(assembly),
+                  .last = assembly.last_commit,
+                  .on_committed = [this] { wake(); }}),
+      epoch_(assembly.first_epoch),
+      dead_letters_end_(assembly.dead_letters->next_offset()),
+      visible_(assembly.last_commit.epoch.value()) {
+  note_counts();
+}
+
+Status EpochLoop::run(std::stop_token stop) {
+  Status status = turn(stop);
+  {
+    std::lock_guard lock(mutex_);
+    ended_ = true;
+  }
+  run_actions();
+  return status;
+}
+
+Status EpochLoop::turn(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    run_actions();
+    discover_partitions();
+    LEAT_TRY(committer_.failure());
+    if (has_input() || advance_watermarks()) {
+      LEAT_TRY(run_epoch());
+      LEAT_TRY(commit_if_due(false));
+      continue;
+    }
+    if (assembly_.options.once && all_ended()) return finish();
+    LEAT_TRY(commit_if_due(false));
+    wait_for_input(stop);
+  }
+  return commit_if_due(true);
+}
+
+/// One turn: everything that has arrived, through all streams and views, to what queries see.
+Status EpochLoop::run_epoch() {
+  const Latency::Stopwatch stopwatch(latency_);
+  begin_epoch();
+  LEAT_TRY(read_input());
+  fold_slices();
+  advance_watermarks();
+  LEAT_TRY(update_views());
+  LEAT_TRY(write_outputs());
+  publish();
+  return {};
+}
+
+void EpochLoop::begin_epoch() {
+  rows_in_epoch_ = 0;
+  for (StreamSlot& slot : assembly_.streams) {
+    slot.stage->begin_epoch();
+    slot.stage->set_followed(slot.feed->followed());
+  }
+  for (ViewSlot& slot : assembly_.views) {
+    const auto& watermark = assembly_.streams[slot.stream].watermark;
+    slot.context.epoch = epoch_;
+    slot.context.watermark = watermark ? watermark->current() : op::no_watermark;
+    slot.context.changes_wanted =
+        !slot.dependents.empty() || !slot.sinks.empty() || slot.feed->followed();
+  }
+}
+
+Status EpochLoop::read_input() {
+  std::vector<InputPartition*> inputs;
+  std::uint64_t lag = 0;
+  for (const auto& input : assembly_.inputs) {
+    inputs.push_back(input.get());
+    lag += input->lag();
+  }
+  const std::size_t bytes_max =
+      std::min(assembly_.options.epoch_bytes_max,
+               assembly_.options.slice_bytes * slices_per_worker * pool_.size());
+  planner_.begin_epoch(inputs, bytes_max, [this](const auto& input) { return progress_of(input); });
+  return pool_.run(workers_for(lag), [this](unsigned worker) { return read_slices(worker); });
+}
+
+/// A worker's part: slice after slice, until the epoch has all its input.
+Status EpochLoop::read_slices(unsigned worker) {
+  while (true) {
+    const InputPlanner::Lease lease = planner_.lease();
+    if (lease.partition == nullptr) return {};
+    SliceWork* work = new_slice_work(worker);
+    work->order = lease.order;
+    work->input = lease.partition;
+    const auto outcome = lease.partition->read(work->slice, assembly_.options.slice_bytes);
+    const bool has_records = outcome && *outcome == InputPartition::Outcome::records;
+    planner_.give_back(lease.partition, has_records ? work->slice.bytes.size() : 0, has_records);
+    if (!outcome) return std::unexpected(outcome.error());
+    if (has_records) LEAT_TRY(take_slice(*work));
+  }
+}
+
+Status EpochLoop::take_slice(SliceWork& work) {
+  for (const StreamSlot& slot : assembly_.streams) {
+    if (!slot.node->from_topic || slot.node->input != work.input->topic()) continue;
+    LEAT_TRY(slot.stage->take_slice(work));
+  }
+  return {};
+}
+
+/// Adds up what the workers noted, in the order of the input.
+void EpochLoop::fold_slices() {
+  std::sort(slices_.begin(), slices_.end(),
+            [](const auto& a, const auto& b) { return a->order < b->order; });
+  const auto now = std::chrono::steady_clock::now();
+  std::map<std::string, std::pair<op::EventTimeUs, std::int64_t>> advanced;
+  for (const auto& work : slices_) {
+    rows_in_epoch_ += work->slice.records.size();
+    const std::string input = work->input == nullptr ? "" : work->input->id();
+    for (std::size_t i = 0; i < assembly_.streams.size(); ++i) {
+      StreamSlot& slot = assembly_.streams[i];
+      slot.tally.add(work->streams[i].tally);
+      if (!slot.watermark || work->streams[i].newest == op::no_watermark) continue;
+      const op::EventTimeUs before = slot.watermark->newest(input);
+      slot.watermark->saw(input, work->streams[i].newest, now);
+      auto& [distance, count] = advanced[input];
+      if (before != op::no_watermark) {
+        distance += std::max<op::EventTimeUs>(0, work->streams[i].newest - before);
+        ++count;
+      }
+    }
+    for (std::size_t i = 0; i < assembly_.views.size(); ++i) {
+      assembly_.views[i].counts.late += work->late_of_view[i];
+    }
+  }
+  for (const auto& [input, step] : advanced) {
+    if (step.second > 0) event_time_per_slice_[input] = step.first / step.second;
+  }
+  records_in_ += rows_in_epoch_;
+}
+
+/// True when a watermark has moved: by new rows, or because partitions fell idle or ended.
+bool EpochLoop::advance_watermarks() {
+  const auto now = std::chrono::steady_clock::now();
+  bool moved = false;
+  for (StreamSlot& slot : assembly_.streams) {
+    if (!slot.watermark) continue;
+    for (const auto& input : assembly_.inputs) {
+      if (input->topic() != slot.topic) continue;
+      slot.watermark->set_waiting(input->id(), input->lag() > 0);
+      if (input->ended()) slot.watermark->end(input->id());
+    }
+    const op::EventTimeUs before = slot.watermark->current();
+    moved |= slot.watermark->advance(now) != before;
+  }
+  for (ViewSlot& slot : assembly_.views) {
+    const auto& watermark = assembly_.streams[slot.stream].watermark;
+    if (watermark) slot.context.watermark = watermark->current();
+    if (input_ended_) slot.context.watermark = op::end_of_time;
+  }
+  return moved;
+}
+
+/// Level by level: each view takes in the changes of those below it.
+Status EpochLoop::update_views() {
+  std::size_t levels = 0;
+  for (const ViewSlot& slot : assembly_.views) levels = std::max(levels, slot.level + 1);
+  for (std::size_t level = 0; level < levels; ++level) LEAT_TRY(update_level(level));
+  return {};
+}
+
+Status EpochLoop::update_level(std::size_t level) {
+  std::vector<ViewSlot*> views;
+  for (ViewSlot& slot : assembly_.views) {
+    if (slot.level == level) views.push_back(&slot);
+  }
+  const std::size_t shards = assembly_.shards;
+  LEAT_TRY(pool_.each(workers_for(rows_in_epoch_), views.size() * shards,
+                      [&](unsigned, std::size_t task) -> Status {
+                        ViewSlot& slot = *views[task / shards];
+                        auto& output = slot.output[task % shards];
+                        output.clear();
+                        return slot.view->merge(static_cast<unsigned>(task % shards), slot.context,
+                                                output);
+                      }));
+  struct Delivery {
+    ViewSlot* to;
+    const ChangeChunk* changes;
+  };
+  std::vector<Delivery> deliveries;
+  std::uint64_t order = 0;
+  for (ViewSlot* slot : views) {
+    for (auto& shard : slot->output) {
+      for (ChangeChunk& changes : shard) {
+        slot->counts.changes += changes.rows.size();
+        changes.order = order++;
+        for (const std::size_t dependent : slot->dependents) {
+          deliveries.push_back({&assembly_.views[dependent], &changes});
+        }
+      }
+    }
+  }
+  return pool_.each(workers_for(deliveries.size() * chunk_rows_max), deliveries.size(),
+                    [&](unsigned worker, std::size_t i) {
+                      return absorb_into(*deliveries[i].to, worker, *deliveries[i].changes);
+                    });
+}
+
+Status EpochLoop::absorb_into(ViewSlot& slot, unsigned worker, const ChangeChunk& changes) {
+  std::vector<op::LateRow> late;
+  Status status = slot.view->absorb(worker, slot.context, changes, late);
+  if (status) return {};
+  // A row of a view has no record to set aside: the view above would no longer be what its SQL
+  // says.
+  return user_error(
+      "view-failed",
+      "view {}: its SQL fails on a row of view {}: {}; guard the expression (TRY_CAST, "
+      "NULLIF, CASE), then start again: nothing is lost",
+      slot.node->name, slot.node->input, status.error().message);
+}
+
+Status EpochLoop::write_outputs() {
+  for (const auto& work : slices_) {
+    if (!work->dead_letters.empty()) {
+      LEAT_TRY(write_dead_letters(*assembly_.dead_letters, work->dead_letters, work->slice,
+                                  work->input->topic(), work->input->name()));
+    }
+    for (std::size_t i = 0; i < work->sinks.size(); ++i) {
+      if (work->sinks[i].rows == 0) continue;
+      committer_.write(i, std::move(work->sinks[i].bytes), work->sinks[i].rows);
+    }
+  }
+  dead_letters_end_ = assembly_.dead_letters->next_offset();
+  for (ViewSlot& slot : assembly_.views) {
+    if (!slot.sinks.empty()) LEAT_TRY(write_view_to_sinks(slot));
+  }
+  return {};
+}
+
+Status EpochLoop::write_view_to_sinks(ViewSlot& slot) {
+  for (const std::size_t sink : slot.sinks) {
+    std::string bytes;
+    std::uint64_t rows = 0;
+    for (const auto& shard : slot.output) {
+      for (const ChangeChunk& changes : shard) {
+        LEAT_TRY(assembly_.sinks[sink].sink->encode(changes, bytes));
+        rows += changes.rows.size();
+      }
+    }
+    if (rows > 0) committer_.write(sink, std::move(bytes), rows);
+  }
+  return {};
+}
+
+}  // namespace leat::runtime

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <vector>
+
+#include "runtime/assembly.h"
+#include "runtime/committer.h"
+#include "runtime/input_planner.h"
+#include "runtime/latency.h"
+#include "runtime/worker_pool.h"
+
+namespace leat::runtime {
+
+/// The engine's one loop. Each turn is an epoch: take in what has arrived, bring every view up to
+/// it, make it visible; and when it is time, hand it to the committer. Runs on one thread; what
+/// other threads may call says so.
+class EpochLoop {
+ public:
+  explicit EpochLoop(Assembly& assembly);
+
+  /// Turns until `stop` is asked for, everything has ended (`once`), or something fails.
+  Status run(std::stop_token stop);
+
+  /// There may be something to read. Any thread.
+  void wake();
+  /// Runs `action` between two epochs and returns when it has run. Any thread but the loop's own.
+  void between_epochs(const std::function<void()>& action);
+  /// The live sources have ended: topics get nothing more (`once`). Any thread.
+  void close_inputs() {
+    inputs_closed_ = true;
+    wake();
+  }
+  /// Epochs pause, so that nothing more is taken in while the disk has no room. Any thread.
+  void set_paused(bool paused) {
+    paused_ = paused;
+    wake();
+  }
+
+  /// Any thread.
+  Epoch visible() const { return Epoch(visible_.load()); }
+  Epoch wait_for_epoch(Epoch seen, std::chrono::milliseconds timeout) const;
+  std::shared_ptr<const state::Snapshot> snapshot() const {
+    return assembly_.timeline->take_snapshot();
+  }
+  const Latency& latency() const { return latency_; }
+  const Committer& committer() const { return committer_; }
+  std::uint64_t records_in() const { return records_in_; }
+
+  /// What the loop publishes of itself after each epoch. Any thread.
+  struct Counts {
+    std::vector<StreamTally> streams;
+    std::vector<op::EventTimeUs> watermarks;  ///< by stream
+    std::vector<CommitRecord::OfView> views;
+    struct Input {
+      std::string topic, name;
+      std::int32_t number;
+      Offset position;
+      std::uint64_t lag;
+      bool ended;
+    };
+    std::vector<Input> inputs;
+  };
+  Counts counts() const;
+
+ private:
+  // One epoch, in this order.
+  void begin_epoch();
+  Status read_input();
+  Status read_slices(unsigned worker);
+  Status take_slice(SliceWork& work);
+  void fold_slices();
+  bool advance_watermarks();
+  Status update_views();
+  Status update_level(std::size_t level);
+  Status absorb_into(ViewSlot& view, unsigned worker, const ChangeChunk& changes);
+  Status write_outputs();
+  Status write_view_to_sinks(ViewSlot& view);
+  void publish();
+  void publish_stream(StreamSlot& slot);
+  void publish_view(ViewSlot& slot);
+
+  // Around the epochs.
+  bool has_input() const;
+  bool all_ended() const;
+  Status turn(const std::stop_token& stop);
+  Status run_epoch();
+  Status finish();
+  Status commit_if_due(bool force, bool last = false);
+  void wait_for_input(const std::stop_token& stop);
+  void run_actions();
+  void discover_partitions();
+  void note_counts();
+  InputPlanner::Progress progress_of(const InputPartition& input) const;
+  SliceWork* new_slice_work(unsigned worker);
+  unsigned workers_for(std::size_t rows) const;
+
+  Assembly& assembly_;
+  WorkerPool pool_;
+  InputPlanner planner_;
+  Committer committer_;
+  Latency latency_;
+
+  Epoch epoch_;               // the one that runs
+  bool input_ended_ = false;  // every window closes
+  std::size_t rows_in_epoch_ = 0;
+  std::vector<std::unique_ptr<SliceWork>> slices_;  // of this epoch, in order
+  std::vector<std::unique_ptr<SliceWork>> spare_slices_;
+  std::mutex slices_mutex_;
+  std::map<std::string, op::EventTimeUs> event_time_per_slice_;  // by input
+  std::chrono::steady_clock::time_point last_commit_{};
+  std::chrono::steady_clock::time_point last_discovery_{};
+  bool uncommitted_ = false;
+  Offset dead_letters_end_;
+
+  std::atomic<std::uint64_t> visible_{0};
+  std::atomic<std::uint64_t> records_in_{0};
+  std::atomic<bool> inputs_closed_{false};
+  std::atomic<bool> paused_{false};
+
+  mutable std::mutex mutex_;  // of what follows
+  mutable std::condition_variable_any changed_;
+  bool woken_ = false;
+  bool ended_ = false;  // no more epochs: actions run where they are asked for
+  std::deque<std::function<void()>> actions_;
+  Counts counts_;
+};
+
+}  // namespace leat::runtime

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "connector/source.h"
+#include "log/topics.h"
+#include "model/slice.h"
+#include "operator/operator.h"
+
+namespace leat::runtime {
+
+/// One partition that epochs read from: of the embedded log, or of a source that can be read again.
+/// Leased to one worker at a time by the planner; everything but `read` is touched by the epoch's
+/// thread only.
+class InputPartition {
+ public:
+  InputPartition(std::string topic, std::string name, Partition number)
+      : topic_(std::move(topic)), name_(std::move(name)), number_(number) {}
+  virtual ~InputPartition() = default;
+
+  /// Name under which its position is committed, unique in the server: "topic/0" or "topic/path".
+  std::string id() const { return topic_ + "/" + name_; }
+  const std::string& topic() const { return topic_; }
+  const std::string& name() const { return name_; }
+  Partition number() const { return number_; }
+
+  /// Where reading goes on; after an epoch, the position to commit.
+  Offset position() const { return position_; }
+  virtual Status seek(Offset position) = 0;
+
+  using Outcome = connector::PartitionReader::Outcome;
+  /// Reads the next records and moves the position past them.
+  virtual Result<Outcome> read(Slice& slice, std::size_t bytes_max) = 0;
+  /// There may be something to read; false is certain.
+  virtual bool may_have_data() const = 0;
+  /// Records (or bytes, where records can't be counted) not yet read.
+  virtual std::uint64_t lag() const = 0;
+  /// Nothing more will ever come from it.
+  bool ended() const { return ended_; }
+  /// Why it is not read any more, although it has not ended.
+  const std::optional<Error>& failure() const { return failure_; }
+
+ protected:
+  Offset position_;
+  bool ended_ = false;
+  std::optional<Error> failure_;
+
+ private:
+  const std::string topic_;
+  const std::string name_;
+  const Partition number_;
+};
+
+/// A partition of the embedded log.
+class LogInput final : public InputPartition {
+ public:
+  LogInput(std::string topic, Partition partition, log::PartitionLog& log);
+  Status seek(Offset position) override;
+  Result<Outcome> read(Slice& slice, std::size_t bytes_max) override;
+  bool may_have_data() const override;
+  std::uint64_t lag() const override;
+
+ private:
+  log::PartitionLog& log_;
+};
+
+/// A partition of a source that is read in place.
+class ReaderInput final : public InputPartition {
+ public:
+  /// How often a reader that had nothing is asked again.
+  static constexpr std::chrono::milliseconds poll_interval{10};
+  /// After a failure that may pass, it is asked again after this, then after twice as long, and so
+  /// on.
+  static constexpr std::chrono::milliseconds first_pause{100};
+  /// Failures in a row after which it is given up.
+  static constexpr unsigned attempts_max = 10;
+
+  ReaderInput(std::string topic, Partition number,
+              std::unique_ptr<connector::PartitionReader> reader, connector::SourceStatus& status);
+  Status seek(Offset position) override;
+  Result<Outcome> read(Slice& slice, std::size_t bytes_max) override;
+  bool may_have_data() const override;
+  std::uint64_t lag() const override { return reader_->lag(); }
+
+ private:
+  std::unique_ptr<connector::PartitionReader> reader_;
+  connector::SourceStatus& status_;
+  Outcome note_failure(Error error);
+
+  std::chrono::steady_clock::time_point ask_again_{};
+  unsigned failures_ = 0;  // in a row
+};
+
+}  // namespace leat::runtime

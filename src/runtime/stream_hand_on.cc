@@ -1,0 +1,205 @@
+// The second half of a stream's work: its rows are there, now they are judged and handed on.
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include "model/chunk_copy.h"
+#include "runtime/stream_pass.h"
+
+namespace leat::runtime {
+
+Status StreamStage::hand_on(SliceWork& work, Pass& pass, Rows rows) const {
+  LEAT_TRY(expect(work, pass, rows));
+  if (rows.changes.rows.size() == 0) return {};
+  rows.changes.order = (work.order << 32) | work.chunks++;
+  for (const std::uint32_t input_row : rows.input_row) pass.mark(input_row, Fate::out);
+  note_event_time(work, rows.changes);
+  LEAT_TRY(feed_views(work, pass, rows));
+  for (const SinkConsumer& sink : sinks_) {
+    LEAT_TRY(sink.sink->encode(rows.changes, work.sinks[sink.index].bytes));
+    work.sinks[sink.index].rows += rows.changes.rows.size();
+  }
+  for (const StreamStage* child : children_) LEAT_TRY(child->take_rows(work, rows.changes));
+  keep(work, std::move(rows.changes));
+  return {};
+}
+
+/// Judges each row by every expectation; takes out those that may not go on.
+Status StreamStage::expect(SliceWork& work, Pass& pass, Rows& rows) const {
+  if (node_.expectations.empty()) return {};
+  const std::size_t count = rows.changes.rows.size();
+  std::vector<bool> goes_on(count, true);
+  for (std::size_t i = 0; i < node_.expectations.size(); ++i) {
+    const pipeline::Expectation& expectation = node_.expectations[i];
+    std::vector<std::uint32_t> refused;
+    std::vector<std::string> reasons;
+    LEAT_TRY(judge(work, i, rows.changes.rows, refused, reasons));
+    pass.expected[i].refused += refused.size();
+    pass.expected[i].passed += count - refused.size();
+    if (refused.empty() || expectation.otherwise == pipeline::Refusal::warn) continue;
+    if (expectation.otherwise == pipeline::Refusal::fail) {
+      const Record& record = work.slice.records[rows.changes.record_of[refused.front()]];
+      return user_error(
+          "expectation-failed",
+          "stream {}: expectation {} does not hold for the record at {} offset {}: {}; nothing of "
+          "its epoch was taken in; mend the record's source, or let the expectation quarantine",
+          node_.name, expectation.name, work.input->id(), record.offset, reasons.front());
+    }
+    for (std::size_t k = 0; k < refused.size(); ++k) {
+      goes_on[refused[k]] = false;
+      if (expectation.otherwise != pipeline::Refusal::quarantine) continue;
+      refuse(work, pass, rows.input_row[refused[k]],
+             {.stage = Stage::expect,
+              .stream = node_.name,
+              .column = expectation.name,
+              .reason = std::move(reasons[k])});
+    }
+  }
+  take_out(rows, goes_on);
+  return {};
+}
+
+Status StreamStage::judge(SliceWork& work, std::size_t expectation, const Chunk& chunk,
+                          std::vector<std::uint32_t>& refused,
+                          std::vector<std::string>& reasons) const {
+  return judge_part(*tools_[work.worker].expectations[expectation], node_.expectations[expectation],
+                    chunk, {0, chunk.size()}, refused, reasons);
+}
+
+Status StreamStage::judge_part(sql::Program& program, const pipeline::Expectation& expectation,
+                               const Chunk& chunk, Part part, std::vector<std::uint32_t>& refused,
+                               std::vector<std::string>& reasons) {
+  const std::size_t before = refused.size();
+  const auto input = sql::input_of(chunk, {}, true, false, part.begin, part.count);
+  Status status = program.run(*input, [&](Chunk verdicts) -> Status {
+    const auto* holds = static_cast<const bool*>(duckdb_vector_get_data(verdicts.vector(0)));
+    const std::uint64_t* validity = duckdb_vector_get_validity(verdicts.vector(0));
+    const auto* row_numbers =
+        static_cast<const std::int64_t*>(duckdb_vector_get_data(verdicts.vector(1)));
+    for (std::size_t row = 0; row < verdicts.size(); ++row) {
+      const bool known = is_valid(validity, row);
+      if (known && holds[row]) continue;
+      refused.push_back(static_cast<std::uint32_t>(row_numbers[row]));
+      reasons.push_back(fmt::format("{} is {}", expectation.that, known ? "false" : "NULL"));
+    }
+    return {};
+  });
+  if (status || status.error().code != "row-failed") return status;
+  refused.resize(before);
+  reasons.resize(before);
+  if (part.count == 1) {
+    refused.push_back(static_cast<std::uint32_t>(part.begin));
+    reasons.push_back(fmt::format("{} failed: {}", expectation.that, status.error().message));
+    return {};
+  }
+  const std::size_t half = part.count / 2;
+  LEAT_TRY(judge_part(program, expectation, chunk, {part.begin, half}, refused, reasons));
+  return judge_part(program, expectation, chunk, {part.begin + half, part.count - half}, refused,
+                    reasons);
+}
+
+void StreamStage::take_out(Rows& rows, const std::vector<bool>& goes_on) const {
+  if (std::find(goes_on.begin(), goes_on.end(), false) == goes_on.end()) return;
+  std::vector<std::uint32_t> left;
+  for (std::uint32_t row = 0; row < goes_on.size(); ++row) {
+    if (goes_on[row]) left.push_back(row);
+  }
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    rows.input_row[i] = rows.input_row[left[i]];
+    rows.changes.record_of[i] = rows.changes.record_of[left[i]];
+  }
+  rows.input_row.resize(left.size());
+  rows.changes.record_of.resize(left.size());
+  rows.changes.rows = copy_of(rows.changes.rows, left);
+}
+
+Status StreamStage::feed_views(SliceWork& work, Pass& pass, const Rows& rows) const {
+  for (const ViewConsumer& view : views_) LEAT_TRY(absorb(work, pass, rows, view));
+  return {};
+}
+
+Status StreamStage::absorb(SliceWork& work, Pass& pass, const Rows& rows,
+                           const ViewConsumer& view) const {
+  std::vector<op::LateRow> late;
+  Status status = view.view->absorb(work.worker, *view.context, rows.changes, late);
+  if (!status && status.error().code == "row-failed") {
+    std::vector<std::uint32_t> all(rows.changes.rows.size());
+    std::iota(all.begin(), all.end(), 0);
+    return absorb_by_halves(work, pass, rows, view, all);
+  }
+  LEAT_TRY(std::move(status));
+  for (const op::LateRow& row : late) refuse_late(work, pass, rows.input_row[row.row], view);
+  return {};
+}
+
+/// The view's own SQL failed on a row: find it, so that all others get in.
+Status StreamStage::absorb_by_halves(SliceWork& work, Pass& pass, const Rows& rows,
+                                     const ViewConsumer& view,
+                                     std::span<const std::uint32_t> part) const {
+  ChangeChunk changes{.rows = copy_of(rows.changes.rows, part),
+                      .weights = {},
+                      .order = rows.changes.order,
+                      .record_of = {}};
+  std::vector<op::LateRow> late;
+  Status status = view.view->absorb(work.worker, *view.context, changes, late);
+  if (status) {
+    for (const op::LateRow& row : late)
+      refuse_late(work, pass, rows.input_row[part[row.row]], view);
+    return {};
+  }
+  if (status.error().code != "row-failed") return status;
+  if (part.size() == 1) {
+    refuse(work, pass, rows.input_row[part.front()],
+           {.stage = Stage::view,
+            .stream = node_.name,
+            .view = view.node->name,
+            .reason = status.error().message});
+    return {};
+  }
+  LEAT_TRY(absorb_by_halves(work, pass, rows, view, part.first(part.size() / 2)));
+  return absorb_by_halves(work, pass, rows, view, part.subspan(part.size() / 2));
+}
+
+void StreamStage::refuse_late(SliceWork& work, Pass& pass, std::uint32_t input_row,
+                              const ViewConsumer& view) const {
+  ++work.late_of_view[view.index];
+  refuse(work, pass, input_row,
+         {.stage = Stage::late,
+          .stream = node_.name,
+          .view = view.node->name,
+          .reason = fmt::format("its window of view {} is closed: the watermark has passed it",
+                                view.node->name)});
+}
+
+void StreamStage::note_event_time(SliceWork& work, const ChangeChunk& changes) const {
+  if (!node_.event_time) return;
+  const duckdb_vector vector = changes.rows.vector(node_.event_time->column);
+  const auto* times = static_cast<const std::int64_t*>(duckdb_vector_get_data(vector));
+  const std::uint64_t* validity = duckdb_vector_get_validity(vector);
+  op::EventTimeUs newest_allowed = op::end_of_time;
+  if (node_.event_time->ahead_ms > 0) {
+    newest_allowed = (system_clock().now_ms() + node_.event_time->ahead_ms) * 1000;
+  }
+  op::EventTimeUs& newest = work.streams[index_].newest;
+  for (std::size_t row = 0; row < changes.rows.size(); ++row) {
+    if (!is_valid(validity, row) || times[row] > newest_allowed) continue;
+    newest = std::max(newest, times[row]);
+  }
+}
+
+void StreamStage::keep(SliceWork& work, ChangeChunk changes) const {
+  SliceWork::OfStream& of_stream = work.streams[index_];
+  of_stream.kept_rows += changes.rows.size();
+  of_stream.kept.push_back(std::move(changes));
+  if (followed_) return;
+  // Only the newest rows are wanted: let go of chunks as soon as those after them are enough.
+  auto& kept = of_stream.kept;
+  while (kept.size() > 1 && of_stream.kept_rows - kept.front().rows.size() >=
+                                static_cast<std::uint64_t>(node_.recent_rows_max)) {
+    of_stream.kept_rows -= kept.front().rows.size();
+    kept.erase(kept.begin());
+  }
+}
+
+}  // namespace leat::runtime

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <vector>
+
+#include "runtime/stream_stage.h"
+
+namespace leat::runtime {
+
+struct StreamStage::Pass {
+  std::vector<std::uint32_t> record_of;  ///< by input row: index of its record in the slice
+  std::vector<format::Refused> refused;  ///< records that became no row
+  std::vector<Fate> fates;               ///< by input row
+  std::vector<Rows> rows;
+  std::vector<StreamTally::Expected> expected;
+
+  /// A later fate is a graver one: a record of which one row was refused counts as refused.
+  void mark(std::uint32_t input_row, Fate fate) {
+    fates[input_row] = std::max(fates[input_row], fate);
+  }
+};
+
+}  // namespace leat::runtime

@@ -1,0 +1,264 @@
+#include "runtime/stream_stage.h"
+
+#include <numeric>
+
+#include "model/chunk_copy.h"
+#include "runtime/stream_pass.h"
+
+namespace leat::runtime {
+namespace {
+
+Result<std::unique_ptr<format::Decoder>> make_decoder(const StreamStage::Setup& setup) {
+  const pipeline::StreamNode& node = *setup.node;
+  const std::vector<bool> reads = node.query.identity ? std::vector<bool>{} : node.query.reads;
+  if (node.format != "csv") return format::make_json_decoder(node.columns, reads);
+  const auto character = [&](const char* name, char otherwise) {
+    const std::string& text = node.format_settings.text(name);
+    return text.empty() ? otherwise : text.front();
+  };
+  format::CsvOptions options{.delimiter = character("delimiter", ','),
+                             .quote = character("quote", '"'),
+                             .header = setup.csv_header,
+                             .null_text = node.format_settings.text("null")};
+  return format::make_csv_decoder(node.columns, std::move(options), reads);
+}
+
+const std::int64_t* numbers_of(const Chunk& chunk, std::size_t column) {
+  return static_cast<const std::int64_t*>(duckdb_vector_get_data(chunk.vector(column)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StreamStage>> StreamStage::make(const Setup& setup) {
+  std::unique_ptr<StreamStage> stage(new StreamStage(setup));
+  const pipeline::StreamNode& node = *setup.node;
+  for (const std::shared_ptr<sql::Session>& session : setup.sessions) {
+    Tools tools;
+    if (node.from_topic) tools.decoder = LEAT_TRY(make_decoder(setup));
+    if (!node.query.identity) {
+      sql::Program::Input input{.schema = setup.input, .with_row = true};
+      tools.select = LEAT_TRY(sql::Program::prepare(session, node.query.sql, std::move(input)));
+    }
+    for (const pipeline::Expectation& expectation : node.expectations) {
+      sql::Program::Input input{.schema = node.schema, .with_row = true};
+      tools.expectations.push_back(
+          LEAT_TRY(sql::Program::prepare(session, expectation.sql, std::move(input))));
+    }
+    stage->tools_.push_back(std::move(tools));
+  }
+  return stage;
+}
+
+void StreamStage::begin_epoch() {
+  for (Tools& tools : tools_) {
+    if (tools.decoder) tools.decoder->begin_slice();
+  }
+}
+
+/// Feeds a slice's records into the stream's SELECT as they are decoded: no rows in between.
+class StreamStage::DecodeInput final : public sql::ChunkInput {
+ public:
+  DecodeInput(format::Decoder& decoder, const SliceWork& work, Pass& pass, std::size_t row_column)
+      : decoder_(decoder),
+        slice_(work.slice),
+        origin_{work.input->topic(), work.input->number()},
+        pass_(pass),
+        row_column_(row_column) {}
+
+  Status fill(duckdb_data_chunk out) override {
+    const std::size_t before = pass_.record_of.size();
+    while (next_ < slice_.records.size() && pass_.record_of.size() == before) {
+      next_ = decoder_.decode(slice_, origin_, next_, out, pass_.record_of, pass_.refused);
+    }
+    const std::size_t rows = pass_.record_of.size() - before;
+    auto* numbers = static_cast<std::int64_t*>(
+        duckdb_vector_get_data(duckdb_data_chunk_get_vector(out, row_column_)));
+    for (std::size_t row = 0; row < rows; ++row) {
+      numbers[row] = static_cast<std::int64_t>(before + row);
+    }
+    duckdb_data_chunk_set_size(out, rows);
+    return {};
+  }
+
+ private:
+  format::Decoder& decoder_;
+  const Slice& slice_;
+  const format::Origin origin_;
+  Pass& pass_;
+  const std::size_t row_column_;
+  std::size_t next_ = 0;
+};
+
+Status StreamStage::take_slice(SliceWork& work) const {
+  Pass pass;
+  pass.expected.resize(node_.expectations.size());
+  pass.record_of.reserve(work.slice.records.size());
+  LEAT_TRY(node_.query.identity ? decode_as_is(work, pass) : decode_and_select(work, pass));
+  work.streams[index_].tally.accepted += pass.refused.size();
+  for (format::Refused& refused : pass.refused) {
+    ++work.streams[index_].tally.dead_letters;
+    work.dead_letters.push_back({.record = refused.record,
+                                 .stage = Stage::decode,
+                                 .stream = node_.name,
+                                 .view = {},
+                                 .column = std::move(refused.column),
+                                 .reason = std::move(refused.reason)});
+  }
+  for (Rows& rows : std::exchange(pass.rows, {})) LEAT_TRY(hand_on(work, pass, std::move(rows)));
+  tally(work, pass);
+  return {};
+}
+
+Status StreamStage::decode_as_is(SliceWork& work, Pass& pass) const {
+  format::Decoder& decoder = *tools_[work.worker].decoder;
+  const format::Origin origin{work.input->topic(), work.input->number()};
+  for (std::size_t next = 0; next < work.slice.records.size();) {
+    Rows rows;
+    rows.changes.rows = Chunk(input_);
+    const auto first = static_cast<std::uint32_t>(pass.record_of.size());
+    next = decoder.decode(work.slice, origin, next, rows.changes.rows.handle(), pass.record_of,
+                          pass.refused);
+    const std::size_t count = pass.record_of.size() - first;
+    if (count == 0) continue;
+    rows.changes.rows.set_size(count);
+    rows.changes.record_of.assign(pass.record_of.begin() + first, pass.record_of.end());
+    for (std::size_t row = 0; row < count; ++row) {
+      rows.input_row.push_back(first + static_cast<std::uint32_t>(row));
+    }
+    pass.rows.push_back(std::move(rows));
+  }
+  pass.fates.assign(pass.record_of.size(), Fate::filtered);
+  return {};
+}
+
+Status StreamStage::decode_and_select(SliceWork& work, Pass& pass) const {
+  const Tools& tools = tools_[work.worker];
+  std::vector<Chunk> outputs;
+  DecodeInput input(*tools.decoder, work, pass, input_.size());
+  Status status = tools.select->run(input, [&](Chunk chunk) -> Status {
+    outputs.push_back(std::move(chunk));
+    return {};
+  });
+  if (!status && status.error().code == "row-failed") return decode_and_select_apart(work, pass);
+  LEAT_TRY(std::move(status));
+  pass.fates.assign(pass.record_of.size(), Fate::filtered);
+  return collect(pass, std::move(outputs), pass.record_of, 0);
+}
+
+/// Some row made the SELECT fail: decode first, then find the culprits by halves, so that all
+/// others pass unharmed.
+Status StreamStage::decode_and_select_apart(SliceWork& work, Pass& pass) const {
+  pass.record_of.clear();
+  pass.refused.clear();
+  format::Decoder& decoder = *tools_[work.worker].decoder;
+  const format::Origin origin{work.input->topic(), work.input->number()};
+  for (std::size_t next = 0; next < work.slice.records.size();) {
+    Chunk chunk(input_);
+    const auto first = static_cast<std::uint32_t>(pass.record_of.size());
+    next = decoder.decode(work.slice, origin, next, chunk.handle(), pass.record_of, pass.refused);
+    const std::size_t count = pass.record_of.size() - first;
+    chunk.set_size(count);
+    pass.fates.resize(pass.record_of.size(), Fate::filtered);
+    if (count == 0) continue;
+    const std::span record_of(pass.record_of.begin() + first, count);
+    // The culprits are marked by their row in the chunk: shift them behind the chunks before.
+    Pass of_chunk;
+    of_chunk.record_of.assign(record_of.begin(), record_of.end());
+    of_chunk.fates.assign(count, Fate::filtered);
+    std::vector<Chunk> outputs;
+    LEAT_TRY(select_by_halves(work, of_chunk, chunk, 0, count, outputs));
+    std::copy(of_chunk.fates.begin(), of_chunk.fates.end(), pass.fates.begin() + first);
+    LEAT_TRY(collect(pass, std::move(outputs), record_of, first));
+  }
+  return {};
+}
+
+Status StreamStage::select_by_halves(SliceWork& work, Pass& pass, const Chunk& chunk,
+                                     std::size_t begin, std::size_t count,
+                                     std::vector<Chunk>& outputs) const {
+  const std::size_t outputs_before = outputs.size();
+  const auto input = sql::input_of(chunk, {}, true, false, begin, count);
+  Status status = tools_[work.worker].select->run(*input, [&](Chunk output) -> Status {
+    outputs.push_back(std::move(output));
+    return {};
+  });
+  if (status || status.error().code != "row-failed") return status;
+  outputs.resize(outputs_before);
+  if (count == 1) {
+    refuse(work, pass, static_cast<std::uint32_t>(begin),
+           {.stage = Stage::select, .stream = node_.name, .reason = status.error().message});
+    return {};
+  }
+  LEAT_TRY(select_by_halves(work, pass, chunk, begin, count / 2, outputs));
+  return select_by_halves(work, pass, chunk, begin + count / 2, count - count / 2, outputs);
+}
+
+/// Ties result chunks back to the input rows they came from: the SELECT's last column says which.
+Status StreamStage::collect(Pass& pass, std::vector<Chunk> outputs,
+                            std::span<const std::uint32_t> record_of,
+                            std::uint32_t first_input_row) const {
+  for (Chunk& output : outputs) {
+    const std::size_t count = output.size();
+    if (count == 0) continue;
+    const std::int64_t* numbers = numbers_of(output, node_.schema.size());
+    Rows rows;
+    rows.input_row.resize(count);
+    rows.changes.record_of.resize(count);
+    for (std::size_t row = 0; row < count; ++row) {
+      const auto input_row = static_cast<std::uint32_t>(numbers[row]);
+      rows.input_row[row] = first_input_row + input_row;
+      rows.changes.record_of[row] = record_of[input_row];
+    }
+    rows.changes.rows = std::move(output);
+    pass.rows.push_back(std::move(rows));
+  }
+  return {};
+}
+
+Status StreamStage::take_rows(SliceWork& work, const ChangeChunk& parent) const {
+  Pass pass;
+  pass.expected.resize(node_.expectations.size());
+  pass.record_of = parent.record_of;
+  pass.fates.assign(parent.rows.size(), Fate::filtered);
+  if (node_.query.identity) {
+    Rows rows;
+    rows.input_row.resize(parent.rows.size());
+    std::iota(rows.input_row.begin(), rows.input_row.end(), 0);
+    rows.changes.rows = copy_of(parent.rows);
+    rows.changes.record_of = parent.record_of;
+    pass.rows.push_back(std::move(rows));
+  } else {
+    std::vector<Chunk> outputs;
+    LEAT_TRY(select_by_halves(work, pass, parent.rows, 0, parent.rows.size(), outputs));
+    LEAT_TRY(collect(pass, std::move(outputs), pass.record_of, 0));
+  }
+  for (Rows& rows : std::exchange(pass.rows, {})) LEAT_TRY(hand_on(work, pass, std::move(rows)));
+  tally(work, pass);
+  return {};
+}
+
+void StreamStage::refuse(SliceWork& work, Pass& pass, std::uint32_t input_row,
+                         DeadLetter letter) const {
+  const Fate fate = letter.stage == Stage::late ? Fate::late : Fate::dead;
+  letter.record = pass.record_of[input_row];
+  pass.mark(input_row, fate);
+  work.dead_letters.push_back(std::move(letter));
+}
+
+void StreamStage::tally(SliceWork& work, const Pass& pass) const {
+  StreamTally& tally = work.streams[index_].tally;
+  tally.accepted += pass.fates.size();
+  std::array<std::uint64_t, 4> counts{};
+  for (const Fate fate : pass.fates) ++counts[static_cast<std::size_t>(fate)];
+  tally.filtered += counts[static_cast<std::size_t>(Fate::filtered)];
+  tally.out += counts[static_cast<std::size_t>(Fate::out)];
+  tally.late += counts[static_cast<std::size_t>(Fate::late)];
+  tally.dead_letters += counts[static_cast<std::size_t>(Fate::dead)];
+  tally.expectations.resize(pass.expected.size());
+  for (std::size_t i = 0; i < pass.expected.size(); ++i) {
+    tally.expectations[i].passed += pass.expected[i].passed;
+    tally.expectations[i].refused += pass.expected[i].refused;
+  }
+}
+
+}  // namespace leat::runtime

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "connector/sink.h"
+#include "format/decoder.h"
+#include "operator/operator.h"
+#include "pipeline/graph.h"
+#include "runtime/slice_work.h"
+#include "sql/program.h"
+
+namespace leat::runtime {
+
+/// One stream at work: decodes or takes its parent's rows, runs its SELECT, applies its
+/// expectations, and hands the rows on to its views, sinks and child streams. `take_slice` runs on
+/// several workers at once, each with decoder and programs of its own.
+class StreamStage {
+ public:
+  struct Setup {
+    const pipeline::StreamNode* node = nullptr;
+    std::size_t index = 0;                ///< in the graph
+    Schema input;                         ///< decoded columns, or the parent's schema
+    std::vector<std::string> csv_header;  ///< of a CSV topic
+    std::span<const std::shared_ptr<sql::Session>> sessions;  ///< one a worker
+  };
+  static Result<std::unique_ptr<StreamStage>> make(const Setup& setup);
+
+  struct ViewConsumer {
+    op::ViewOperator* view;
+    const pipeline::ViewNode* node;
+    std::size_t index;
+    const op::EpochContext* context;  ///< of the epoch that runs
+  };
+  void add_view(ViewConsumer view) { views_.push_back(view); }
+  void add_child(const StreamStage* child) { children_.push_back(child); }
+  struct SinkConsumer {
+    const connector::EpochSink* sink;
+    std::size_t index;
+  };
+  void add_sink(SinkConsumer sink) { sinks_.push_back(sink); }
+
+  /// Rows of each slice to keep for others: the newest `recent_rows_max`, or all when somebody
+  /// follows the stream. Set between epochs.
+  void set_followed(bool followed) { followed_ = followed; }
+  /// Frees what texts of the last epoch point into. Between epochs.
+  void begin_epoch();
+
+  /// The slice's records, for a stream over a topic. Error: the stream stops (an expectation with
+  /// `else: fail`, a bug).
+  Status take_slice(SliceWork& work) const;
+  const pipeline::StreamNode& node() const { return node_; }
+  std::size_t index() const { return index_; }
+
+ private:
+  /// What each worker has for itself.
+  struct Tools {
+    std::unique_ptr<format::Decoder> decoder;
+    std::unique_ptr<sql::Program> select;  // null: rows pass as they are
+    std::vector<std::unique_ptr<sql::Program>> expectations;
+  };
+  enum class Fate : std::uint8_t { filtered, out, late, dead };
+  /// A chunk of this stream's rows; row i came from input row `input_row[i]`, which came from the
+  /// slice's record `record[i]`.
+  struct Rows {
+    ChangeChunk changes;
+    std::vector<std::uint32_t> input_row;
+  };
+  /// A run over one input: what came out and what became of each input row.
+  struct Pass;
+  class DecodeInput;
+
+  explicit StreamStage(const Setup& setup)
+      : node_(*setup.node), index_(setup.index), input_(setup.input) {}
+
+  Status take_rows(SliceWork& work, const ChangeChunk& parent) const;
+  Status decode_as_is(SliceWork& work, Pass& pass) const;
+  Status decode_and_select(SliceWork& work, Pass& pass) const;
+  Status decode_and_select_apart(SliceWork& work, Pass& pass) const;
+  Status select_by_halves(SliceWork& work, Pass& pass, const Chunk& chunk, std::size_t begin,
+                          std::size_t count, std::vector<Chunk>& outputs) const;
+  Status collect(Pass& pass, std::vector<Chunk> outputs, std::span<const std::uint32_t> record_of,
+                 std::uint32_t first_input_row) const;
+  Status hand_on(SliceWork& work, Pass& pass, Rows rows) const;
+  Status expect(SliceWork& work, Pass& pass, Rows& rows) const;
+  Status judge(SliceWork& work, std::size_t expectation, const Chunk& chunk,
+               std::vector<std::uint32_t>& refused, std::vector<std::string>& reasons) const;
+  struct Part {
+    std::size_t begin, count;
+  };
+  static Status judge_part(sql::Program& program, const pipeline::Expectation& expectation,
+                           const Chunk& chunk, Part part, std::vector<std::uint32_t>& refused,
+                           std::vector<std::string>& reasons);
+  void take_out(Rows& rows, const std::vector<bool>& goes_on) const;
+  Status feed_views(SliceWork& work, Pass& pass, const Rows& rows) const;
+  Status absorb(SliceWork& work, Pass& pass, const Rows& rows, const ViewConsumer& view) const;
+  Status absorb_by_halves(SliceWork& work, Pass& pass, const Rows& rows, const ViewConsumer& view,
+                          std::span<const std::uint32_t> part) const;
+  void refuse_late(SliceWork& work, Pass& pass, std::uint32_t input_row,
+                   const ViewConsumer& view) const;
+  void refuse(SliceWork& work, Pass& pass, std::uint32_t input_row, DeadLetter letter) const;
+  void note_event_time(SliceWork& work, const ChangeChunk& changes) const;
+  void keep(SliceWork& work, ChangeChunk changes) const;
+  void tally(SliceWork& work, const Pass& pass) const;
+
+  const pipeline::StreamNode& node_;
+  const std::size_t index_;
+  const Schema input_;
+  std::vector<Tools> tools_;  // by worker
+  std::vector<ViewConsumer> views_;
+  std::vector<SinkConsumer> sinks_;
+  std::vector<const StreamStage*> children_;
+  bool followed_ = false;
+};
+
+}  // namespace leat::runtime

@@ -1,0 +1,107 @@
+#include "runtime/topic_copier.h"
+
+#include <charconv>
+#include <condition_variable>
+#include <mutex>
+
+#include "log/record_batch.h"
+
+namespace leat::runtime {
+namespace {
+
+constexpr std::string_view position_header = "leat.position";
+
+void wait(std::stop_token stop, std::chrono::milliseconds time) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, time, [] { return false; });
+}
+
+}  // namespace
+
+/// One partition on its way into the topic.
+struct TopicCopier::Copied {
+  std::unique_ptr<connector::PartitionReader> reader;
+  std::string tag;  // "SOURCE/PARTITION="
+  log::PartitionLog* log = nullptr;
+  bool ended = false;
+};
+
+Status TopicCopier::run(std::stop_token stop) {
+  std::vector<Copied> parts;
+  Slice slice;
+  while (!stop.stop_requested()) {
+    if (parts.empty() || from_.keeps_discovering()) LEAT_TRY(discover(parts));
+    bool any_records = false;
+    bool all_ended = !from_.keeps_discovering();
+    for (Copied& part : parts) {
+      if (part.ended || stop.stop_requested()) continue;
+      const auto outcome = LEAT_TRY(copy_some(part, slice));
+      part.ended = outcome == connector::PartitionReader::Outcome::ended;
+      any_records |= outcome == connector::PartitionReader::Outcome::records;
+      all_ended &= part.ended;
+    }
+    status_.set_state(any_records ? "reading" : "waiting");
+    if (all_ended) break;
+    if (!any_records) wait(stop, poll_interval);
+  }
+  return {};
+}
+
+Status TopicCopier::discover(std::vector<Copied>& parts) {
+  for (auto& reader : LEAT_TRY(from_.discover())) {
+    Copied part{.reader = std::move(reader), .tag = {}};
+    part.tag = source_ + "/" + part.reader->name() + "=";
+    const auto count = static_cast<std::size_t>(to_.partition_count());
+    const auto chosen = static_cast<std::int32_t>(parts.size() % count);
+    part.log = &to_.partition(Partition(chosen));
+    LEAT_TRY(part.reader->seek(LEAT_TRY(committed_position(part))));
+    parts.push_back(std::move(part));
+  }
+  return {};
+}
+
+Result<connector::PartitionReader::Outcome> TopicCopier::copy_some(Copied& part, Slice& slice) {
+  const auto outcome = LEAT_TRY(part.reader->read(slice, batch_bytes));
+  if (outcome != connector::PartitionReader::Outcome::records) return outcome;
+  std::vector<log::NewRecord> records;
+  records.reserve(slice.records.size());
+  for (const Record& record : slice.records) {
+    records.push_back({.key = record.key,
+                       .value = record.value,
+                       .has_key = record.has_key,
+                       .tombstone = record.value.data() == nullptr,
+                       .timestamp = record.timestamp});
+  }
+  const std::string position = fmt::format("{}{}", part.tag, slice.next);
+  records.back().headers.emplace_back(position_header, position);
+  const log::AppendResult appended = LEAT_TRY(part.log->append(records, std::nullopt));
+  LEAT_TRY(part.log->sync(appended.last));
+  status_.records += records.size();
+  return outcome;
+}
+
+/// Where the last copied batch ended: looked up in the topic itself, so that it can't disagree with
+/// it.
+Result<Offset> TopicCopier::committed_position(const Copied& part) const {
+  Offset position(0);
+  Slice slice;
+  for (Offset next = part.log->first_offset(); next < part.log->durable_offset();
+       next = slice.next) {
+    LEAT_TRY(part.log->read(next, batch_bytes, slice));
+    for (const Record& record : slice.records) {
+      if (record.headers.empty()) continue;
+      for (const auto& [name, value] : LEAT_TRY(log::parse_headers(record.headers))) {
+        if (name != position_header || !value.starts_with(part.tag)) continue;
+        const std::string_view digits = value.substr(part.tag.size());
+        std::int64_t number = 0;
+        std::from_chars(digits.data(), digits.data() + digits.size(), number);
+        position = Offset(number);
+      }
+    }
+  }
+  return position;
+}
+
+}  // namespace leat::runtime

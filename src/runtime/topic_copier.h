@@ -1,0 +1,40 @@
+#pragma once
+
+#include <stop_token>
+#include <string>
+
+#include "connector/source.h"
+#include "log/topics.h"
+
+namespace leat::runtime {
+
+/// Copies a source that can be read again into a topic of the embedded log, each of its records
+/// once, also across restarts: the last record of every batch carries the header `leat.position` =
+/// "SOURCE/PARTITION=POSITION".
+class TopicCopier {
+ public:
+  /// Bytes read and appended at a time.
+  static constexpr std::size_t batch_bytes = 1u << 20;
+  /// How long a source that had nothing is left alone.
+  static constexpr std::chrono::milliseconds poll_interval{20};
+
+  TopicCopier(std::string source, connector::ReplayableSource& from, log::Topic& to,
+              connector::SourceStatus& status)
+      : source_(std::move(source)), from_(from), to_(to), status_(status) {}
+
+  /// Returns when the source has ended or `stop` is asked for.
+  Status run(std::stop_token stop);
+
+ private:
+  struct Copied;
+  Status discover(std::vector<Copied>& parts);
+  Result<connector::PartitionReader::Outcome> copy_some(Copied& part, Slice& slice);
+  Result<Offset> committed_position(const Copied& part) const;
+
+  const std::string source_;
+  connector::ReplayableSource& from_;
+  log::Topic& to_;
+  connector::SourceStatus& status_;
+};
+
+}  // namespace leat::runtime

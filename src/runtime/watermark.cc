@@ -1,0 +1,58 @@
+#include "runtime/watermark.h"
+
+#include <algorithm>
+
+namespace leat::runtime {
+
+void Watermark::add_partition(const std::string& partition, Moment now) {
+  partitions_.try_emplace(partition, PartitionTime{.last_seen = now});
+}
+
+void Watermark::saw(const std::string& partition, op::EventTimeUs newest, Moment now) {
+  PartitionTime& time = partitions_[partition];
+  time.newest = std::max(time.newest, newest);
+  time.last_seen = now;
+}
+
+void Watermark::set_waiting(const std::string& partition, bool has_unread) {
+  partitions_[partition].waiting = has_unread;
+}
+
+void Watermark::end(const std::string& partition) { partitions_[partition].ended = true; }
+
+op::EventTimeUs Watermark::advance(Moment now) {
+  op::EventTimeUs lowest = op::end_of_time;
+  bool any = false;
+  for (const auto& [name, time] : partitions_) {
+    const bool idle = !time.waiting && event_time_.idle_ms > 0 &&
+                      now - time.last_seen > std::chrono::milliseconds(event_time_.idle_ms);
+    if (time.ended || idle) continue;
+    if (time.newest == op::no_watermark) return current_;
+    lowest = std::min(lowest, time.newest - event_time_.delay_ms * 1000);
+    any = true;
+  }
+  if (any) current_ = std::max(current_, lowest);
+  return current_;
+}
+
+Watermark::State Watermark::state() const {
+  State state{.current = current_, .newest = {}};
+  for (const auto& [name, time] : partitions_) state.newest[name] = time.newest;
+  return state;
+}
+
+void Watermark::restore(const State& state, Moment now) {
+  current_ = state.current;
+  for (const auto& [name, newest] : state.newest) {
+    PartitionTime& time = partitions_[name];
+    time.newest = newest;
+    time.last_seen = now;
+  }
+}
+
+op::EventTimeUs Watermark::newest(const std::string& partition) const {
+  const auto found = partitions_.find(partition);
+  return found == partitions_.end() ? op::no_watermark : found->second.newest;
+}
+
+}  // namespace leat::runtime
