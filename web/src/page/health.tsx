@@ -1,4 +1,4 @@
-import { memo, type ReactNode } from 'react';
+import { Fragment, type ReactNode } from 'react';
 
 import { useStatus } from '../api/store';
 import type { SourceStatus, Status, StreamStatus } from '../api/types';
@@ -30,13 +30,18 @@ function Name({ text }: { text: string }) {
   return <bdi title={name}>{name}</bdi>;
 }
 
-function Failure({ text }: { text: string }) {
+/** What went wrong last, in a row of its own under the row it belongs to. */
+function FailureRow({ text, columns }: { text: string; columns: number }) {
   if (!text) return null;
   const message = cleanText(text, 500);
   return (
-    <p className="last-error" title={message}>
-      <bdi>{message}</bdi>
-    </p>
+    <tr>
+      <td className="error-of-row" colSpan={columns}>
+        <p className="last-error" title={message}>
+          <bdi>{message}</bdi>
+        </p>
+      </td>
+    </tr>
   );
 }
 
@@ -78,27 +83,29 @@ function Figure({ value }: { value: number }) {
   );
 }
 
-const Sources = memo(function Sources({ sources }: { sources: SourceStatus[] }) {
+function Sources({ sources }: { sources: SourceStatus[] }) {
   return (
     <Card title="Sources" columns={[['Source', 'text'], ['State', 'text'], ['Topic', 'text'], ['Records', 'number']]}>
       {sources.map((source) => (
-        <tr key={source.name} data-source={source.name}>
-          <td className="text">
-            <Name text={source.name} /> <span className="aside">{cleanText(source.connector, 30)}</span>
-            <Failure text={source.last_error} />
-          </td>
-          <td>
-            <State state={source.state} />
-          </td>
-          <td className="text">
-            <Name text={source.topic} />
-          </td>
-          <Figure value={source.records} />
-        </tr>
+        <Fragment key={source.name}>
+          <tr data-source={source.name} className={source.last_error ? 'with-error' : ''}>
+            <td className="text">
+              <Name text={source.name} /> <span className="aside">{cleanText(source.connector, 30)}</span>
+            </td>
+            <td>
+              <State state={source.state} />
+            </td>
+            <td className="text">
+              <Name text={source.topic} />
+            </td>
+            <Figure value={source.records} />
+          </tr>
+          <FailureRow text={source.last_error} columns={4} />
+        </Fragment>
       ))}
     </Card>
   );
-});
+}
 
 function Balance({ stream }: { stream: StreamStatus }) {
   const off = stream.accepted - stream.out - stream.filtered - stream.late - stream.dead_letters;
@@ -207,16 +214,18 @@ function Stores({ status }: { status: Status }) {
       {status.sinks.length > 0 && (
         <Card title="Sinks" columns={[['Sink', 'text'], ['From', 'text'], ['Rows', 'number']]}>
           {status.sinks.map((sink) => (
-            <tr key={sink.name} data-sink={sink.name}>
-              <td className="text">
-                <Name text={sink.name} /> <span className="aside">{cleanText(sink.connector, 30)}</span>
-                <Failure text={sink.last_error} />
-              </td>
-              <td className="text">
-                <Name text={sink.from} />
-              </td>
-              <Figure value={sink.rows} />
-            </tr>
+            <Fragment key={sink.name}>
+              <tr data-sink={sink.name} className={sink.last_error ? 'with-error' : ''}>
+                <td className="text">
+                  <Name text={sink.name} /> <span className="aside">{cleanText(sink.connector, 30)}</span>
+                </td>
+                <td className="text">
+                  <Name text={sink.from} />
+                </td>
+                <Figure value={sink.rows} />
+              </tr>
+              <FailureRow text={sink.last_error} columns={3} />
+            </Fragment>
           ))}
         </Card>
       )}

@@ -32,6 +32,7 @@ function barOption(bars: Bars, palette: Palette): ChartOption {
     axisLabel: { show: !(bars.horizontal && single), color: palette.muted, fontSize: 11, formatter: formatCompact, hideOverlap: true },
     splitLine: { show: !(bars.horizontal && single), lineStyle: { color: palette.line } },
     splitNumber: 4,
+    ...(bars.horizontal && single ? { max: 'dataMax' } : {}),
   };
   return {
     textStyle: { fontFamily },
@@ -54,7 +55,8 @@ function barOption(bars: Bars, palette: Palette): ChartOption {
     series: bars.series.map((series, index) => ({
       id: `series ${index}`,
       type: 'bar',
-      data: series.values,
+      // Known by its place: when two names change places, each bar takes its name's new length.
+      data: series.values.map((value, at) => ({ id: String(at), value })),
       barMaxWidth: 22,
       barCategoryGap: '32%',
       itemStyle: { color: colour(index), borderRadius: bars.horizontal ? [0, 3, 3, 0] : [3, 3, 0, 0] },

@@ -12,6 +12,9 @@ import { buildLines, type Lines } from './series';
 const pointsMax = 2_000;
 const markedPointsMax = 40;
 
+/** No hours between days, no days between months. */
+const finestTickMs = { time: 1, day: 86_400_000, month: 28 * 86_400_000 };
+
 interface AxisPoint {
   seriesIndex: number;
   value: [number, number | null];
@@ -27,7 +30,10 @@ function xAxis(lines: Lines, palette: Palette) {
   const label = { color: palette.muted, fontSize: 11, hideOverlap: true };
   const look = { axisLine: { lineStyle: { color: palette.line } }, axisTick: { show: false }, splitLine: { show: false } };
   if (lines.axis === 'category') return { ...look, type: 'category', data: lines.categories, boundaryGap: false, axisLabel: label };
-  if (lines.axis === 'time') return { ...look, type: 'time', axisLabel: label };
+  if (lines.axis === 'time') {
+    const formatter = { year: '{yyyy}', month: '{MMM}', day: '{d} {MMM}', hour: '{HH}:{mm}', minute: '{HH}:{mm}' };
+    return { ...look, type: 'time', minInterval: finestTickMs[lines.precision], axisLabel: { ...label, formatter } };
+  }
   const formatter = lines.plainNumbers ? formatPlain : formatCompact;
   return {
     ...look,

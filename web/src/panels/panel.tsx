@@ -85,7 +85,7 @@ export const PanelFrame = memo(function PanelFrame({ id, span }: Props) {
   if (!panel) return null;
   const title = cleanText(panel.title, 120);
   return (
-    <section className={`panel ${panel.kind} span-${span}`} aria-labelledby={heading} data-panel={panel.id}>
+    <section className={`panel kind-${panel.kind} span-${span}`} aria-labelledby={heading} data-panel={panel.id}>
       <header className="panel-head">
         <h3 id={heading} title={title}>
           <bdi>{title}</bdi>

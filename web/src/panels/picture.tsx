@@ -23,25 +23,23 @@ export function Picture({ address, name }: Props) {
   const [broken, setBroken] = useState(address.protocol !== 'https:' || failed.has(href));
   return (
     <a className="picture" href={href} title={href} target="_blank" rel="noreferrer noopener">
-      {broken ? (
-        <span className={`initials tint-${tintOf(name)}`} role="img" aria-label={`Picture of ${name}`}>
-          {initialsOf(name)}
-        </span>
-      ) : (
-        <img
-          src={href}
-          alt={`Picture of ${name}`}
-          width={32}
-          height={32}
-          loading="lazy"
-          decoding="async"
-          referrerPolicy="no-referrer"
-          onError={() => {
-            remember(href);
-            setBroken(true);
-          }}
-        />
-      )}
+      <span className={`initials tint-${tintOf(name)}`}>
+        <span aria-hidden="true">{initialsOf(name)}</span>
+        {!broken && (
+          <img
+            src={href}
+            alt=""
+            loading="lazy"
+            decoding="async"
+            referrerPolicy="no-referrer"
+            onError={() => {
+              remember(href);
+              setBroken(true);
+            }}
+          />
+        )}
+      </span>
+      <span className="visually-hidden">{`Picture of ${name}`}</span>
     </a>
   );
 }

@@ -22,30 +22,21 @@ function labelOf(value: Cell | undefined, role: ColumnRole): string {
   return cleanText(formatCell(value, role), labelLengthMax) || '(empty)';
 }
 
-/** The first column that isn't a number names; the first number counts. */
-function nameAndValue(panel: Panel): { name: number; value: number; roles: ColumnRole[] } | null {
+/** Every row is a slice: its first column names it, the next number is its size. Of a single row of
+ * nothing but numbers, every column is one. */
+function allSlices(panel: Panel): Slice[] {
   const roles = columnRoles(panel.columns, panel.rows);
-  const value = roles.findIndex((role, index) => role === 'number' && (index > 0 || roles.length === 1));
-  if (value === -1) return null;
-  return { name: value === 0 ? -1 : 0, value, roles };
+  const [first] = panel.rows;
+  if (first && panel.rows.length === 1 && roles.every((role) => role === 'number')) {
+    return panel.columns.map((column, index) => ({ label: columnLabel(column.name), value: toNumber(first[index]) ?? 0 }));
+  }
+  const size = roles.findIndex((role, index) => role === 'number' && index > 0);
+  if (size === -1) return [];
+  return panel.rows.map((row) => ({ label: labelOf(row[0], roles[0]!), value: toNumber(row[size]) ?? 0 }));
 }
 
 export function buildSlices(panel: Panel): Slice[] {
-  const columns = nameAndValue(panel);
-  if (!columns) {
-    // One row of several numbers: each column is a slice.
-    const row = panel.rows[0];
-    if (!row) return [];
-    return panel.columns
-      .map((column, index) => ({ label: columnLabel(column.name), value: toNumber(row[index]) ?? 0 }))
-      .filter((slice) => slice.value > 0);
-  }
-  const slices = panel.rows
-    .map((row) => ({
-      label: columns.name === -1 ? '' : labelOf(row[columns.name], columns.roles[columns.name]!),
-      value: toNumber(row[columns.value]) ?? 0,
-    }))
-    .filter((slice) => slice.value > 0);
+  const slices = allSlices(panel).filter((slice) => slice.value > 0);
   if (slices.length <= slicesMax) return slices;
   const bySize = [...slices].sort((a, b) => b.value - a.value);
   const kept = new Set(bySize.slice(0, slicesMax - 1));
