@@ -15,7 +15,7 @@ std::int64_t* numbers_of(duckdb_vector vector) {
 /// Gives one chunk, or some of its rows, and then nothing.
 class OneChunkInput final : public ChunkInput {
  public:
-  OneChunkInput(const Chunk& chunk, const std::vector<std::int64_t>& weights, bool with_row,
+  OneChunkInput(const Chunk& chunk, std::span<const std::int64_t> weights, bool with_row,
                 bool with_weight, std::size_t begin, std::size_t count)
       : chunk_(chunk),
         weights_(weights),
@@ -30,8 +30,9 @@ class OneChunkInput final : public ChunkInput {
       return {};
     }
     given_ = true;
-    const std::size_t columns = chunk_.column_count();
-    LEAT_CHECK(duckdb_data_chunk_get_column_count(out) == columns + with_row_ + with_weight_);
+    const std::size_t added = std::size_t{with_row_} + std::size_t{with_weight_};
+    const std::size_t columns = duckdb_data_chunk_get_column_count(out) - added;
+    LEAT_CHECK(columns <= chunk_.column_count());
     fill_columns(out, columns);
     std::size_t column = columns;
     if (with_row_) fill_rows(duckdb_data_chunk_get_vector(out, column++));
@@ -74,7 +75,7 @@ class OneChunkInput final : public ChunkInput {
   }
 
   const Chunk& chunk_;
-  const std::vector<std::int64_t>& weights_;
+  std::span<const std::int64_t> weights_;
   const bool with_row_;
   const bool with_weight_;
   const std::size_t begin_;
@@ -84,7 +85,7 @@ class OneChunkInput final : public ChunkInput {
 
 }  // namespace
 
-std::unique_ptr<ChunkInput> input_of(const Chunk& chunk, const std::vector<std::int64_t>& weights,
+std::unique_ptr<ChunkInput> input_of(const Chunk& chunk, std::span<const std::int64_t> weights,
                                      bool with_row, bool with_weight, std::size_t begin,
                                      std::size_t count) {
   return std::make_unique<OneChunkInput>(chunk, weights, with_row, with_weight, begin, count);

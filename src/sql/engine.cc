@@ -75,12 +75,12 @@ std::string column_definitions(const Schema& schema) {
   std::string out;
   for (const Column& column : schema) {
     if (!out.empty()) out += ", ";
-    out += quoted(column.name) + " " + column.type.to_sql();
+    out += quoted_name(column.name) + " " + column.type.to_sql();
   }
   return out;
 }
 
-std::string quoted(std::string_view name) {
+std::string quoted_name(std::string_view name) {
   std::string out = "\"";
   for (const char c : name) {
     if (c == '"') out += '"';

@@ -30,6 +30,6 @@ Schema columns_of(duckdb_prepared_statement statement);
 std::string column_definitions(const Schema& schema);
 
 /// A name in double quotes, as SQL wants it.
-std::string quoted(std::string_view name);
+std::string quoted_name(std::string_view name);
 
 }  // namespace leat::sql

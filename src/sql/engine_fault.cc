@@ -20,6 +20,17 @@ std::string first_paragraph(std::string text) {
   return text;
 }
 
+/// The lines that begin with a tab: one candidate each.
+std::vector<std::string> indented_lines(const std::string& text) {
+  std::vector<std::string> lines;
+  for (auto at = text.find("\n\t"); at != std::string::npos; at = text.find("\n\t", at + 1)) {
+    const auto end = text.find('\n', at + 1);
+    lines.push_back(text.substr(at + 2, end == std::string::npos ? end : end - at - 2));
+  }
+  std::erase_if(lines, [](const std::string& line) { return line.starts_with("Candidate"); });
+  return lines;
+}
+
 std::string field(const nlohmann::json& object, const char* name) {
   const auto found = object.find(name);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
@@ -52,6 +63,8 @@ EngineFault engine_fault(const char* text) {
   fault.name = field(json, "name");
   fault.entry_type = field(json, "type");
   fault.message = first_paragraph(field(json, "exception_message"));
+  fault.call = field(json, "call");
+  fault.candidates = indented_lines(field(json, "exception_message"));
   const std::string position = field(json, "position");
   if (!position.empty() && position.find_first_not_of("0123456789") == std::string::npos &&
       position.size() < 10) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace leat::sql {
 
@@ -13,6 +14,8 @@ struct EngineFault {
   std::string subtype;                  ///< COLUMN_NOT_FOUND, MISSING_ENTRY, …; often empty
   std::string name;                     ///< of the thing that is missing
   std::string entry_type;               ///< Table, Scalar Function, …, of a MISSING_ENTRY
+  std::string call;                     ///< "year(VARCHAR)", where no function takes these types
+  std::vector<std::string> candidates;  ///< "year(DATE) -> BIGINT", …: what there is instead
   std::string message;                  ///< in DuckDB's words, trimmed to one line without lists
   std::optional<std::size_t> position;  ///< byte offset in the SQL text
 

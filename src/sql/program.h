@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/error.h"
@@ -56,10 +57,11 @@ class Program {
   virtual Status run(ChunkInput& input, const std::function<Status(Chunk)>& sink) = 0;
 };
 
-/// A ChunkInput over one chunk that exists already: its vectors are referenced, not copied. Row
-/// numbers and weights are filled in where the program wants them (weights empty: all +1).
-/// `begin`/`count` choose a part of the rows (by copy when not all).
-std::unique_ptr<ChunkInput> input_of(const Chunk& chunk, const std::vector<std::int64_t>& weights,
+/// A ChunkInput over one chunk that exists already: its vectors are referenced, not copied; columns
+/// that the chunk has behind those of the program's input are left out. Row numbers and weights are
+/// filled in where the program wants them (weights empty: all +1). `begin`/`count` choose a part of
+/// the rows (by copy when not all).
+std::unique_ptr<ChunkInput> input_of(const Chunk& chunk, std::span<const std::int64_t> weights,
                                      bool with_row, bool with_weight, std::size_t begin = 0,
                                      std::size_t count = chunk_rows_max);
 

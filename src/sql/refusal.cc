@@ -1,0 +1,159 @@
+#include "sql/refusal.h"
+
+namespace leat::sql {
+namespace {
+
+bool present(const Node& query, const char* key) {
+  const auto found = query.find(key);
+  return found != query.end() && !found->is_null();
+}
+
+class Unreplayable {
+ public:
+  Unreplayable(const Schema& columns, const FunctionCatalog& functions, std::string_view code,
+               std::string_view place)
+      : columns_(columns), functions_(functions), code_(code), place_(place) {}
+
+  Analysed<void> in(const Node& node) const {
+    const std::string kind = text_in(node, "class");
+    const std::size_t at = position_of(node);
+    if (kind == "SUBQUERY") {
+      return sql_fault(code_, at, "{} can't have a subquery: give it a stream or view of its own",
+                       place_);
+    }
+    if (kind == "WINDOW") {
+      return sql_fault(code_, at, "{} can't use {}(…) OVER: window functions need all rows at once",
+                       place_, function_name(node));
+    }
+    if (kind == "PARAMETER") {
+      return sql_fault(code_, at, "{} has no parameters: write the value in place of ? or $1",
+                       place_);
+    }
+    if (kind == "FUNCTION" && functions_.is_volatile(function_name(node))) {
+      return sql_fault(
+          "not-deterministic", at,
+          "{}() gives another value each time, so a replay would give other rows: take "
+          "a column of the input instead",
+          function_name(node));
+    }
+    if (kind == "COLUMN_REF") return in_column(node, at);
+    return {};
+  }
+
+ private:
+  Analysed<void> in_column(const Node& node, std::size_t at) const {
+    const auto parts = parts_of(node);
+    for (const std::string& part : parts) {
+      if (lower(part).starts_with("__leat_")) {
+        return sql_fault("unknown-column", at,
+                         "\"{}\": names that begin with __leat_ are Leat's own", part);
+      }
+    }
+    if (parts.size() == 1 && FunctionCatalog::is_time_word(parts[0]) && !columns_.find(parts[0])) {
+      return sql_fault(
+          "not-deterministic", at,
+          "{} gives another value each time, so a replay would give other rows: take a "
+          "column of the input instead",
+          parts[0]);
+    }
+    return {};
+  }
+
+  const Schema& columns_;
+  const FunctionCatalog& functions_;
+  std::string_view code_;
+  std::string_view place_;
+};
+
+Analysed<void> refuse_modifier(const Node& modifier, std::string_view code,
+                               std::string_view place) {
+  const std::string type = text_in(modifier, "type");
+  std::size_t at = 0;
+  walk(modifier, [&](const Node& node) {
+    if (at == 0) at = position_of(node);
+    return at == 0;
+  });
+  if (type == "ORDER_MODIFIER") {
+    return sql_fault(code, at,
+                     "{} can't have ORDER BY, for its rows are never complete: order them where "
+                     "they are read, in a panel or with `leat sql`",
+                     place);
+  }
+  if (type == "DISTINCT_MODIFIER") {
+    return sql_fault(code, at,
+                     "{} can't have SELECT DISTINCT: group by all columns in a view instead "
+                     "(SELECT a, b FROM … GROUP BY a, b)",
+                     place);
+  }
+  return sql_fault(
+      code, at,
+      "{} can't have LIMIT, for its rows are never complete: limit them where they are "
+      "read, in a panel or with `leat sql`",
+      place);
+}
+
+}  // namespace
+
+Analysed<void> refuse_unreplayable(const Node& query, const Schema& columns,
+                                   const FunctionCatalog& functions, std::string_view code,
+                                   std::string_view place) {
+  const Unreplayable unreplayable(columns, functions, code, place);
+  Analysed<void> found;
+  walk(query, [&](const Node& node) {
+    if (found) found = unreplayable.in(node);
+    return found.has_value();
+  });
+  return found;
+}
+
+const Node* find_aggregate(const Node& node, const FunctionCatalog& functions) {
+  const Node* aggregate = nullptr;
+  walk(node, [&](const Node& at) {
+    if (aggregate == nullptr && is_class(at, "FUNCTION")) {
+      const std::string name = function_name(at);
+      if (functions.is_aggregate(name) || functions.is_aggregate_macro(name)) aggregate = &at;
+    }
+    return aggregate == nullptr;
+  });
+  return aggregate;
+}
+
+Analysed<void> refuse_clauses(const Node& query, std::string_view code, std::string_view place) {
+  const std::string type = text_in(query, "type");
+  if (type == "SET_OPERATION_NODE") {
+    return sql_fault(code, 0, "{} can't combine queries with UNION, INTERSECT or EXCEPT", place);
+  }
+  if (type != "SELECT_NODE") return sql_fault(code, 0, "{} must be one plain SELECT", place);
+  if (query.contains("cte_map") && !query.at("cte_map").at("map").empty()) {
+    return sql_fault(code, 0,
+                     "{} can't begin with WITH: give each part a stream or view of its own", place);
+  }
+  for (const Node& modifier : query.at("modifiers")) {
+    if (auto refused = refuse_modifier(modifier, code, place); !refused) return refused;
+  }
+  if (present(query, "qualify")) {
+    return sql_fault(code, position_of(query.at("qualify")),
+                     "{} can't have QUALIFY: window functions need all rows at once", place);
+  }
+  const Node& from = query.at("from_table");
+  if (present(query, "sample") || present(from, "sample")) {
+    return sql_fault("not-deterministic", position_of(from),
+                     "{} can't take a SAMPLE: a replay would give other rows", place);
+  }
+  const std::string table = text_in(from, "type");
+  if (table == "JOIN") {
+    return sql_fault(code, position_of(from),
+                     "{} reads one stream or view: joins can't be kept up to date here", place);
+  }
+  if (table == "SUBQUERY") {
+    return sql_fault(code, position_of(from),
+                     "{} can't read from a subquery: give it a stream or view of its own", place);
+  }
+  if (!from.value("column_name_alias", Node::array()).empty()) {
+    return sql_fault(code, position_of(from), "{} can't rename columns in FROM: use AS in SELECT",
+                     place);
+  }
+  return {};
+}
+
+}  // namespace leat::sql

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "sql/binding.h"
+
+namespace leat::sql {
+
+/// Refuses, anywhere in the query: subqueries, window functions, parameters, volatile functions
+/// (`not-deterministic`: a replay would give other rows) and names that begin with `__leat_`.
+/// `columns`: names that are columns, not words like current_date. `code` is for what is merely not
+/// possible in this place, which `place` names: "a stream's query".
+Analysed<void> refuse_unreplayable(const Node& query, const Schema& columns,
+                                   const FunctionCatalog& functions, std::string_view code,
+                                   std::string_view place);
+
+/// The first aggregate call at or below the node, or null.
+const Node* find_aggregate(const Node& node, const FunctionCatalog& functions);
+
+/// Refuses what a query over rows one by one or over groups can't have: ORDER BY, LIMIT, DISTINCT,
+/// QUALIFY, SAMPLE, WITH, set operations, joins.
+Analysed<void> refuse_clauses(const Node& query, std::string_view code, std::string_view place);
+
+}  // namespace leat::sql

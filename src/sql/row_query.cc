@@ -1,0 +1,267 @@
+#include "sql/row_query.h"
+
+#include <set>
+
+#include "sql/engine.h"
+#include "sql/refusal.h"
+
+namespace leat::sql {
+namespace {
+
+constexpr std::string_view place = "a stream's query";
+constexpr std::string_view code = "not-row-wise";
+
+Analysed<void> refuse_grouping(const Node& query, const FunctionCatalog& functions) {
+  for (const char* clause : {"group_expressions", "having"}) {
+    const Node& node = query.at(clause);
+    if (node.is_null() || node.empty()) continue;
+    return sql_fault(code, position_of(node.is_array() ? node[0] : node),
+                     "{} works on each row alone: GROUP BY and HAVING belong into a view", place);
+  }
+  if (text_in(query, "aggregate_handling") == "FORCE_AGGREGATES") {
+    return sql_fault(code, 0, "{} works on each row alone: GROUP BY ALL belongs into a view",
+                     place);
+  }
+  if (const Node* aggregate = find_aggregate(query, functions)) {
+    return sql_fault(code, position_of(*aggregate),
+                     "{} works on each row alone: {} belongs into a view", place,
+                     written_name(*aggregate));
+  }
+  return {};
+}
+
+/// The name under which the query knows its input; a fault when it reads something else.
+Analysed<std::string> input_alias(const Node& from, const std::string& input,
+                                  const Catalog& catalog) {
+  const std::string type = text_in(from, "type");
+  if (type == "EMPTY") return input;
+  if (type != "BASE_TABLE" || !text_in(from, "schema_name").empty()) {
+    return sql_fault(code, position_of(from), "{} reads \"{}\" alone: leave FROM out", place,
+                     input);
+  }
+  const std::string name = text_in(from, "table_name");
+  if (lower(name) != lower(input)) {
+    LEAT_TRY_SQL(find_relation(catalog, name, position_of(from)));
+    return sql_fault("unknown-table", position_of(from),
+                     "the stream is from \"{}\", its query reads \"{}\": make them the same", input,
+                     name);
+  }
+  const std::string alias = text_in(from, "alias");
+  return alias.empty() ? name : alias;
+}
+
+/// Whether the select list is a lone `*` and nothing is filtered.
+bool is_identity(const Node& query) {
+  const Node& list = query.at("select_list");
+  return list.size() == 1 && is_class(list[0], "STAR") && !list[0].value("columns", false) &&
+         list[0].at("exclude_list").empty() && list[0].at("replace_list").empty() &&
+         list[0].value("qualified_exclude_list", Node::array()).empty() &&
+         list[0].value("rename_list", Node::array()).empty() && query.at("where_clause").is_null();
+}
+
+/// COLUMNS('regex') and COLUMNS(c -> …) as a choice among the input's own columns, so that they
+/// can't match the added ones.
+Analysed<void> bound_columns_expression(Binding& binding, Node& star, const Schema& schema) {
+  std::string names;
+  for (const Column& column : schema) {
+    std::string text = "'";
+    for (const char c : column.name) text += c == '\'' ? "''" : std::string(1, c);
+    names += (names.empty() ? "" : ", ") + text + "'";
+  }
+  const bool lambda = is_class(star.at("expr"), "LAMBDA");
+  Node filter = LEAT_TRY_SQL(binding.expression_of(
+      lambda ? "SELECT list_filter([" + names + "], lambda c: true)"
+             : "SELECT list_filter([" + names + "], lambda c: regexp_matches(c, ''))"));
+  Node& predicate = filter.at("children")[1];
+  if (lambda) {
+    predicate = star.at("expr");
+  } else if (is_class(star.at("expr"), "CONSTANT")) {
+    predicate.at("expr").at("children")[1] = star.at("expr");
+  } else {
+    return {};  // a list of names: can't match by accident
+  }
+  star.at("expr") = std::move(filter);
+  return {};
+}
+
+/// Keeps every star from the added columns.
+Analysed<void> exclude_added_columns(Binding& binding, Node& query, const std::string& alias,
+                                     const Schema& schema) {
+  Analysed<void> done;
+  walk(query, [&](Node& node) {
+    if (!done || !is_class(node, "STAR")) return done.has_value();
+    const std::string relation = text_in(node, "relation_name");
+    if (node.contains("expr") && !node.at("expr").is_null()) {
+      done = bound_columns_expression(binding, node, schema);
+    } else if (relation.empty() || lower(relation) == lower(alias)) {
+      node.at("exclude_list").push_back(row_column);
+    }
+    return done.has_value();
+  });
+  return done;
+}
+
+Analysed<std::string> rewritten(Binding& binding, Node query, const std::string& alias,
+                                const Schema& schema) {
+  query.at("from_table") = LEAT_TRY_SQL(
+      binding.from_of(fmt::format("SELECT * FROM {}() AS {}", input_function, quoted_name(alias))));
+  LEAT_TRY_SQL(exclude_added_columns(binding, query, alias, schema));
+  query.at("select_list").push_back(column_ref(row_column));
+  return binding.to_sql(query);
+}
+
+/// Binds what the user wrote, so that faults point into it.
+Analysed<Schema> bind_as_written(Binding& binding, std::string_view sql, const Node& query,
+                                 const std::string& input, const Schema& schema) {
+  LEAT_TRY_SQL(binding.declare(input, schema));
+  const NamesInScope names = binding.names_of(schema, input);
+  if (text_in(query.at("from_table"), "type") != "EMPTY") {
+    return binding.bind(std::string(sql), {schema}, names);
+  }
+  const std::string prefix = "FROM " + quoted_name(input) + " ";
+  if (binding.parse(prefix + std::string(sql))) {
+    return binding.bind(prefix + std::string(sql), {schema}, names, prefix.size());
+  }
+  // Parentheses around the whole, say: the tree still knows where FROM goes, without positions.
+  Node with_from = query;
+  with_from.at("from_table") = LEAT_TRY_SQL(binding.from_of("SELECT * " + prefix));
+  const std::string text = LEAT_TRY_SQL(binding.to_sql(with_from));
+  return binding.bind(text, {schema}, names);
+}
+
+}  // namespace
+
+Analysed<const Relation*> find_relation(const Catalog& catalog, const std::string& name,
+                                        std::size_t position) {
+  std::vector<std::string> names;
+  for (const auto& [known, relation] : catalog) {
+    if (lower(known) == lower(name)) return &relation;
+    names.push_back(known);
+  }
+  return sql_fault("unknown-table", position, "there is no stream or view \"{}\"{}", name,
+                   suggestion(name, names));
+}
+
+Analysed<void> refuse_output_names(const Schema& output) {
+  std::set<std::string> seen;
+  for (const Column& column : output) {
+    const std::string name = lower(column.name);
+    if (name.starts_with("__leat_")) {
+      return sql_fault("reserved-name", 0, "names that begin with __leat_ are Leat's own: \"{}\"",
+                       column.name);
+    }
+    if (!seen.insert(name).second) {
+      return sql_fault("duplicate-column", 0,
+                       "two columns of the result are called \"{0}\": name one with AS, or leave "
+                       "it out of the star: * EXCLUDE (\"{0}\")",
+                       column.name);
+    }
+  }
+  return {};
+}
+
+std::vector<bool> columns_read(const Node& query, const Schema& schema, const std::string& alias) {
+  std::vector<bool> reads(schema.size(), false);
+  const auto mark = [&](const std::string& name) {
+    if (const auto index = schema.find(name)) reads[*index] = true;
+  };
+  walk(query, [&](const Node& node) {
+    if (is_class(node, "COLUMN_REF")) {
+      const auto parts = parts_of(node);
+      mark(parts[0]);
+      if (parts.size() > 1 && lower(parts[0]) == lower(alias)) mark(parts[1]);
+    }
+    if (is_class(node, "STAR")) {
+      const std::string relation = text_in(node, "relation_name");
+      std::set<std::string> excluded;
+      for (const Node& name : node.at("exclude_list")) {
+        if (name.is_string()) excluded.insert(lower(name.get<std::string>()));
+      }
+      for (const Column& column : schema) {
+        if (!excluded.contains(lower(column.name))) mark(column.name);
+      }
+      mark(relation);
+    }
+    return true;
+  });
+  return reads;
+}
+
+Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
+                                     const std::string& input, const Catalog& catalog) {
+  const Relation* relation = LEAT_TRY_SQL(find_relation(catalog, input, 0));
+  const Schema& schema = relation->schema;
+  const Node query = LEAT_TRY_SQL(binding.parse(sql, schema.names()));
+  LEAT_TRY_SQL(refuse_clauses(query, code, place));
+  const std::string alias = LEAT_TRY_SQL(input_alias(query.at("from_table"), input, catalog));
+  LEAT_TRY_SQL(refuse_unreplayable(query, schema, binding.functions(), code, place));
+  LEAT_TRY_SQL(refuse_grouping(query, binding.functions()));
+
+  RowQuery out;
+  out.input = input;
+  out.output = LEAT_TRY_SQL(bind_as_written(binding, sql, query, input, schema));
+  LEAT_TRY_SQL(refuse_output_names(out.output));
+  out.sql = LEAT_TRY_SQL(rewritten(binding, query, alias, schema));
+  const Schema bound = LEAT_TRY_SQL(binding.bind_rewritten(out.sql, {schema, true, false}));
+  std::vector<Column> expected = out.output.columns();
+  expected.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
+  if (bound != Schema(std::move(expected))) {
+    return sql_fault("unsupported-sql", 0,
+                     "this query can't be run row by row as it is written: name each column");
+  }
+  out.identity = is_identity(query);
+  out.reads = columns_read(query, schema, alias);
+  return out;
+}
+
+Analysed<std::string> analyse_predicate(Binding& binding, std::string_view expression,
+                                        const Schema& schema) {
+  static constexpr std::string_view condition = "a condition";
+  const std::string prefix = "SELECT ";
+  const std::string text = prefix + std::string(expression);
+  const auto unshifted = [&](SqlFault fault) {
+    fault.position =
+        std::min(fault.position - std::min(fault.position, prefix.size()), expression.size());
+    return std::unexpected(std::move(fault));
+  };
+  auto parsed = binding.parse(text, schema.names());
+  if (!parsed) return unshifted(std::move(parsed).error());
+  Node query = std::move(*parsed);
+  if (text_in(query, "type") != "SELECT_NODE" || query.at("select_list").size() != 1 ||
+      text_in(query.at("from_table"), "type") != "EMPTY" || !query.at("where_clause").is_null() ||
+      !query.at("modifiers").empty() || !query.at("group_expressions").empty() ||
+      text_in(query, "aggregate_handling") == "FORCE_AGGREGATES" || !query.at("having").is_null() ||
+      !query.at("qualify").is_null() || is_class(query.at("select_list")[0], "STAR") ||
+      !text_in(query.at("select_list")[0], "alias").empty()) {
+    return sql_fault("sql-syntax", 0, "{} is one expression, true or false for a row: a > 0",
+                     condition);
+  }
+  auto refused = refuse_unreplayable(query, schema, binding.functions(), code, condition);
+  if (refused) {
+    walk(query, [&](const Node& node) {
+      const std::string name = is_class(node, "FUNCTION") ? function_name(node) : "";
+      if (refused && (find_aggregate(node, binding.functions()) == &node || name == "unnest")) {
+        refused = sql_fault(code, position_of(node), "{} looks at one row: {} can't be in it",
+                            condition, written_name(node));
+      }
+      return refused.has_value();
+    });
+  }
+  if (!refused) return unshifted(std::move(refused).error());
+
+  const std::string from = fmt::format("FROM {}() SELECT ", input_function);
+  const Schema bound = LEAT_TRY_SQL(binding.bind(from + std::string(expression), {schema},
+                                                 binding.names_of(schema, "the row"), from.size()));
+  if (bound.size() != 1 || bound[0].type.id() != DUCKDB_TYPE_BOOLEAN) {
+    return sql_fault("type-mismatch", 0, "{} must be true or false, this is {}: compare it",
+                     condition, bound.size() == 1 ? bound[0].type.to_sql() : "several columns");
+  }
+  query.at("from_table") =
+      LEAT_TRY_SQL(binding.from_of(fmt::format("SELECT * FROM {}()", input_function)));
+  query.at("select_list").push_back(column_ref(row_column));
+  const std::string sql = LEAT_TRY_SQL(binding.to_sql(query));
+  LEAT_TRY_SQL(binding.bind_rewritten(sql, {schema, true, false}));
+  return sql;
+}
+
+}  // namespace leat::sql

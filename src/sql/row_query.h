@@ -1,0 +1,25 @@
+#pragma once
+
+#include "sql/binding.h"
+
+namespace leat::sql {
+
+/// Analyser::row_query.
+Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
+                                     const std::string& input, const Catalog& catalog);
+
+/// Analyser::predicate.
+Analysed<std::string> analyse_predicate(Binding& binding, std::string_view expression,
+                                        const Schema& schema);
+
+/// Refuses two output columns of one name, and names that begin with `__leat_`.
+Analysed<void> refuse_output_names(const Schema& output);
+
+/// Which of the columns the expressions in `query` look at; `alias` is the table's name in it.
+std::vector<bool> columns_read(const Node& query, const Schema& schema, const std::string& alias);
+
+/// The relation of this name, or an `unknown-table` fault at `position`.
+Analysed<const Relation*> find_relation(const Catalog& catalog, const std::string& name,
+                                        std::size_t position);
+
+}  // namespace leat::sql
