@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,6 +13,10 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "model/slice.h"
+
+namespace leat::io {
+class FileSystem;
+}
 
 namespace leat::log {
 
@@ -56,8 +61,9 @@ class PartitionLog {
  public:
   virtual ~PartitionLog() = default;
   /// Writes one record batch at the end. It is in order and readable by `read_unsynced`, but may be
-  /// lost until synced. Errors: `record-too-large` (user), `disk-full` (transient; nothing was
-  /// written), `out-of-sequence` (user).
+  /// lost until synced. Errors: `record-too-large`, `empty-batch` (user), `disk-full` (transient;
+  /// nothing was written), `out-of-sequence`, `producer-fenced` (user), `io-error` (the partition
+  /// takes nothing more).
   virtual Result<AppendResult> append(std::span<const NewRecord> records,
                                       const std::optional<Producer>& producer) = 0;
   /// Returns once everything up to `offset` is on disk. Concurrent callers share one fsync (group
@@ -106,5 +112,40 @@ class Topics {
   /// `TopicsOptions::housekeeping`.
   virtual Status housekeep() = 0;
 };
+
+/// What ends the process when a disk loses what was written to it: prints the error and exits with
+/// status 3.
+[[noreturn]] void end_process(const Error& error);
+
+/// How the embedded topics behave. Functions are called from any thread, must be quick and must not
+/// call the topics back.
+struct TopicsOptions {
+  const Clock* clock = &system_clock();
+  /// How often retention and compaction are applied by a thread of the log's own; 0: only by
+  /// `Topics::housekeep`.
+  std::chrono::milliseconds housekeeping{60'000};
+  /// Told of torn tails cut off and of indexes made again, as sentences; nothing: to stderr.
+  std::function<void(const std::string& message)> warn;
+  /// A write or sync failed, so that the partition takes nothing more: a second sync could report
+  /// success for pages that are gone. The process should end and recover at its next start.
+  std::function<void(const Error&)> disk_failed = end_process;
+  /// Compaction keeps a tombstone until its timestamp is that old, for readers to see it.
+  std::chrono::milliseconds tombstone_delay{24 * 3600 * 1000};
+  /// Memory for the keys of one compaction pass; a partition with more takes several passes.
+  std::size_t compaction_bytes = 128u << 20;
+  /// The log's own housekeeping compacts a partition when that part of its closed segments is new.
+  double compaction_dirty_ratio = 0.5;
+};
+
+/// The topics kept in `directory` (made when missing): every one that is there is opened and
+/// recovered. `files` must outlive them. One process at a time: lock the data directory before.
+/// Errors: `log-damaged`, `newer-version` (user), those of the file system.
+Result<std::unique_ptr<Topics>> open_embedded_topics(io::FileSystem& files,
+                                                     const std::string& directory,
+                                                     const TopicsOptions& options = {});
+
+/// Error `bad-topic-name` (user) unless it is made of 1 to 249 letters, digits, '.', '_' and '-',
+/// and is not "." or "..".
+Status check_topic_name(std::string_view name);
 
 }  // namespace leat::log
