@@ -1,0 +1,48 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "connector/spec.h"
+#include "pipeline/diagnostic.h"
+#include "pipeline/environment.h"
+#include "pipeline/graph.h"
+#include "sql/analyse.h"
+
+namespace leat::pipeline {
+
+/// What a pipeline file may use: the one list of connectors and formats, from `app`.
+struct Registry {
+  std::vector<connector::Spec> sources;
+  std::vector<connector::Spec> sinks;
+  std::vector<connector::Spec> formats;
+  /// Sources that can be read again from a position: they are their topic, unless copied.
+  std::set<std::string, std::less<>> replayable;
+  /// Whether a format's decoder takes a column; an Error says why not. Left empty: all are taken.
+  std::function<Status(const std::string& format, const DecodedColumn& column)> decodes;
+};
+
+/// The graph is there exactly if no diagnostic is an error.
+struct Checked {
+  std::optional<Graph> graph;
+  std::vector<Diagnostic> diagnostics;
+};
+
+/// A pipeline file's name, as diagnostics call it, and its content.
+struct SourceText {
+  std::string file;
+  std::string text;
+};
+
+/// Checks pipeline files, and all `*.yaml` and `*.yml` of folders, as one graph. Reads only; finds
+/// every fault in one go.
+Checked check(const std::vector<std::filesystem::path>& files_or_folders, const Registry& registry,
+              sql::Analyser& analyser, const Environment& environment);
+Checked check_texts(std::vector<SourceText> texts, const Registry& registry,
+                    sql::Analyser& analyser, const Environment& environment);
+
+}  // namespace leat::pipeline

@@ -1,0 +1,311 @@
+#include "pipeline/view_check.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "pipeline/names.h"
+#include "pipeline/scalar.h"
+#include "pipeline/sql_text.h"
+
+namespace leat::pipeline {
+namespace {
+
+using Kind = Relation::Kind;
+
+/// The columns of the query's output that are its group keys; nothing when one is not put out.
+std::vector<std::size_t> key_columns(const sql::AggregateQuery& query) {
+  std::vector<std::optional<std::size_t>> place(query.key_count);
+  const auto items = select_items(query.post);
+  for (std::size_t i = 0; i < std::min(items.size(), query.output.size()); ++i) {
+    std::string_view item = items[i];
+    item.remove_prefix(std::min(item.size(), item.find_first_not_of(" \n\t\"")));
+    if (!item.starts_with('k')) continue;
+    std::size_t key = 0;
+    const auto [end, error] = std::from_chars(item.data() + 1, item.data() + item.size(), key);
+    if (error != std::errc() || key >= place.size() || place[key]) continue;
+    const std::string_view rest(end, static_cast<std::size_t>(item.data() + item.size() - end));
+    const auto after = rest.find_first_not_of(" \n\t\"");
+    const bool alone =
+        after == std::string_view::npos || folded(rest.substr(after)).starts_with("as ");
+    if (alone) place[key] = i;
+  }
+  std::vector<std::size_t> out;
+  for (const auto& index : place) {
+    if (!index) return {};
+    out.push_back(*index);
+  }
+  return out;
+}
+
+class ViewChecker {
+ public:
+  ViewChecker(Scope& scope, const Declaration& declaration)
+      : scope_(scope),
+        diagnostics_(scope.diagnostics),
+        declaration_(declaration),
+        fields_(*declaration.body, section("view"), scope.diagnostics) {}
+
+  void run() {
+    if (!fields_.readable()) return;
+    const auto before = diagnostics_.errors();
+    view_.name = declaration_.name->text;
+    view_.at = declaration_.name->at;
+    view_.pipeline = declaration_.pipeline;
+    const bool known = fields_.has("query") ? take_query() : take_latest();
+    if (!known || diagnostics_.errors() != before) return;
+    note_state();
+    scope_.catalog.insert_or_assign(view_.name,
+                                    sql::Relation{sql::Relation::Kind::view, view_.schema});
+    scope_.graph.views.push_back(std::move(view_));
+  }
+
+ private:
+  void refuse(std::initializer_list<const char*> keys, std::string_view why) {
+    for (const auto* key : keys) {
+      if (!fields_.has(key)) continue;
+      diagnostics_.error(fields_.at(key), "conflicting-keys", fmt::format("\"{}\" {}", key, why));
+    }
+  }
+
+  bool take_latest() {
+    refuse({"emit", "retain"}, "is for a view with a \"query\"; remove it");
+    if (!fields_.has("from") && !fields_.has("key")) {
+      diagnostics_.error(fields_.at(), "missing-key",
+                         "this view has neither \"query\" nor \"from\"; write query: SELECT …, or "
+                         "from: and key:");
+      return false;
+    }
+    for (const auto* key : {"from", "key"}) {
+      if (fields_.has(key)) continue;
+      diagnostics_.error(
+          fields_.at(), "missing-key",
+          fmt::format("\"{0}\" is missing here; a view of the newest row per key has "
+                      "from: and key:",
+                      key));
+    }
+    const Node* from = fields_.find("from");
+    if (from == nullptr) return false;
+    const Schema* input = latest_input(*from);
+    return input != nullptr && take_keys(*input);
+  }
+
+  const Schema* latest_input(const Node& from) {
+    const auto* input = scope_.resolve(from, {Kind::stream});
+    if (input == nullptr) return nullptr;
+    scope_.use(input->name);
+    if (input->kind == Kind::topic) {
+      diagnostics_.error(from.at, "wrong-input",
+                         fmt::format("a view can't read the topic \"{}\", whose records have no "
+                                     "columns yet; declare a stream over it and read that",
+                                     input->name));
+      return nullptr;
+    }
+    if (input->kind == Kind::view) {
+      const auto* view = scope_.view(input->name);
+      if (view != nullptr && !view->append_only) {
+        diagnostics_.error(
+            from.at, "wrong-input",
+            fmt::format(
+                "the rows of the view \"{}\" are taken back when they change, so none is the "
+                "newest; read a stream, or write this view as a query over it",
+                input->name));
+        return nullptr;
+      }
+    }
+    const auto known = scope_.catalog.find(input->name);
+    if (known == scope_.catalog.end()) return nullptr;
+    view_.input = input->name;
+    return &known->second.schema;
+  }
+
+  bool take_keys(const Schema& input) {
+    op::LatestView latest;
+    const auto relation = fmt::format("\"{}\"", view_.input);
+    const auto keys = fields_.names("key");
+    if (keys.empty() && fields_.find("key") != nullptr) {
+      diagnostics_.error(fields_.at("key"), "missing-key",
+                         "the key has no columns; name those that identify a row");
+    }
+    for (const Node* name : keys) {
+      const auto index = scope_.column(*name, input, relation);
+      if (!index) continue;
+      if (std::ranges::find(latest.key, *index) != latest.key.end()) {
+        diagnostics_.error(
+            name->at, "duplicate-column",
+            fmt::format("\"{}\" stands in the key twice; name it once", name->shown()));
+        continue;
+      }
+      latest.key.push_back(*index);
+    }
+    if (const Node* version = fields_.find("version")) {
+      latest.version = scope_.column(*version, input, relation);
+    }
+    if (const Node* deletes = fields_.find("deletes")) {
+      auto sql = scope_.analyser.predicate(deletes->text, input);
+      if (sql) {
+        latest.deletes = std::move(*sql);
+      } else {
+        scope_.report_sql(*declaration_.document, *deletes, sql.error());
+      }
+    }
+    view_.schema = input;
+    view_.key = latest.key;
+    view_.definition = std::move(latest);
+    return !view_.key.empty();
+  }
+
+  bool take_query() {
+    refuse(
+        {"from", "key", "version", "deletes"},
+        "is for a view of the newest row per key; a view with a \"query\" reads what stands after "
+        "its FROM: remove it");
+    op::AggregateView aggregate;
+    const bool on_close = fields_.text("emit") == "on_close";
+    aggregate.emit = on_close ? op::Emit::on_close : op::Emit::on_update;
+    if (const auto retain = fields_.number("retain")) aggregate.retain_us = *retain * 1000;
+    const Node* query = fields_.find("query");
+    if (query == nullptr || !inputs_known(*query)) return false;
+    auto analysed = scope_.analyser.aggregate_query(query->text, scope_.catalog);
+    if (!analysed) {
+      scope_.report_sql(*declaration_.document, *query, analysed.error());
+      return false;
+    }
+    view_.query = query->text;
+    view_.input = analysed->input;
+    view_.schema = analysed->output;
+    view_.key = key_columns(*analysed);
+    view_.append_only = on_close;
+    scope_.use(view_.input);
+    aggregate.query = std::move(*analysed);
+    check_windows(aggregate);
+    view_.definition = std::move(aggregate);
+    return true;
+  }
+
+  /// False when the query reads something that has a fault itself, or a topic.
+  bool inputs_known(const Node& query) {
+    bool known = true;
+    for (const auto& name : names_after_from(query.text)) {
+      const auto* relation = scope_.find(name);
+      if (relation == nullptr) continue;
+      scope_.use(relation->name);
+      if (relation->kind == Kind::topic) {
+        const auto position = query.text.find(name);
+        diagnostics_.error(declaration_.document->locate(query, position), "wrong-input",
+                           fmt::format("a view can't read the topic \"{}\", whose records have no "
+                                       "columns yet; declare a stream over it and read that",
+                                       name));
+        known = false;
+      } else if (!scope_.catalog.contains(relation->name)) {
+        known = false;
+      }
+    }
+    return known;
+  }
+
+  void check_windows(const op::AggregateView& view) {
+    const auto& tumble = view.query.tumble;
+    const bool closes = view.emit == op::Emit::on_close;
+    if (!closes && !view.retain_us) return;
+    const std::string_view key = closes ? "emit" : "retain";
+    const std::string_view what = closes ? "emit: on_close" : "retain";
+    if (!tumble) {
+      diagnostics_.error(
+          fields_.at(key), "no-window",
+          fmt::format("{} needs windows, which this query has none of; write FROM tumble({}, "
+                      "time_column, INTERVAL '1 hour') and group by window_start, or remove it",
+                      what, view_.input));
+      return;
+    }
+    const auto* stream = scope_.stream(view_.input);
+    if (stream == nullptr) {
+      diagnostics_.error(fields_.at(key), "no-event-time",
+                         fmt::format("{} needs event time, which only streams have; \"{}\" is a "
+                                     "view: read its stream, or remove it",
+                                     what, view_.input));
+      return;
+    }
+    const auto& column = stream->schema[tumble->time_column].name;
+    if (!stream->event_time) {
+      diagnostics_.error(fields_.at(key), "no-event-time",
+                         fmt::format("{} needs the event time of the stream \"{}\" ({}:{}); add "
+                                     "event_time: {{column: {}, delay: 10s}} there",
+                                     what, stream->name, printable(stream->at.file, 4096),
+                                     stream->at.line, column));
+    } else if (stream->event_time->column != tumble->time_column) {
+      diagnostics_.error(
+          fields_.at(key), "no-event-time",
+          fmt::format("{} needs windows over the event time of the stream \"{}\", which is \"{}\", "
+                      "not \"{}\"; write that column in tumble(…)",
+                      what, stream->name, stream->schema[stream->event_time->column].name, column));
+    }
+  }
+
+  void note_state() {
+    if (!grows_for_ever(view_)) return;
+    const auto known = scope_.catalog.find(view_.input);
+    const auto* aggregate = std::get_if<op::AggregateView>(&view_.definition);
+    std::string remedy = "bound it with deletes: and a condition, if rows end";
+    if (aggregate != nullptr && aggregate->query.tumble) {
+      remedy = "bound it with retain: 7d";
+    } else if (aggregate != nullptr) {
+      remedy = "if keys come without end, count in windows: FROM tumble(…), with retain: 7d";
+    }
+    diagnostics_.note(view_.at, "unbounded-state",
+                      fmt::format("the view \"{}\" keeps {}; {}", view_.name,
+                                  state_bound(view_, known->second.schema), remedy));
+  }
+
+  Scope& scope_;
+  Diagnostics& diagnostics_;
+  const Declaration& declaration_;
+  Fields fields_;
+  ViewNode view_;
+};
+
+}  // namespace
+
+void check_view(Scope& scope, const Declaration& declaration) {
+  ViewChecker(scope, declaration).run();
+}
+
+bool grows_for_ever(const ViewNode& view) {
+  const auto* aggregate = std::get_if<op::AggregateView>(&view.definition);
+  if (aggregate == nullptr) return true;
+  if (aggregate->query.tumble) return !aggregate->retain_us;
+  return aggregate->query.key_count > 0 ||
+         std::ranges::any_of(aggregate->query.aggregates, &sql::AggregateCall::distinct);
+}
+
+std::string state_bound(const ViewNode& view, const Schema& input) {
+  if (const auto* latest = std::get_if<op::LatestView>(&view.definition)) {
+    std::vector<std::string> names;
+    for (const auto index : latest->key) names.push_back(input[index].name);
+    return fmt::format("one row per distinct {}{}, for ever", fmt::join(names, ", "),
+                       latest->deletes.empty() ? "" : " that is not deleted");
+  }
+  const auto& aggregate = std::get<op::AggregateView>(view.definition);
+  const auto& query = aggregate.query;
+  if (query.tumble) {
+    const auto width = duration_text(query.tumble->width_us / 1000);
+    const auto kept = aggregate.retain_us ? fmt::format("until {} after its end",
+                                                        duration_text(*aggregate.retain_us / 1000))
+                                          : std::string("for ever");
+    if (aggregate.emit == op::Emit::on_close) {
+      return fmt::format("the groups of each window of {} until it closes, and its rows {}", width,
+                         kept);
+    }
+    return fmt::format("the groups of each window of {} {}", width, kept);
+  }
+  if (query.key_count == 0) {
+    return grows_for_ever(view) ? "every distinct value that it counts, for ever" : "one row";
+  }
+  return fmt::format(
+      "one row per distinct group of {}, for ever",
+      query.key_count == 1 ? "its key" : fmt::format("its {} keys", query.key_count));
+}
+
+}  // namespace leat::pipeline
