@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "log/embedded_topics.h"
+#include "log/topics.h"
 #include "operator/aggregate_view.h"
 #include "operator/latest_view.h"
 #include "runtime/dead_letters.h"

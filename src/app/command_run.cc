@@ -1,0 +1,143 @@
+#include <spdlog/spdlog.h>
+
+#include "app/checked_pipeline.h"
+#include "app/command.h"
+#include "app/connectors.h"
+#include "app/data_directory.h"
+#include "app/signals.h"
+#include "app/status_line.h"
+#include "app/terminal.h"
+#include "connector/random_user/mock_server.h"
+#include "runtime/engine.h"
+#include "server/server.h"
+
+namespace leat::app {
+namespace {
+
+/// What was acknowledged is safe anyway; a stop that takes longer than this ends all the same.
+constexpr std::chrono::milliseconds stop_time_max{20'000};
+constexpr std::chrono::milliseconds server_stop_time_max{2'000};
+
+struct RunOptions {
+  std::vector<std::string> files;
+  std::string data = default_data_directory;
+  std::string listen = "127.0.0.1:8080";
+  std::string mock;
+  bool once = false;
+  bool quiet = false;
+  bool allow_remote = false;
+  bool allow_private = false;
+  unsigned workers = 0;
+  std::int64_t commit_interval_ms = 1000;
+  std::int64_t state_memory_mib = 4096;
+};
+
+Result<server::ServerOptions> listen_at(const RunOptions& options) {
+  server::ServerOptions server;
+  server.version = LEAT_VERSION;
+  server.allow_remote = options.allow_remote;
+  const std::size_t colon = options.listen.rfind(':');
+  int port = -1;
+  if (colon != std::string::npos) {
+    server.host = options.listen.substr(0, colon);
+    const std::string digits = options.listen.substr(colon + 1);
+    if (!digits.empty() && digits.size() <= 5 &&
+        digits.find_first_not_of("0123456789") == std::string::npos) {
+      port = std::stoi(digits);
+    }
+  }
+  if (port < 0 || port > 65535) {
+    return user_error("bad-address",
+                      "--listen {}: not an address; write HOST:PORT, as 127.0.0.1:8080",
+                      options.listen);
+  }
+  if (server.host.starts_with('[') && server.host.ends_with(']')) {
+    server.host = server.host.substr(1, server.host.size() - 2);
+  }
+  server.port = static_cast<std::uint16_t>(port);
+  return server;
+}
+
+Result<std::unique_ptr<connector::MockServer>> start_mock(const RunOptions& options) {
+  if (options.mock.empty()) return std::unique_ptr<connector::MockServer>();
+  if (options.mock != "random-user") {
+    return user_error("unknown-mock", "--mock {}: there is none; write --mock random-user",
+                      options.mock);
+  }
+  return connector::MockServer::start({});
+}
+
+/// Serves until the pipeline ends, the engine fails, or a signal asks for the end.
+Status serve(const RunOptions& options) {
+  block_stop_signals();
+  const server::ServerOptions server_options = LEAT_TRY(listen_at(options));
+  const auto texts = LEAT_TRY(texts_of(options.files));
+  pipeline::Graph graph = LEAT_TRY(checked_graph(options.files));
+  const auto mock = LEAT_TRY(start_mock(options));
+
+  runtime::Options engine_options{.data_directory = options.data, .workers = options.workers};
+  engine_options.once = options.once;
+  engine_options.commit_interval = std::chrono::milliseconds(options.commit_interval_ms);
+  engine_options.state_memory_max = static_cast<std::size_t>(options.state_memory_mib) << 20;
+  engine_options.context.allow_private_addresses = options.allow_private;
+  const auto engine =
+      LEAT_TRY(runtime::Engine::open(std::move(graph), connectors(), std::move(engine_options)));
+  const auto server = LEAT_TRY(server::Server::start(*engine, server_options));
+  const std::string url = server->url();
+  LEAT_TRY(note_pipeline(options.data, texts));
+  LEAT_TRY(note_address(options.data, url));
+
+  StopSignal stop;
+  LEAT_TRY(engine->start());
+  Status status;
+  {
+    StatusLine line(*engine, url, options.quiet);
+    status = engine->wait(stop.token());
+  }
+  server->stop(server_stop_time_max);
+  if (status) status = engine->stop(stop_time_max);
+  return status;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Outcome& outcome) {
+  auto* command = app.add_subcommand("run", "Run pipeline files as a server");
+  auto options = std::make_shared<RunOptions>();
+  command->add_option("FILE", options->files, "Pipeline files, or folders of them")->required();
+  command->add_option("--data", options->data, "Folder for topics and state")
+      ->capture_default_str();
+  command
+      ->add_option("--listen", options->listen, "HOST:PORT to serve HTTP at; port 0: any free one")
+      ->capture_default_str();
+  command->add_flag("--once", options->once,
+                    "Run until every source has ended, write everything out, and end");
+  command->add_flag("--quiet", options->quiet, "No status line, only warnings and errors");
+  command->add_option(
+      "--mock", options->mock,
+      "Also serve a look-alike API in this process: random-user, at 127.0.0.1:8099");
+  command->add_flag("--allow-remote", options->allow_remote,
+                    "Listen on an address that other machines can reach, without TLS and sign-in");
+  command->add_flag("--allow-private", options->allow_private,
+                    "Let every HTTP source reach private and loopback addresses");
+  command->add_option("--workers", options->workers, "Threads that run the epochs; 0: one a core")
+      ->capture_default_str();
+  command
+      ->add_option("--commit-interval-ms", options->commit_interval_ms,
+                   "A commit covers up to this much time under load")
+      ->check(CLI::Range(1, 60'000))
+      ->capture_default_str();
+  command
+      ->add_option("--state-memory-mib", options->state_memory_mib,
+                   "Hot state of all views in memory; what is more stays on disk")
+      ->check(CLI::Range(16, 1 << 20))
+      ->capture_default_str();
+  command->footer(
+      "Examples:\n"
+      "  leat run pipelines/users.yaml --mock random-user\n"
+      "  leat run pipelines/clicks.yaml --once --data /tmp/clicks\n"
+      "  leat run pipelines/ --data /var/lib/leat --listen 127.0.0.1:9090");
+  command->callback([options, &outcome] { finish(outcome, serve(*options)); });
+}
+
+}  // namespace leat::app
