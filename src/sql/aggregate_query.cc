@@ -380,7 +380,7 @@ Analysed<AggregateQuery> analyse_aggregate_query(Binding& binding, std::string_v
   Source source = LEAT_TRY_SQL(source_of(query.at("from_table"), catalog));
   LEAT_TRY_SQL(refuse_unreplayable(query, source.columns, binding.functions(), code, place));
   const Schema output = LEAT_TRY_SQL(bind_as_written(binding, sql, query.at("from_table"), source));
-  LEAT_TRY_SQL(refuse_output_names(output));
+  LEAT_TRY_SQL(refuse_output(output));
   AggregateScope scope = LEAT_TRY_SQL(AggregateScope::of(query, source.columns, source.alias));
   return Decomposition(binding, query, std::move(source), std::move(scope)).run(output);
 }

@@ -30,8 +30,13 @@ class PreparedProgram final : public Program {
 
  private:
   Status hand_out(const std::function<Status(Chunk)>& sink) {
+    // Streaming, because text is then copied once and not twice.
+    duckdb_pending_result raw = nullptr;
+    const duckdb_state state = duckdb_pending_prepared_streaming(statement_.get(), &raw);
+    const PendingHandle pending(raw);
+    if (state != DuckDBSuccess) return failed(duckdb_pending_error(raw));
     ResultHandle result;
-    if (duckdb_execute_prepared(statement_.get(), result.get()) != DuckDBSuccess) {
+    if (duckdb_execute_pending(raw, result.get()) != DuckDBSuccess) {
       return failed(duckdb_result_error(result.get()));
     }
     while (duckdb_data_chunk handle = duckdb_fetch_chunk(*result.get())) {
@@ -39,7 +44,8 @@ class PreparedProgram final : public Program {
       if (chunk.size() == 0) break;
       LEAT_TRY(sink(std::move(chunk)));
     }
-    return {};
+    const char* error = duckdb_result_error(result.get());
+    return error == nullptr ? Status() : failed(error);
   }
 
   Status failed(const char* text) {

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "model/vector_shape.h"
 #include "sql/engine.h"
 #include "sql/refusal.h"
 
@@ -142,13 +143,18 @@ Analysed<const Relation*> find_relation(const Catalog& catalog, const std::strin
                    suggestion(name, names));
 }
 
-Analysed<void> refuse_output_names(const Schema& output) {
+Analysed<void> refuse_output(const Schema& output) {
   std::set<std::string> seen;
   for (const Column& column : output) {
     const std::string name = lower(column.name);
     if (name.starts_with("__leat_")) {
       return sql_fault("reserved-name", 0, "names that begin with __leat_ are Leat's own: \"{}\"",
                        column.name);
+    }
+    if (!VectorShape::supports(column.type)) {
+      return sql_fault("type-mismatch", 0,
+                       "column \"{}\" is {}, which can't be kept: cast it, as in ::VARCHAR",
+                       column.name, column.type.to_sql());
     }
     if (!seen.insert(name).second) {
       return sql_fault("duplicate-column", 0,
@@ -200,7 +206,7 @@ Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
   RowQuery out;
   out.input = input;
   out.output = LEAT_TRY_SQL(bind_as_written(binding, sql, query, input, schema));
-  LEAT_TRY_SQL(refuse_output_names(out.output));
+  LEAT_TRY_SQL(refuse_output(out.output));
   out.sql = LEAT_TRY_SQL(rewritten(binding, query, alias, schema));
   const Schema bound = LEAT_TRY_SQL(binding.bind_rewritten(out.sql, {schema, true, false}));
   std::vector<Column> expected = out.output.columns();

@@ -12,8 +12,9 @@ Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
 Analysed<std::string> analyse_predicate(Binding& binding, std::string_view expression,
                                         const Schema& schema);
 
-/// Refuses two output columns of one name, and names that begin with `__leat_`.
-Analysed<void> refuse_output_names(const Schema& output);
+/// Refuses two output columns of one name, names that begin with `__leat_`, and types that no
+/// stream or view can keep.
+Analysed<void> refuse_output(const Schema& output);
 
 /// Which of the columns the expressions in `query` look at; `alias` is the table's name in it.
 std::vector<bool> columns_read(const Node& query, const Schema& schema, const std::string& alias);
