@@ -25,6 +25,7 @@ struct RunOptions {
   std::string mock;
   bool once = false;
   bool quiet = false;
+  bool rebuild = false;
   bool allow_remote = false;
   bool allow_private = false;
   unsigned workers = 0;
@@ -77,6 +78,7 @@ Status serve(const RunOptions& options) {
 
   runtime::Options engine_options{.data_directory = options.data, .workers = options.workers};
   engine_options.once = options.once;
+  engine_options.rebuild = options.rebuild;
   engine_options.commit_interval = std::chrono::milliseconds(options.commit_interval_ms);
   engine_options.state_memory_max = static_cast<std::size_t>(options.state_memory_mib) << 20;
   engine_options.context.allow_private_addresses = options.allow_private;
@@ -112,6 +114,8 @@ void add_run(CLI::App& app, Outcome& outcome) {
       ->capture_default_str();
   command->add_flag("--once", options->once,
                     "Run until every source has ended, write everything out, and end");
+  command->add_flag("--rebuild", options->rebuild,
+                    "Compute changed streams and views anew, from what the topics still hold");
   command->add_flag("--quiet", options->quiet, "No status line, only warnings and errors");
   command->add_option(
       "--mock", options->mock,

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "log/topics.h"
-#include "operator/aggregate_view.h"
-#include "operator/latest_view.h"
+#include "operator/view.h"
 #include "runtime/dead_letters.h"
+#include "runtime/definition.h"
 
 namespace leat::runtime {
 namespace {
@@ -43,6 +44,7 @@ Result<std::unique_ptr<Assembly>> Assembly::build(pipeline::Graph graph, Connect
   assembly->shards = power_of_two_at_least(2 * assembly->workers);
   LEAT_TRY(assembly->open_directory());
   LEAT_TRY(assembly->open_topics());
+  LEAT_TRY(assembly->take_over_definition());
   LEAT_TRY(assembly->make_streams());
   LEAT_TRY(assembly->make_views());
   LEAT_TRY(assembly->make_sinks());
@@ -89,6 +91,43 @@ Status Assembly::open_topics() {
   }
   log::Topic* letters = LEAT_TRY(topics->open(dead_letters_topic, log::TopicConfig{}));
   dead_letters = &letters->partition(Partition(0));
+  return {};
+}
+
+/// Streams and views that changed since the last run are computed anew: from the topics' first
+/// records, which is the same as if they had always been what they are now, as long as nothing was
+/// removed and nothing was written elsewhere.
+Status Assembly::take_over_definition() {
+  definition = definition_of(graph);
+  if (last_commit.epoch == Epoch(0) || last_commit.definition == definition) return {};
+  bool complete = true;
+  for (const auto& input : inputs) complete &= input->position() == Offset(0);
+  if (!options.rebuild && (!complete || !graph.sinks.empty())) {
+    return user_error("pipeline-changed",
+                      "{}: streams or views are not what they were when this directory was last "
+                      "used, and {}; run "
+                      "once with --rebuild to compute all of them anew from what the topics still "
+                      "hold, or name another directory with --data",
+                      options.data_directory,
+                      complete ? "sinks have written rows already"
+                               : "retention has removed records that the old ones had seen");
+  }
+  spdlog::warn(
+      "streams or views have changed: all are computed anew from the topics' first records");
+  return begin_anew();
+}
+
+Status Assembly::begin_anew() {
+  for (const std::string& name : store->family_names()) {
+    if (name.starts_with(op::family_of_view(""))) LEAT_TRY(store->drop_family(name));
+  }
+  const Epoch epoch = last_commit.epoch;
+  last_commit = CommitRecord{};
+  last_commit.epoch = epoch;
+  const auto batch = store->new_batch();
+  batch->remove_range(*family, "", "\xff");
+  batch->put(*family, "epoch", fmt::format("{}", epoch));
+  LEAT_TRY(store->commit(*batch));
   return {};
 }
 
@@ -144,12 +183,13 @@ Status Assembly::make_streams() {
 }
 
 Status Assembly::make_views() {
-  const op::Resources resources{.store = *store,
-                                .timeline = *timeline,
-                                .database = *database,
-                                .workers = workers,
-                                .shards = shards,
-                                .memory_max = options.state_memory_max};
+  const op::Resources resources{
+      .store = *store,
+      .timeline = *timeline,
+      .database = *database,
+      .workers = workers,
+      .shards = shards,
+      .memory_max = options.state_memory_max / std::max<std::size_t>(1, graph.views.size())};
   for (const pipeline::ViewNode& node : graph.views) {
     ViewSlot slot{.node = &node, .index = views.size()};
     const Schema& input = schema_of(node.input);

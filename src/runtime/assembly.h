@@ -94,7 +94,8 @@ class Assembly {
   std::vector<SourceSlot> sources;
   std::vector<std::unique_ptr<InputPartition>> inputs;
   CommitRecord last_commit;
-  Epoch first_epoch;  ///< the next one to run
+  std::string definition;  ///< of streams and views: see definition_of
+  Epoch first_epoch;       ///< the next one to run
 
   /// Asks a replayable source for partitions that are new, and puts them at their committed
   /// positions.
@@ -110,6 +111,8 @@ class Assembly {
 
   Status open_directory();
   Status open_topics();
+  Status take_over_definition();
+  Status begin_anew();
   Status make_sources();
   Status make_streams();
   Status make_views();

@@ -42,6 +42,8 @@ void read_row(std::string_view key, std::string_view value, CommitRecord& record
   };
   if (key == "epoch") {
     record.epoch = Epoch(static_cast<std::uint64_t>(number()));
+  } else if (key == "definition") {
+    record.definition = std::string(value);
   } else if (key == "dead_letters") {
     record.dead_letters = Offset(json::parse(value).at("0").get<std::int64_t>());
   } else if (key.starts_with("position/")) {
@@ -81,6 +83,7 @@ Result<CommitRecord> CommitRecord::load(const state::Store& store, const state::
 std::map<std::string, std::string> CommitWriter::encode(const CommitRecord& record) {
   std::map<std::string, std::string> rows;
   rows["epoch"] = fmt::format("{}", record.epoch);
+  rows["definition"] = record.definition;
   rows["dead_letters"] = fmt::format("{{\"0\":{}}}", record.dead_letters);
   for (const auto& [id, position] : record.positions) {
     rows["position/" + id] = fmt::format("{}", position);

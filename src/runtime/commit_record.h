@@ -14,6 +14,7 @@ namespace leat::runtime {
 /// has been counted. Bytes: docs/formats/commit.md.
 struct CommitRecord {
   Epoch epoch;
+  std::string definition;                   ///< of the streams and views: definition_of
   std::map<std::string, Offset> positions;  ///< by InputPartition::id
   Offset dead_letters;                      ///< end of partition 0
   struct OfStream {

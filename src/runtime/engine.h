@@ -31,9 +31,10 @@ struct Options {
   connector::Context context;                    ///< what sources and sinks get from this process
   unsigned workers = 0;                          ///< 0: one a core
   std::uint64_t disk_reserve_bytes = 64u << 20;  ///< with less free than this nothing is accepted
-  bool once = false;                             ///< end when every source has ended
-  std::size_t slice_bytes = 1 << 20;             ///< what a worker takes at a time
-  std::size_t epoch_bytes_max = 64u << 20;       ///< input of one epoch at most
+  bool rebuild = false;  ///< compute streams and views anew where they changed, whatever was lost
+  bool once = false;     ///< end when every source has ended
+  std::size_t slice_bytes = 1 << 20;        ///< what a worker takes at a time
+  std::size_t epoch_bytes_max = 64u << 20;  ///< input of one epoch at most
   std::chrono::milliseconds commit_interval{
       1000};                                  ///< a commit covers up to this much time under load
   std::size_t state_memory_max = 4ull << 30;  ///< hot state in memory, of all views together

@@ -89,6 +89,7 @@ Status EpochLoop::commit_if_due(bool force, bool last) {
   }
   CommitRecord record;
   record.epoch = Epoch(visible_.load());
+  record.definition = assembly_.definition;
   record.dead_letters = dead_letters_end_;
   for (const auto& input : assembly_.inputs) record.positions[input->id()] = input->position();
   for (const StreamSlot& slot : assembly_.streams) {

@@ -1,0 +1,93 @@
+#include "runtime/definition.h"
+
+#include <sodium.h>
+
+namespace leat::runtime {
+namespace {
+
+/// Collects texts so that no two different lists look the same.
+class Description {
+ public:
+  void add(std::string_view text) { text_ += fmt::format("{}:{};", text.size(), text); }
+  void add(std::int64_t number) { text_ += fmt::format("{};", number); }
+  void add(const Schema& schema) {
+    for (const Column& column : schema) {
+      add(column.name);
+      add(column.type.to_sql());
+    }
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+void add_stream(const pipeline::StreamNode& stream, Description& out) {
+  out.add("stream");
+  out.add(stream.name);
+  out.add(stream.input);
+  out.add(stream.format);
+  for (const DecodedColumn& column : stream.columns) {
+    out.add(column.name);
+    out.add(column.type.to_sql());
+    out.add(column.pointer);
+    out.add(column.field);
+    out.add(column.required);
+    out.add(column.default_json.value_or(""));
+    out.add(column.numbers_from_text);
+    out.add(column.time_unit);
+  }
+  out.add(stream.query.sql);
+  out.add(stream.schema);
+  for (const pipeline::Expectation& expectation : stream.expectations) {
+    out.add(expectation.name);
+    out.add(expectation.sql);
+    out.add(static_cast<std::int64_t>(expectation.otherwise));
+  }
+  if (stream.event_time) {
+    out.add(static_cast<std::int64_t>(stream.event_time->column));
+    out.add(stream.event_time->delay_ms);
+  }
+}
+
+void add_definition(const op::LatestView& view, Description& out) {
+  out.add("latest");
+  for (const std::size_t column : view.key) out.add(static_cast<std::int64_t>(column));
+  out.add(view.version ? static_cast<std::int64_t>(*view.version) : -1);
+  out.add(view.deletes);
+}
+
+void add_definition(const op::AggregateView& view, Description& out) {
+  out.add("aggregate");
+  out.add(view.query.pre);
+  out.add(view.query.post);
+  for (const sql::AggregateCall& call : view.query.aggregates) {
+    out.add(static_cast<std::int64_t>(call.function));
+    out.add(call.distinct);
+    out.add(call.filter ? static_cast<std::int64_t>(*call.filter) : -1);
+    for (const std::size_t argument : call.arguments) out.add(static_cast<std::int64_t>(argument));
+  }
+  out.add(static_cast<std::int64_t>(view.emit));
+  out.add(view.retain_us.value_or(-1));
+}
+
+}  // namespace
+
+std::string definition_of(const pipeline::Graph& graph) {
+  Description out;
+  for (const pipeline::StreamNode& stream : graph.streams) add_stream(stream, out);
+  for (const pipeline::ViewNode& view : graph.views) {
+    out.add("view");
+    out.add(view.name);
+    out.add(view.input);
+    std::visit([&](const auto& definition) { add_definition(definition, out); }, view.definition);
+  }
+  unsigned char hash[crypto_hash_sha256_BYTES];
+  crypto_hash_sha256(hash, reinterpret_cast<const unsigned char*>(out.text().data()),
+                     out.text().size());
+  char hex[2 * sizeof hash + 1];
+  sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
+  return hex;
+}
+
+}  // namespace leat::runtime

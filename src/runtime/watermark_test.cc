@@ -1,0 +1,76 @@
+#include "runtime/watermark.h"
+
+#include <gtest/gtest.h>
+
+namespace leat::runtime {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr op::EventTimeUs second = 1'000'000;
+const Watermark::Moment start{};
+
+pipeline::EventTime five_seconds_late(std::int64_t idle_ms = 0) {
+  return {.column = 0, .delay_ms = 5000, .idle_ms = idle_ms, .ahead_ms = 0};
+}
+
+TEST(Watermark, IsTheSlowestPartitionLessTheDelay) {
+  Watermark watermark(five_seconds_late());
+  watermark.add_partition("a", start);
+  watermark.add_partition("b", start);
+  watermark.saw("a", 100 * second, start);
+  EXPECT_EQ(watermark.advance(start), op::no_watermark) << "b has said nothing yet";
+  watermark.saw("b", 60 * second, start);
+  EXPECT_EQ(watermark.advance(start), 55 * second);
+  watermark.saw("b", 200 * second, start);
+  EXPECT_EQ(watermark.advance(start), 95 * second);
+}
+
+TEST(Watermark, NeverGoesBack) {
+  Watermark watermark(five_seconds_late());
+  watermark.saw("a", 100 * second, start);
+  EXPECT_EQ(watermark.advance(start), 95 * second);
+  watermark.saw("a", 50 * second, start);
+  EXPECT_EQ(watermark.advance(start), 95 * second);
+  watermark.add_partition("b", start);
+  EXPECT_EQ(watermark.advance(start), 95 * second) << "a new partition can't take it back";
+}
+
+TEST(Watermark, LeavesOutIdlePartitionsButNotThoseWithUnreadData) {
+  Watermark watermark(five_seconds_late(1000));
+  watermark.saw("a", 100 * second, start);
+  watermark.add_partition("b", start);
+  EXPECT_EQ(watermark.advance(start + milliseconds(500)), op::no_watermark);
+  watermark.saw("a", 101 * second, start + milliseconds(1200));
+  EXPECT_EQ(watermark.advance(start + milliseconds(1200)), 96 * second) << "b has been silent";
+  watermark.set_waiting("b", true);
+  watermark.saw("a", 150 * second, start + seconds(3));
+  EXPECT_EQ(watermark.advance(start + seconds(3)), 96 * second) << "b is not silent, only not read";
+}
+
+TEST(Watermark, LeavesOutEndedPartitionsAndStaysWhenAllHaveEnded) {
+  Watermark watermark(five_seconds_late());
+  watermark.saw("a", 100 * second, start);
+  watermark.saw("b", 20 * second, start);
+  EXPECT_EQ(watermark.advance(start), 15 * second);
+  watermark.end("b");
+  EXPECT_EQ(watermark.advance(start), 95 * second);
+  watermark.end("a");
+  EXPECT_EQ(watermark.advance(start), 95 * second);
+}
+
+TEST(Watermark, ComesBackFromItsState) {
+  Watermark before(five_seconds_late());
+  before.saw("a", 100 * second, start);
+  before.saw("b", 90 * second, start);
+  before.advance(start);
+  Watermark after(five_seconds_late());
+  after.restore(before.state(), start);
+  EXPECT_EQ(after.current(), 85 * second);
+  after.saw("b", 120 * second, start);
+  EXPECT_EQ(after.advance(start), 95 * second) << "a's newest event was kept";
+}
+
+}  // namespace
+}  // namespace leat::runtime
