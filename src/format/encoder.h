@@ -22,6 +22,10 @@ class RowEncoder {
 
   /// {"a":1,"b":"x"} with no newline, appended to `out`.
   void append_json_object(const Chunk& chunk, std::size_t row, std::string& out) const;
+  /// All rows as JSON lines: an object and a newline each. Several times faster than row by row.
+  void append_json_lines(const Chunk& chunk, std::string& out) const;
+  /// All rows as CSV lines that end with a newline.
+  void append_csv_lines(const Chunk& chunk, std::string& out) const;
   /// [1,"x"]
   void append_json_array(const Chunk& chunk, std::size_t row, std::string& out) const;
   /// RFC 4180, no line end. NULL is an empty field, the empty text is "".
@@ -38,5 +42,7 @@ class RowEncoder {
 
 /// `text` as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD.
 void append_json_string(std::string_view text, std::string& out);
+/// RFC 4648 with padding.
+void append_base64(std::string_view bytes, std::string& out);
 
 }  // namespace leat::format
