@@ -2,11 +2,13 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
+import { licenses } from './licenses';
+
 // `npm run dev` shows the page from here with the data of a server: LEAT_URL names it.
 const server = process.env.LEAT_URL ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), licenses()],
   build: {
     target: 'es2021',
     // The server's Content-Security-Policy allows neither inline scripts nor inline styles, and

@@ -25,6 +25,16 @@ function useLiveConnection(): void {
   }, []);
 }
 
+/** So that a tab among others says which server it shows, and that it is gone. */
+function useTitle(): void {
+  const { pipelines } = useLayout();
+  const { state } = useConnection();
+  useEffect(() => {
+    const names = pipelines.map((pipeline) => cleanText(pipeline, 40)).join(', ');
+    document.title = [state === 'lost' ? 'Offline' : '', names, 'Leat'].filter(Boolean).join(' · ');
+  }, [pipelines, state]);
+}
+
 function PipelinePanels({ pipeline, titled }: { pipeline: string; titled: boolean }) {
   const { panels } = useLayout();
   const placed = useMemo(() => layOut(panels.filter((panel) => panel.pipeline === pipeline)), [panels, pipeline]);
@@ -73,6 +83,7 @@ function Starting() {
 
 export function App() {
   useLiveConnection();
+  useTitle();
   const { state } = useConnection();
   return (
     <>
@@ -89,6 +100,7 @@ export function App() {
         <footer>
           <a href="/metrics">Metrics</a>
           <a href="/v1/openapi.json">API description</a>
+          <a href="/licenses.txt">Licences of this page's parts</a>
           <span>Times of data are in UTC.</span>
         </footer>
       </main>

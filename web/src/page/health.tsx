@@ -47,13 +47,15 @@ function FailureRow({ text, columns }: { text: string; columns: number }) {
 
 interface CardProps {
   title: string;
+  /** For tables of more than three columns. */
+  roomy?: boolean;
   columns: [name: string, kind: 'text' | 'number'][];
   children: ReactNode;
 }
 
-function Card({ title, columns, children }: CardProps) {
+function Card({ title, roomy = false, columns, children }: CardProps) {
   return (
-    <section className="panel card" aria-label={title}>
+    <section className={`panel card ${roomy ? 'roomy' : ''}`} aria-label={title}>
       <header className="panel-head">
         <h3>{title}</h3>
       </header>
@@ -85,7 +87,7 @@ function Figure({ value }: { value: number }) {
 
 function Sources({ sources }: { sources: SourceStatus[] }) {
   return (
-    <Card title="Sources" columns={[['Source', 'text'], ['State', 'text'], ['Topic', 'text'], ['Records', 'number']]}>
+    <Card title="Sources" roomy columns={[['Source', 'text'], ['State', 'text'], ['Topic', 'text'], ['Records', 'number']]}>
       {sources.map((source) => (
         <Fragment key={source.name}>
           <tr data-source={source.name} className={source.last_error ? 'with-error' : ''}>

@@ -79,6 +79,7 @@ export function BarPanel({ panel }: { panel: Panel }) {
   const option = useMemo(() => barOption(bars, palette), [bars, palette]);
   const rows = Math.max(1, bars.categories.length) * Math.max(1, bars.series.length);
   const height = bars.horizontal ? Math.max(220, Math.min(1400, rows * 28 + 24)) : 260;
+  if (bars.series.length === 0) return <p className="empty">A bar chart needs a column of names and a column of numbers.</p>;
   return (
     <>
       {bars.series.length > 1 && <Legend names={bars.series.map(({ name }) => name)} colours={palette.series} />}

@@ -93,6 +93,9 @@ export function LinePanel({ panel }: { panel: Panel }) {
   const lines = useMemo(() => buildLines(panel), [panel]);
   const palette = useMemo(readPalette, [theme]);
   const option = useMemo(() => lineOption(lines, palette), [lines, palette]);
+  if (lines.series.length === 0) {
+    return <p className="empty">A line chart needs a column to go along and a column of numbers.</p>;
+  }
   return (
     <>
       {lines.series.length > 1 && <Legend names={lines.series.map(({ name }) => name)} colours={palette.series} />}

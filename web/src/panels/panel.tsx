@@ -8,27 +8,12 @@ import { BarPanel } from './bar';
 import { HiddenFigures } from './figures';
 import { LinePanel } from './line';
 import { PiePanel } from './pie';
-import { buildBars, buildLines, buildSlices } from './series';
 import { StatPanel } from './stat';
 import { TablePanel } from './table';
 
 function isChart(panel: Panel): boolean {
   return panel.kind === 'pie' || panel.kind === 'bar' || panel.kind === 'line';
 }
-
-/** Whether the columns have what the kind draws. */
-function canDraw(panel: Panel): boolean {
-  if (panel.kind === 'pie') return buildSlices(panel).length > 0;
-  if (panel.kind === 'bar') return buildBars(panel).series.length > 0;
-  if (panel.kind === 'line') return buildLines(panel).series.length > 0;
-  return true;
-}
-
-const missing: Partial<Record<Panel['kind'], string>> = {
-  pie: 'A pie needs a column of names and a column of numbers above zero.',
-  bar: 'A bar chart needs a column of names and at least one column of numbers.',
-  line: 'A line chart needs a first column to go along and at least one column of numbers.',
-};
 
 function Drawing({ panel }: { panel: Panel }): ReactNode {
   switch (panel.kind) {
@@ -65,7 +50,7 @@ function Body({ panel, asTable }: { panel: Panel; asTable: boolean }): ReactNode
   if (asTable) return <TablePanel panel={panel} label={`Figures of ${panel.title}`} />;
   return (
     <>
-      {canDraw(panel) ? <Drawing panel={panel} /> : <p className="empty">{missing[panel.kind]}</p>}
+      <Drawing panel={panel} />
       <HiddenFigures panel={panel} />
     </>
   );

@@ -48,6 +48,7 @@ export function PiePanel({ panel }: { panel: Panel }) {
   const palette = useMemo(readPalette, [theme]);
   const sum = slices.reduce((total, slice) => total + slice.value, 0);
   const option = useMemo(() => pieOption(slices, sum, palette), [slices, sum, palette]);
+  if (slices.length === 0) return <p className="empty">A pie needs a column of names and a column of numbers above zero.</p>;
   return (
     <div className="pie">
       <div className="pie-ring">

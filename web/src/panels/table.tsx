@@ -3,6 +3,7 @@ import { useMemo } from 'react';
 import type { Cell, Panel } from '../api/types';
 import { cellText, cleanText, columnLabel, columnRoles, formatCell, textLengthMax, webAddress, type ColumnRole } from '../format/cell';
 import { formatNumber, nothing } from '../format/number';
+import { useColumnWidths } from './column_widths';
 import { nameOfRow } from './initials';
 import { Picture } from './picture';
 
@@ -54,10 +55,19 @@ export function TablePanel({ panel, label }: Props) {
     const shown = panel.rows.slice(0, rowsMax);
     return { roles: columnRoles(panel.columns, panel.rows), rows: shown, keys: rowKeys(shown) };
   }, [panel]);
+  const shape = `${rows.length} ${panel.columns.map(({ name }) => name).join(' ')}`;
+  const { widths, room } = useColumnWidths(shape);
   return (
     <>
-      <div className="table-room" role="region" aria-label={label} tabIndex={0}>
-        <table>
+      <div ref={room} className="table-room" role="region" aria-label={label} tabIndex={0}>
+        <table className={widths ? 'fixed' : 'measured'} style={{ minWidth: widths?.reduce((sum, width) => sum + width, 0) ?? 0 }}>
+          {widths && (
+            <colgroup>
+              {widths.map((width, index) => (
+                <col key={index} style={{ width }} />
+              ))}
+            </colgroup>
+          )}
           <thead>
             <tr>
               {panel.columns.map((column, index) => (
