@@ -43,7 +43,7 @@ constexpr std::array all_codes = {
     Code{"out-of-range", "A number below or above what its key takes."},
     Code{"panel-shape", "A panel's query gives columns that its kind can't draw."},
     Code{"reserved-name", "A name that begins with `__leat_`."},
-    Code{"reserved-word", "A name that is a word of SQL; for a column only a warning."},
+    Code{"reserved-word", "A name that is a word of SQL; for a column only a note."},
     Code{"same-target", "Two sinks write to one place."},
     Code{"secret-in-file", "A secret stands in the pipeline file (a warning)."},
     Code{"sql-invalid", "SQL that DuckDB refuses for another reason."},

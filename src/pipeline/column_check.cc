@@ -127,10 +127,10 @@ class ColumnReader {
       diagnostics_.error(name.at, "invalid-name",
                          "a column's name has 1 to 255 bytes; choose another");
     } else if (is_reserved_word(name.text)) {
-      diagnostics_.warning(name.at, "reserved-word",
-                           fmt::format("\"{0}\" is a word of SQL: a query must write it in quotes; "
-                                       "or choose another name, as {0}_value: {{at: {1}, …}}",
-                                       name.text, pointer_to(name.text)));
+      diagnostics_.note(name.at, "reserved-word",
+                        fmt::format("\"{0}\" is a word of SQL: a query must write it in double "
+                                    "quotes",
+                                    name.text));
     }
   }
 

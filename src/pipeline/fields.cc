@@ -68,6 +68,9 @@ void Fields::check_keys() {
       std::vector<std::string_view> listed = known;
       std::ranges::sort(listed);
       auto hint = did_you_mean(key.text, known);
+      // `{stat: SELECT a, b FROM c}`: YAML ends a text without quotes at the comma.
+      const bool torn = value.is_nothing() && key.text.contains(' ');
+      if (torn) hint = "; if it is the rest of the text before it, put that text in quotes";
       if (hint.empty()) hint = fmt::format("; known here: {}", fmt::join(listed, ", "));
       const auto code = section_.connector ? "unknown-connector" : "unknown-key";
       diagnostics_.error(key.at, code,

@@ -1,0 +1,362 @@
+#include "pipeline/explain.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "model/nearest_name.h"
+#include "pipeline/diagnostic.h"
+#include "pipeline/scalar.h"
+#include "pipeline/view_check.h"
+
+namespace leat::pipeline {
+namespace {
+
+std::string columns_text(const Schema& schema) {
+  std::vector<std::string> columns;
+  for (const auto& column : schema) {
+    columns.push_back(fmt::format("{} {}", column.name, column.type.to_sql()));
+  }
+  return fmt::format("{}", fmt::join(columns, ", "));
+}
+
+std::string settings_text(const ShownSettings& shown) {
+  std::vector<std::string> parts;
+  for (const auto& [name, value] : shown) parts.push_back(fmt::format("{}: {}", name, value));
+  return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
+}
+
+std::string key_text(const ViewNode& view) {
+  std::vector<std::string> names;
+  for (const auto index : view.key) names.push_back(view.schema[index].name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::string_view refusal_text(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::quarantine:
+      return "quarantine";
+    case Refusal::drop:
+      return "drop";
+    case Refusal::warn:
+      return "warn";
+    case Refusal::fail:
+      return "fail";
+  }
+  return "quarantine";
+}
+
+const char* function_text(sql::AggregateCall::Function function) {
+  using Function = sql::AggregateCall::Function;
+  switch (function) {
+    case Function::count_star:
+      return "count(*)";
+    case Function::count:
+      return "count";
+    case Function::sum:
+      return "sum";
+    case Function::avg:
+      return "avg";
+    case Function::min:
+      return "min";
+    case Function::max:
+      return "max";
+    case Function::first:
+      return "first";
+    case Function::last:
+      return "last";
+    case Function::arg_min:
+      return "arg_min";
+    case Function::arg_max:
+      return "arg_max";
+    case Function::stddev_samp:
+      return "stddev_samp";
+    case Function::stddev_pop:
+      return "stddev_pop";
+    case Function::var_samp:
+      return "var_samp";
+    case Function::var_pop:
+      return "var_pop";
+    case Function::bool_and:
+      return "bool_and";
+    case Function::bool_or:
+      return "bool_or";
+    case Function::approx_count_distinct:
+      return "approx_count_distinct";
+  }
+  return "?";
+}
+
+std::string aggregate_text(const sql::AggregateCall& call, const Schema& arguments) {
+  std::string text = function_text(call.function);
+  if (!call.arguments.empty()) {
+    std::vector<std::string> names;
+    for (const auto index : call.arguments) names.push_back(arguments[index].name);
+    text += fmt::format("({}{})", call.distinct ? "DISTINCT " : "", fmt::join(names, ", "));
+  }
+  if (call.filter) text += fmt::format(" FILTER ({})", arguments[*call.filter].name);
+  return fmt::format("{} → {}", text, call.result.to_sql());
+}
+
+/// One line of a node in the tree.
+std::string line_of(const TopicNode& topic) {
+  if (!topic.source.empty()) return fmt::format("topic {} (is the source itself)", topic.name);
+  std::string text = fmt::format("topic {} ({} partition{}, {}", topic.name, topic.partitions,
+                                 topic.partitions == 1 ? "" : "s", topic.compression);
+  if (topic.retention_ms) text += ", kept for " + duration_text(*topic.retention_ms);
+  if (topic.retention_bytes) text += ", up to " + bytes_text(*topic.retention_bytes);
+  if (topic.compacted) text += ", compacted";
+  return text + ")";
+}
+
+std::string line_of(const StreamNode& stream) {
+  std::string text = fmt::format("stream {} ({} columns", stream.name, stream.schema.size());
+  if (!stream.query.identity) text += ", select";
+  if (stream.event_time) {
+    text += ", event time " + stream.schema[stream.event_time->column].name;
+  }
+  if (!stream.expectations.empty()) {
+    text += fmt::format(", {} expectation{}", stream.expectations.size(),
+                        stream.expectations.size() == 1 ? "" : "s");
+  }
+  return text + ")";
+}
+
+std::string line_of(const ViewNode& view) {
+  if (std::holds_alternative<op::LatestView>(view.definition)) {
+    return fmt::format("view {} (newest row per {})", view.name, key_text(view));
+  }
+  const auto& aggregate = std::get<op::AggregateView>(view.definition);
+  std::string text = fmt::format("view {} (", view.name);
+  if (aggregate.query.tumble) {
+    text += fmt::format("windows of {}, ", duration_text(aggregate.query.tumble->width_us / 1000));
+  }
+  text += aggregate.query.key_count == 0
+              ? "one row"
+              : fmt::format("one row per {}", view.key.empty() ? "group" : key_text(view));
+  return text + (aggregate.emit == op::Emit::on_close ? ", once it has closed)" : ")");
+}
+
+/// Draws the graph as a tree: whatever reads a node stands below it.
+class Tree {
+ public:
+  explicit Tree(const Graph& graph) : graph_(graph) {}
+
+  std::string draw() {
+    for (const auto& topic : graph_.topics) {
+      bool fed = false;
+      for (const auto& source : graph_.sources) {
+        if (source.topic != topic.name) continue;
+        out_ += fmt::format("source {} ({}{})\n", source.name, source.connector,
+                            settings_text(source.shown));
+        fed = true;
+      }
+      out_ += (fed ? "└─ " : "") + line_of(topic) + "\n";
+      children(topic.name, fed ? "   " : "");
+    }
+    return std::move(out_);
+  }
+
+ private:
+  struct Child {
+    std::string line;
+    std::string name;  // whose readers come below; empty: none
+  };
+
+  std::vector<Child> readers_of(const std::string& name) const {
+    std::vector<Child> out;
+    for (const auto& stream : graph_.streams) {
+      if (stream.input == name) out.push_back({line_of(stream), stream.name});
+    }
+    for (const auto& view : graph_.views) {
+      if (view.input == name) out.push_back({line_of(view), view.name});
+    }
+    for (const auto& sink : graph_.sinks) {
+      if (sink.from != name) continue;
+      out.push_back({fmt::format("sink {} ({}{}{})", sink.name, sink.connector,
+                                 sink.changes ? ", changes" : "", settings_text(sink.shown)),
+                     ""});
+    }
+    for (const auto& panel : graph_.panels) {
+      if (std::ranges::find(panel.inputs, name) == panel.inputs.end()) continue;
+      out.push_back({fmt::format("panel \"{}\" ({})", printable(panel.title), panel.kind), ""});
+    }
+    return out;
+  }
+
+  void children(const std::string& name, const std::string& indent) {
+    const auto readers = readers_of(name);
+    for (std::size_t i = 0; i < readers.size(); ++i) {
+      const bool last = i + 1 == readers.size();
+      out_ += indent + (last ? "└─ " : "├─ ") + readers[i].line + "\n";
+      if (!readers[i].name.empty()) {
+        children(readers[i].name, indent + (last ? "   " : "│  "));
+      }
+    }
+  }
+
+  const Graph& graph_;
+  std::string out_;
+};
+
+/// Lines of "name   value", values of several lines indented below.
+class Plan {
+ public:
+  explicit Plan(std::string title) : text_(std::move(title) + "\n") {}
+
+  Plan& line(std::string_view name, std::string_view value) {
+    if (value.empty()) return *this;
+    while (value.ends_with('\n')) value.remove_suffix(1);
+    if (value.contains('\n')) {
+      text_ += fmt::format("  {}\n", name);
+      for (std::size_t at = 0; at <= value.size();) {
+        const auto end = std::min(value.size(), value.find('\n', at));
+        text_ += fmt::format("    {}\n", value.substr(at, end - at));
+        at = end + 1;
+      }
+    } else {
+      text_ += fmt::format("  {:<14}{}\n", name, value);
+    }
+    return *this;
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+std::string place_text(const Location& at) { return fmt::format("{}:{}", at.file, at.line); }
+
+std::string decoded_text(const DecodedColumn& column) {
+  const std::string place = !column.field.empty()    ? "field " + column.field
+                            : column.pointer.empty() ? std::string("the whole record")
+                                                     : "at " + column.pointer;
+  std::string text = fmt::format("{} {} {}", column.name, column.type.to_sql(), place);
+  if (column.required) text += ", required";
+  if (column.default_json) text += ", default " + *column.default_json;
+  if (column.numbers_from_text) text += ", numbers from text";
+  if (!column.time_unit.empty()) text += ", in " + column.time_unit;
+  if (!column.pii.empty()) text += ", personal: " + column.pii;
+  return text;
+}
+
+std::string plan_of(const StreamNode& stream) {
+  Plan plan(line_of(stream));
+  plan.line("declared", place_text(stream.at)).line("reads", stream.input);
+  if (stream.from_topic) {
+    std::string decoded;
+    for (std::size_t i = 0; i < stream.columns.size(); ++i) {
+      const bool wanted =
+          i >= stream.query.reads.size() || stream.query.reads[i] || stream.columns[i].required;
+      decoded += decoded_text(stream.columns[i]) + (wanted ? "" : " (not read)") + "\n";
+    }
+    plan.line("format", stream.format).line("decodes", decoded);
+  }
+  plan.line("select", stream.select).line("runs as", stream.query.sql);
+  plan.line("columns", columns_text(stream.schema));
+  if (const auto& time = stream.event_time) {
+    plan.line("event time",
+              fmt::format("{}, delay {}, idle after {}, {} ahead at most",
+                          stream.schema[time->column].name, duration_text(time->delay_ms),
+                          duration_text(time->idle_ms),
+                          time->ahead_ms == 0 ? "any time" : duration_text(time->ahead_ms)));
+  }
+  std::string rules;
+  for (const auto& rule : stream.expectations) {
+    rules += fmt::format("{}: {} (else {})\n", rule.name, printable(rule.that, 200),
+                         refusal_text(rule.otherwise));
+  }
+  plan.line("expects", rules);
+  plan.line("recent rows", std::to_string(stream.recent_rows_max));
+  return plan.take();
+}
+
+Schema schema_of(const Graph& graph, std::string_view name) {
+  for (const auto& stream : graph.streams) {
+    if (stream.name == name) return stream.schema;
+  }
+  for (const auto& view : graph.views) {
+    if (view.name == name) return view.schema;
+  }
+  return {};
+}
+
+std::string plan_of(const Graph& graph, const ViewNode& view) {
+  Plan plan(line_of(view));
+  const Schema input = schema_of(graph, view.input);
+  plan.line("declared", place_text(view.at)).line("reads", view.input).line("query", view.query);
+  if (const auto* latest = std::get_if<op::LatestView>(&view.definition)) {
+    plan.line("key", key_text(view));
+    plan.line("newest by", latest->version ? input[*latest->version].name : "arrival");
+    plan.line("deletes by", latest->deletes);
+  } else {
+    const auto& aggregate = std::get<op::AggregateView>(view.definition);
+    const auto& query = aggregate.query;
+    if (query.tumble) {
+      plan.line("windows", fmt::format("{} over {}", duration_text(query.tumble->width_us / 1000),
+                                       input[query.tumble->time_column].name));
+    }
+    plan.line("each change", query.pre);
+    std::string calls;
+    for (std::size_t i = 0; i < query.aggregates.size(); ++i) {
+      calls += fmt::format("a{} = {}\n", i, aggregate_text(query.aggregates[i], query.pre_schema));
+    }
+    plan.line("keeps", calls);
+    plan.line("each group", query.post);
+    plan.line("input", query.weighted ? "rows come and are taken back" : "rows only come");
+    plan.line("emits", aggregate.emit == op::Emit::on_close ? "on close" : "on update");
+  }
+  plan.line("state", state_bound(view, input));
+  plan.line("columns", columns_text(view.schema));
+  return plan.take();
+}
+
+template <class Nodes>
+auto find_node(const Nodes& nodes, std::string_view name) {
+  const auto found =
+      std::ranges::find_if(nodes, [&](const auto& node) { return node.name == name; });
+  return found == nodes.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::string explain(const Graph& graph) { return Tree(graph).draw(); }
+
+Result<std::string> explain(const Graph& graph, std::string_view name) {
+  if (const auto* stream = find_node(graph.streams, name)) return plan_of(*stream);
+  if (const auto* view = find_node(graph.views, name)) return plan_of(graph, *view);
+  if (const auto* topic = find_node(graph.topics, name)) {
+    return Plan(line_of(*topic)).line("declared", place_text(topic->at)).take();
+  }
+  if (const auto* source = find_node(graph.sources, name)) {
+    return Plan(fmt::format("source {} ({})", source->name, source->connector))
+        .line("declared", place_text(source->at))
+        .line("settings", settings_text(source->shown))
+        .line("fills", source->topic)
+        .take();
+  }
+  if (const auto* sink = find_node(graph.sinks, name)) {
+    return Plan(fmt::format("sink {} ({})", sink->name, sink->connector))
+        .line("declared", place_text(sink->at))
+        .line("reads", sink->from)
+        .line("settings", settings_text(sink->shown))
+        .line("writes", sink->changes ? "changes with their weights" : "rows")
+        .take();
+  }
+  std::vector<std::string_view> names;
+  const auto add = [&](const auto& nodes) {
+    for (const auto& node : nodes) names.emplace_back(node.name);
+  };
+  add(graph.sources);
+  add(graph.topics);
+  add(graph.streams);
+  add(graph.views);
+  add(graph.sinks);
+  auto hint = did_you_mean(name, names);
+  if (hint.empty()) hint = fmt::format("; there are {}", fmt::join(names, ", "));
+  return user_error("unknown-name", "nothing here is called \"{}\"{}", printable(name), hint);
+}
+
+}  // namespace leat::pipeline

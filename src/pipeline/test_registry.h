@@ -1,0 +1,81 @@
+#pragma once
+
+#include "pipeline/check.h"
+#include "pipeline/format_specs.h"
+
+namespace leat::pipeline {
+
+/// Connectors with every kind of setting, for the tests and fuzz targets of this folder.
+inline Registry test_registry() {
+  using connector::Kind;
+  connector::Spec http;
+  http.name = "http";
+  http.summary = "Pulls.";
+  http.settings = {
+      {.name = "url", .kind = Kind::url, .doc = "Where.", .required = true},
+      {.name = "every",
+       .kind = Kind::duration,
+       .doc = "How often.",
+       .default_value = "1m",
+       .min = 10},
+      {.name = "records", .kind = Kind::json_pointer, .doc = "The array."},
+      {.name = "method",
+       .kind = Kind::enumeration,
+       .default_value = "GET",
+       .choices = {"GET", "POST"}},
+      {.name = "headers", .kind = Kind::text_map, .doc = "Headers.", .secret = true},
+      {.name = "token", .kind = Kind::text, .doc = "A token.", .secret = true},
+      {.name = "retries", .kind = Kind::integer, .default_value = "5", .min = 0, .max = 100},
+      {.name = "share", .kind = Kind::number, .min = 0, .max = 1},
+      {.name = "gzip", .kind = Kind::boolean, .default_value = "true"},
+      {.name = "bytes_max", .kind = Kind::bytes, .default_value = "32MiB", .max = 1 << 30},
+      {.name = "backoff",
+       .kind = Kind::group,
+       .fields = {{.name = "first", .kind = Kind::duration, .default_value = "500ms"}}},
+      {.name = "paging",
+       .kind = Kind::group,
+       .fields = {{.name = "kind", .kind = Kind::text, .required = true},
+                  {.name = "pages_max", .kind = Kind::integer, .default_value = "100"}}},
+  };
+  http.example = "http:\n  url: https://example.com\n";
+  connector::Spec file;
+  file.name = "file";
+  file.settings = {
+      {.name = "path", .kind = Kind::path, .doc = "Which.", .required = true},
+      {.name = "follow", .kind = Kind::boolean, .default_value = "false"},
+      {.name = "framing",
+       .kind = Kind::enumeration,
+       .default_value = "lines",
+       .choices = {"lines", "csv"}},
+      {.name = "only", .kind = Kind::text_list},
+  };
+  file.example = "file: {path: a.jsonl}\n";
+  connector::Spec file_sink;
+  file_sink.name = "file";
+  file_sink.role = connector::Role::sink;
+  file_sink.rows_only_added = true;
+  file_sink.settings = {{.name = "path", .kind = Kind::path, .required = true},
+                        {.name = "format",
+                         .kind = Kind::enumeration,
+                         .default_value = "json",
+                         .choices = {"json", "csv"}},
+                        {.name = "if_exists",
+                         .kind = Kind::enumeration,
+                         .default_value = "refuse",
+                         .choices = {"refuse", "append", "replace"}}};
+  file_sink.example = "file: {path: out.jsonl}\n";
+  connector::Spec table;
+  table.name = "table";
+  table.role = connector::Role::sink;
+  table.settings = {
+      {.name = "uri", .kind = Kind::url, .required = true, .choices = {"postgresql"}}};
+  table.example = "table: {uri: \"postgresql://localhost/a\"}\n";
+  Registry registry;
+  registry.sources = {http, file};
+  registry.sinks = {file_sink, table};
+  registry.formats = format_specs();
+  registry.replayable = {"file"};
+  return registry;
+}
+
+}  // namespace leat::pipeline
