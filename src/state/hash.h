@@ -19,8 +19,8 @@ inline std::uint64_t load_u64(const char* bytes) {
   return value;
 }
 
-/// A 64-bit hash of bytes, all of whose bits are usable. It is the same in every process of one
-/// machine type, but nothing on disk depends on it.
+/// A 64-bit hash of bytes, all of whose bits are usable. Stored estimates of distinct counts depend
+/// on it: another function would be another format of the store.
 inline std::uint64_t hash_bytes(std::string_view bytes) {
   constexpr std::uint64_t first = 0x9E3779B97F4A7C15;   // 2^64 / golden ratio
   constexpr std::uint64_t second = 0xC2B2AE3D27D4EB4F;  // an odd number with mixed bits

@@ -46,8 +46,8 @@ void KeyedShard::collect() {
        --left) {
     Entry* entry = doomed_.front();
     doomed_.pop_front();
-    if (entry->has(Entry::live)) {
-      entry->clear(Entry::doomed);
+    if (entry->has(Entry::live) || entry->has(Entry::pinned)) {
+      entry->clear(Entry::doomed);  // unpin() brings a dead one back here
     } else if (entry->epoch > durable || entry->has(Entry::dirty)) {
       doomed_.push_back(entry);
     } else {
@@ -161,8 +161,7 @@ Status KeyedShard::load(std::span<Entry* const> entries) {
     Entry* entry = entries[i];
     if (!values[i]) {
       // Not in the store either: remembered as dead for as long as this epoch needs it.
-      entry->set(Entry::doomed);
-      doomed_.push_back(entry);
+      doom(entry);
       continue;
     }
     LEAT_TRY(options_.layout.parse(*values[i], entry->record()));
@@ -252,13 +251,20 @@ void KeyedShard::remove(Entry* entry) {
   touch(entry);
   for (std::size_t i = 0; i < options_.layout.blobs.size(); ++i) set_blob(entry, i, {});
   entry->clear(Entry::live);
-  entry->clear(Entry::pinned);
   --live_in_memory_;
   if (options_.ordered) index_.erase(entry);
-  if (!entry->has(Entry::doomed)) {
-    entry->set(Entry::doomed);
-    doomed_.push_back(entry);
-  }
+  doom(entry);
+}
+
+void KeyedShard::doom(Entry* entry) {
+  if (entry->has(Entry::doomed)) return;
+  entry->set(Entry::doomed);
+  doomed_.push_back(entry);
+}
+
+void KeyedShard::unpin(Entry* entry) {
+  entry->clear(Entry::pinned);
+  if (!entry->has(Entry::live)) doom(entry);
 }
 
 void KeyedShard::persist(CommitBatch& batch) {

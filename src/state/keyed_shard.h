@@ -78,9 +78,10 @@ class KeyedShard {
   void set_blob(Entry* entry, std::size_t index, std::string_view bytes);
   /// Ends a row.
   void remove(Entry* entry);
-  /// Keeps the entry in memory, so that pointers to it stay valid until it is removed or unpinned.
+  /// Keeps the entry in memory, dead or alive, so that pointers to it stay valid until it is
+  /// unpinned.
   void pin(Entry* entry) { entry->set(Entry::pinned); }
-  void unpin(Entry* entry) { entry->clear(Entry::pinned); }
+  void unpin(Entry* entry);
 
   /// Entries touched in this epoch, each once; and what the record was before it, null when the
   /// row did not exist. Need no lock. Only of a versioned table.
@@ -163,6 +164,7 @@ class KeyedShard {
   Entry* create(Key key);
   void resize_slots(std::size_t count);
   void forget(Entry* entry);
+  void doom(Entry* entry);
   void touch_slowly(Entry* entry);
   void free_blob(Blob& blob);
   Status load(std::span<Entry* const> entries);

@@ -1,0 +1,334 @@
+#include <numeric>
+
+#include "base/check.h"
+#include "model/chunk_copy.h"
+#include "model/row_codec.h"
+#include "operator/definition_record.h"
+#include "operator/eviction.h"
+#include "operator/pending.h"
+#include "operator/program_pool.h"
+#include "operator/view.h"
+#include "state/hash.h"
+#include "state/keyed_table.h"
+
+namespace leat::op {
+namespace {
+
+/// The newest row of a key. A key whose newest row deletes it is kept without a row where versions
+/// decide what is newest, so that an older one that comes later does not bring it back.
+struct LatestRecord {
+  state::Blob row;      // by RowCodec
+  state::Blob version;  // by KeyCodec; empty where arrival decides
+  std::uint64_t deleted;
+};
+constexpr std::size_t row_blob = 0;
+constexpr std::size_t version_blob = 1;
+
+struct LatestWork {
+  EncodedRows keys;
+  EncodedRows rows;
+  EncodedRows versions;
+  std::vector<std::uint64_t> hashes;
+  std::vector<std::uint8_t> deletes;  // one a row, or empty
+  std::vector<std::int64_t> weights;  // one a row, or empty
+  Scatter scatter;
+  std::uint64_t order = 0;
+
+  void reset() {
+    deletes.clear();
+    weights.clear();
+  }
+};
+
+std::vector<Type> types_of(const Schema& schema, const std::vector<std::size_t>& columns) {
+  std::vector<Type> types;
+  for (const std::size_t column : columns) types.push_back(schema[column].type);
+  return types;
+}
+
+std::vector<std::size_t> all_columns(const Schema& schema) {
+  std::vector<std::size_t> columns(schema.size());
+  std::iota(columns.begin(), columns.end(), std::size_t{0});
+  return columns;
+}
+
+class LatestViewOperator final : public ViewOperator {
+ public:
+  LatestViewOperator(const std::string& name, const LatestView& view, const Schema& input,
+                     const Resources& resources, state::Family& family)
+      : view_(view),
+        schema_(input),
+        resources_(resources),
+        family_(family),
+        key_codec_(types_of(input, view.key)),
+        row_codec_(types_of(input, all_columns(input))),
+        version_codec_(view.version ? types_of(input, {*view.version}) : std::vector<Type>()),
+        definition_(name, definition_text()),
+        pending_(resources.workers, resources.shards),
+        table_(table_options(), resources.shards),
+        shards_(resources.shards) {
+    if (!view.deletes.empty()) {
+      deletes_ = std::make_unique<ProgramPool>(resources.database, view.deletes,
+                                               sql::Program::Input{input, true, false});
+    }
+    for (unsigned i = 0; i < resources.shards; ++i) {
+      shards_[i].eviction = std::make_unique<EvictionPolicy>(
+          resources.timeline, resources.memory_max / resources.shards);
+    }
+  }
+
+  Status prepare() {
+    if (deletes_) (void)LEAT_TRY(deletes_->borrow());
+    return {};
+  }
+
+  const Schema& output() const override { return schema_; }
+
+  Status absorb(unsigned worker, const EpochContext&, const ChangeChunk& input,
+                std::vector<LateRow>&) override {
+    if (input.rows.size() == 0) return {};
+    std::unique_ptr<LatestWork> work = pending_.fresh(worker);
+    work->order = input.order;
+    work->weights = input.weights;
+    if (deletes_) LEAT_TRY(find_deletes(input.rows, work->deletes));
+    key_codec_.encode(input.rows, view_.key, work->keys);
+    row_codec_.encode(input.rows, work->rows);
+    if (view_.version) {
+      version_codec_.encode(input.rows, std::span(&*view_.version, 1), work->versions);
+    }
+    work->hashes.resize(input.rows.size());
+    for (std::size_t row = 0; row < work->hashes.size(); ++row) {
+      work->hashes[row] = state::hash_bytes(work->keys[row]);
+    }
+    work->scatter.assign(work->hashes, {}, resources_.shards);
+    pending_.add(worker, std::move(work));
+    return {};
+  }
+
+  Status merge(unsigned index, const EpochContext& context,
+               std::vector<ChangeChunk>& output) override {
+    Shard& shard = shards_[index];
+    state::KeyedShard& rows = table_.shard(index);
+    rows.begin(context.epoch);
+    state::KeyedShard* const evicting[] = {&rows};
+    shard.eviction->apply(evicting);
+    for (const LatestWork* work : pending_.in_order()) {
+      const auto lock = rows.lock();
+      LEAT_TRY(merge_work(*work, work->scatter.rows_of(index), shard, rows));
+    }
+    if (context.changes_wanted) LEAT_TRY(emit(rows, output));
+    {
+      const auto lock = rows.lock();
+      rows.publish_counts();
+    }
+    pending_.merged();
+    return {};
+  }
+
+  Status persist(unsigned index, state::CommitBatch& batch) override {
+    table_.shard(index).persist(batch);
+    if (index == 0) definition_.persist(family_, batch);
+    return {};
+  }
+
+  Status restore() override {
+    LEAT_TRY(definition_.check(resources_.store, family_));
+    return table_.restore(resources_.memory_max / resources_.shards,
+                          [&](unsigned shard, const state::Entry* entry) {
+                            if (record_of(entry->record()).deleted != 0) {
+                              ++shards_[shard].deleted_rows;
+                            }
+                          });
+  }
+
+  Status scan(const state::Snapshot& snapshot,
+              const std::function<bool(const Chunk&)>& row_sink) const override {
+    Chunk chunk(schema_);
+    std::vector<std::string_view> rows;
+    Status decoded;
+    const auto piece_sink = [&](const state::KeyedTable::Piece& piece) {
+      rows.clear();
+      for (std::size_t i = 0; i < piece.keys.size(); ++i) {
+        const LatestRecord& record = record_of(piece.records.data() + i * sizeof(LatestRecord));
+        if (record.deleted == 0) rows.push_back(record.row.view());
+      }
+      if (rows.empty()) return true;
+      chunk.reset();
+      decoded = row_codec_.decode(rows, chunk, 0);
+      chunk.set_size(rows.size());
+      return decoded.has_value() && row_sink(chunk);
+    };
+    LEAT_TRY(table_.scan(snapshot, piece_sink));
+    return decoded;
+  }
+
+  std::uint64_t row_count() const override {
+    std::uint64_t rows = table_.row_count();
+    for (const Shard& shard : shards_) rows -= shard.deleted_rows.load(std::memory_order_relaxed);
+    return rows;
+  }
+  std::uint64_t memory_bytes() const override { return table_.memory_bytes(); }
+
+ private:
+  struct Shard {
+    std::unique_ptr<EvictionPolicy> eviction;
+    std::vector<state::KeyedShard::Key> keys;
+    std::vector<state::Entry*> entries;
+    std::atomic<std::uint64_t> deleted_rows = 0;  // in the table, but not rows of the view
+  };
+
+  static const LatestRecord& record_of(const std::byte* record) {
+    return *reinterpret_cast<const LatestRecord*>(record);
+  }
+
+  state::TableOptions table_options() const {
+    state::TableOptions options;
+    options.store = &resources_.store;
+    options.timeline = &resources_.timeline;
+    options.family = &family_;
+    options.prefix = rows_prefix;
+    options.layout = {sizeof(LatestRecord),
+                      {offsetof(LatestRecord, row), offsetof(LatestRecord, version)}};
+    return options;
+  }
+
+  std::string definition_text() const {
+    std::string text = "latest 1\ncolumns";
+    for (const Column& column : schema_) text += " " + column.name + " " + column.type.to_sql();
+    text += "\nkey";
+    for (const std::size_t column : view_.key) text += " " + std::to_string(column);
+    text += "\nversion " + (view_.version ? std::to_string(*view_.version) : "none");
+    return text + "\ndeletes " + view_.deletes;
+  }
+
+  Status find_deletes(const Chunk& rows, std::vector<std::uint8_t>& deletes) {
+    deletes.assign(rows.size(), 0);
+    const ProgramPool::Lease program = LEAT_TRY(deletes_->borrow());
+    const std::vector<std::int64_t> no_weights;
+    const auto input = sql::input_of(rows, no_weights, true, false);
+    return program->run(*input, [&](Chunk result) -> Status {
+      const auto* yes = static_cast<const bool*>(duckdb_vector_get_data(result.vector(0)));
+      const std::uint64_t* validity = duckdb_vector_get_validity(result.vector(0));
+      const auto* row = static_cast<const std::int64_t*>(duckdb_vector_get_data(result.vector(1)));
+      for (std::size_t i = 0; i < result.size(); ++i) {
+        if (is_valid(validity, i) && yes[i]) deletes[static_cast<std::size_t>(row[i])] = 1;
+      }
+      return {};
+    });
+  }
+
+  Status merge_work(const LatestWork& work, std::span<const std::uint32_t> rows, Shard& shard,
+                    state::KeyedShard& table) {
+    shard.keys.clear();
+    for (const std::uint32_t row : rows) shard.keys.push_back({work.keys[row], work.hashes[row]});
+    LEAT_TRY(table.find_or_create(shard.keys, shard.entries));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::uint32_t row = rows[i];
+      if (!work.weights.empty() && work.weights[row] <= 0) {
+        if (work.weights[row] < 0) take_back(work.rows[row], shard.entries[i], shard, table);
+      } else {
+        put(work, row, shard.entries[i], shard, table);
+      }
+    }
+    return {};
+  }
+
+  void put(const LatestWork& work, std::uint32_t row, state::Entry* entry, Shard& shard,
+           state::KeyedShard& table) {
+    const bool deletes = !work.deletes.empty() && work.deletes[row] != 0;
+    const bool exists = entry->has(state::Entry::live);
+    if (view_.version && exists && work.versions[row] < record_of(entry->record()).version.view()) {
+      return;
+    }
+    if (deletes && !view_.version) {
+      if (exists) table.remove(entry);
+      return;
+    }
+    auto* record = reinterpret_cast<LatestRecord*>(table.touch(entry));
+    if (record->deleted != static_cast<std::uint64_t>(deletes)) {
+      // Relaxed: one writer a shard, readers want only a recent number.
+      shard.deleted_rows.fetch_add(deletes ? 1 : std::uint64_t(-1), std::memory_order_relaxed);
+      record->deleted = deletes;
+    }
+    table.set_blob(entry, row_blob, deletes ? std::string_view() : work.rows[row]);
+    if (view_.version) table.set_blob(entry, version_blob, work.versions[row]);
+  }
+
+  void take_back(std::string_view row, state::Entry* entry, Shard&, state::KeyedShard& table) {
+    if (!entry->has(state::Entry::live)) return;
+    const LatestRecord& record = record_of(entry->record());
+    if (record.deleted == 0 && record.row.view() == row) table.remove(entry);
+  }
+
+  Status emit(const state::KeyedShard& table, std::vector<ChangeChunk>& output) const {
+    std::vector<std::string_view> rows;
+    std::vector<std::int64_t> weights;
+    const auto flush = [&]() -> Status {
+      if (rows.empty()) return {};
+      ChangeChunk changes;
+      changes.rows = Chunk(schema_);
+      LEAT_TRY(row_codec_.decode(rows, changes.rows, 0));
+      changes.rows.set_size(rows.size());
+      changes.weights = weights;
+      output.push_back(std::move(changes));
+      rows.clear();
+      weights.clear();
+      return {};
+    };
+    const auto visible = [](const std::byte* record) -> const state::Blob* {
+      if (record == nullptr || record_of(record).deleted != 0) return nullptr;
+      return &record_of(record).row;
+    };
+    for (const state::Entry* entry : table.touched()) {
+      const state::Blob* old = visible(table.before(entry));
+      const state::Blob* now = visible(entry->has(state::Entry::live) ? entry->record() : nullptr);
+      if (old != nullptr && now != nullptr && old->view() == now->view()) continue;
+      if (rows.size() + 2 > chunk_rows_max) LEAT_TRY(flush());
+      if (old != nullptr) {
+        rows.push_back(old->view());
+        weights.push_back(-1);
+      }
+      if (now != nullptr) {
+        rows.push_back(now->view());
+        weights.push_back(1);
+      }
+    }
+    return flush();
+  }
+
+  const LatestView view_;
+  const Schema schema_;
+  const Resources resources_;
+  state::Family& family_;
+  const KeyCodec key_codec_;
+  const RowCodec row_codec_;
+  const KeyCodec version_codec_;
+  DefinitionRecord definition_;
+  std::unique_ptr<ProgramPool> deletes_;
+  PendingWork<LatestWork> pending_;
+  state::KeyedTable table_;
+  std::vector<Shard> shards_;
+};
+
+}  // namespace
+
+std::string family_of_view(const std::string& name) { return "view:" + name; }
+
+Result<std::unique_ptr<ViewOperator>> make_latest_view(const std::string& name,
+                                                       const LatestView& view, const Schema& input,
+                                                       const Resources& resources) {
+  LEAT_CHECK(!view.key.empty());
+  for (const Column& column : input) {
+    if (!VectorShape::supports(column.type)) {
+      return user_error("unsupported-type",
+                        "view `{}` cannot keep column `{}` of type {}; cast it to VARCHAR", name,
+                        column.name, column.type.to_sql());
+    }
+  }
+  state::Family* family = LEAT_TRY(resources.store.family(family_of_view(name)));
+  auto made = std::make_unique<LatestViewOperator>(name, view, input, resources, *family);
+  LEAT_TRY(made->prepare());
+  return made;
+}
+
+}  // namespace leat::op

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "model/schema.h"
+#include "operator/definition.h"
+#include "operator/operator.h"
+#include "sql/program.h"
+#include "state/store.h"
+#include "state/timeline.h"
+
+namespace leat::op {
+
+/// What a view works with; all of it outlives the view.
+struct Resources {
+  state::Store& store;
+  state::Timeline& timeline;
+  sql::Database& database;
+  unsigned workers = 1;  ///< absorb is called with 0 … workers - 1
+  unsigned shards = 1;   ///< merge and persist with 0 … shards - 1; a power of two
+  std::size_t memory_max = std::size_t{1} << 30;  ///< of the view's hot rows, in bytes
+};
+
+/// The store's family that holds a view's state: to be dropped when no pipeline names the view any
+/// more, or when restore() says `view-changed` and the view is computed anew from its input.
+std::string family_of_view(const std::string& name);
+
+/// Errors of both: `unsupported-type` (user) for columns that no view can keep, `not-incremental`
+/// (user) for functions or options that can't be kept incrementally, `sql-invalid`.
+/// `input` is what the chunks that absorb() gets look like.
+Result<std::unique_ptr<ViewOperator>> make_latest_view(const std::string& name,
+                                                       const LatestView& view, const Schema& input,
+                                                       const Resources& resources);
+Result<std::unique_ptr<ViewOperator>> make_aggregate_view(const std::string& name,
+                                                          const AggregateView& view,
+                                                          const Schema& input,
+                                                          const Resources& resources);
+
+}  // namespace leat::op

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <mutex>
+
+#include "operator/operator.h"
+#include "state/timeline.h"
+
+namespace leat::op {
+
+/// How far the windows of a view have closed, now and as any snapshot sees it. Thread-safe.
+class WindowClock {
+ public:
+  explicit WindowClock(const state::Timeline& timeline) : timeline_(timeline) {
+    steps_.push_back({Epoch(0), no_watermark});
+  }
+
+  /// Windows that end at or before this are closed.
+  EventTimeUs now() const {
+    std::lock_guard lock(mutex_);
+    return steps_.back().time;
+  }
+  EventTimeUs at(Epoch epoch) const {
+    std::lock_guard lock(mutex_);
+    auto it = std::upper_bound(steps_.begin(), steps_.end(), epoch,
+                               [](Epoch wanted, const Step& step) { return wanted < step.epoch; });
+    return it == steps_.begin() ? no_watermark : std::prev(it)->time;
+  }
+  /// Moves on in an epoch, never back. Each shard says so.
+  void advance(Epoch epoch, EventTimeUs time) {
+    const Epoch oldest = timeline_.oldest_visible();
+    std::lock_guard lock(mutex_);
+    if (time <= steps_.back().time) return;
+    if (steps_.back().epoch == epoch) {
+      steps_.back().time = time;
+    } else {
+      steps_.push_back({epoch, time});
+    }
+    while (steps_.size() > 1 && steps_[1].epoch <= oldest) steps_.pop_front();
+  }
+  /// What a commit held; before the first epoch.
+  void restore(EventTimeUs time) {
+    std::lock_guard lock(mutex_);
+    steps_ = {{Epoch(0), time}};
+  }
+
+ private:
+  struct Step {
+    Epoch epoch;
+    EventTimeUs time;
+  };
+  const state::Timeline& timeline_;
+  mutable std::mutex mutex_;
+  std::deque<Step> steps_;
+};
+
+}  // namespace leat::op
