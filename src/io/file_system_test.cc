@@ -49,7 +49,7 @@ class EveryFileSystem : public testing::TestWithParam<bool> {
   std::string root_;
 };
 INSTANTIATE_TEST_SUITE_P(All, EveryFileSystem, testing::Bool(),
-                         [](const auto& info) { return info.param ? "Posix" : "Simulated"; });
+                         [](const auto& param) { return param.param ? "Posix" : "Simulated"; });
 
 TEST_P(EveryFileSystem, AppendsAndReads) {
   auto file = files_->open(path("a"), OpenMode::create).value();
@@ -129,7 +129,9 @@ class PowerLoss : public testing::Test {
   std::unique_ptr<File> make(const std::string& path, std::string_view bytes, bool sync) {
     auto file = files_.open(path, OpenMode::append).value();
     EXPECT_TRUE(file->append(bytes));
-    if (sync) EXPECT_TRUE(file->sync());
+    if (sync) {
+      EXPECT_TRUE(file->sync());
+    }
     return file;
   }
   SimulatedFileSystem files_;

@@ -139,9 +139,12 @@ class PosixFileLock final : public FileLock {
 
 int open_flags(OpenMode mode) {
   switch (mode) {
-    case OpenMode::read: return O_RDONLY | O_CLOEXEC;
-    case OpenMode::append: return O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC;
-    case OpenMode::create: return O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC;
+    case OpenMode::read:
+      return O_RDONLY | O_CLOEXEC;
+    case OpenMode::append:
+      return O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC;
+    case OpenMode::create:
+      return O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC;
   }
   return O_RDONLY | O_CLOEXEC;
 }
@@ -193,16 +196,12 @@ Status PosixFileSystem::remove(const std::string& path) {
 }
 
 Status PosixFileSystem::create_directories(const std::string& path) {
-  for (std::size_t end = path.find('/', 1); end <= path.size(); end = path.find('/', end + 1)) {
+  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
     if (::mkdir(part.c_str(), 0755) != 0 && errno != EEXIST) {
       return failure("create directory", part, errno);
     }
     if (end == std::string::npos) break;
-  }
-  if (path.find('/', 1) == std::string::npos && ::mkdir(path.c_str(), 0755) != 0 &&
-      errno != EEXIST) {
-    return failure("create directory", path, errno);
   }
   struct stat status;
   if (::stat(path.c_str(), &status) != 0) return failure("look at", path, errno);
@@ -240,8 +239,8 @@ Result<std::vector<std::string>> PosixFileSystem::list(const std::string& path) 
 
 Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path,
                                                         const std::string& owner) {
-  const int descriptor = retry_interrupted(
-      [&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644); });
+  const int descriptor =
+      retry_interrupted([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644); });
   if (descriptor < 0) return failure("open", path, errno);
   auto lock = std::make_unique<PosixFileLock>(descriptor);
   if (retry_interrupted([&] { return ::flock(descriptor, LOCK_EX | LOCK_NB); }) != 0) {

@@ -13,9 +13,9 @@
 namespace leat::io {
 
 /// Files in memory that behave as badly as POSIX allows, for tests. What was not synced may be gone
-/// after `lose_power`: tails of files (cut anywhere, with sectors of zeros inside), truncations, and
-/// creations, renames and removals in directories that were not synced. Operations can be made to
-/// fail. Thread-safe. Everything random comes from the seeds given.
+/// after `lose_power`: tails of files (cut anywhere, with sectors of zeros inside), truncations,
+/// and creations, renames and removals in directories that were not synced. Operations can be made
+/// to fail. Thread-safe. Everything random comes from the seeds given.
 class SimulatedFileSystem final : public FileSystem {
  public:
   enum class Operation { open, append, sync, truncate, rename, remove, sync_directory, read };

@@ -28,15 +28,15 @@ std::string_view BatchCursor::available() const {
 Result<bool> BatchCursor::fill(std::size_t bytes) {
   if (available().size() >= bytes) return true;
   if (end_ - position_ < bytes) return false;
-  const std::size_t wanted = std::min<std::uint64_t>(std::max(bytes, chunk_bytes_),
-                                                     end_ - position_);
+  const std::size_t wanted =
+      std::min<std::uint64_t>(std::max(bytes, chunk_bytes_), end_ - position_);
   const std::size_t kept = available().size();
   std::copy_n(available().data(), kept, buffer_.data());
   buffer_position_ = position_;
   buffer_filled_ = kept;
   if (buffer_.size() < wanted) buffer_.resize(wanted);
-  buffer_filled_ += LEAT_TRY(file_.read_at(
-      {buffer_.data() + kept, wanted - kept}, buffer_position_ + kept));
+  buffer_filled_ +=
+      LEAT_TRY(file_.read_at({buffer_.data() + kept, wanted - kept}, buffer_position_ + kept));
   return buffer_filled_ >= bytes;
 }
 

@@ -45,7 +45,7 @@ class BatchCursor {
   const std::uint64_t end_;
   const std::size_t chunk_bytes_;
   std::vector<char>& buffer_;
-  std::uint64_t buffer_position_;   ///< of the buffer's first byte in the file
+  std::uint64_t buffer_position_;  ///< of the buffer's first byte in the file
   std::size_t buffer_filled_ = 0;
   std::uint64_t position_;
   Offset expected_;

@@ -9,8 +9,7 @@ std::string checksum_line(std::string_view content) {
   return fmt::format("\ncrc32c {:08x}\n", crc32c(content));
 }
 
-Status write_unfinished(io::FileSystem& files, const std::string& path,
-                        std::string_view content) {
+Status write_unfinished(io::FileSystem& files, const std::string& path, std::string_view content) {
   // An earlier try that ended half-way may have left one.
   if (LEAT_TRY(files.exists(path))) LEAT_TRY(files.remove(path));
   const auto file = LEAT_TRY(files.open(path, io::OpenMode::create));

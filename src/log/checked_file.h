@@ -14,8 +14,8 @@ namespace leat::log {
 /// Ends the names of files that are being written; such a file left behind is to be removed.
 inline constexpr std::string_view unfinished_suffix = ".new";
 
-/// Replaces (or makes) `directory`/`name`, durably. A failure leaves the earlier file, or (when only
-/// the directory could not be synced, `io-error`) one of both.
+/// Replaces (or makes) `directory`/`name`, durably. A failure leaves the earlier file, or (when
+/// only the directory could not be synced, `io-error`) one of both.
 Status write_checked_file(io::FileSystem& files, const std::string& directory,
                           const std::string& name, std::string_view content);
 

@@ -23,16 +23,16 @@ class CompactedSegment {
       : file_(file), index_(SegmentIndex::empty(base)), covered_(base) {}
 
   /// `records` of the batch stay; they may be none.
-  Status add(const BatchHeader& header, std::span<const Record> records,
-             std::string_view batch, Compression compression) {
+  Status add(const BatchHeader& header, std::span<const Record> records, std::string_view batch,
+             Compression compression) {
     if (records.empty()) {
       dropped_ = header;
       return {};
     }
     LEAT_TRY(finish_pending(header.base_offset));
     pending_header_ = header;
-    const bool whole = std::cmp_equal(records.size(), header.record_count) &&
-                       header.base_offset == covered_;
+    const bool whole =
+        std::cmp_equal(records.size(), header.record_count) && header.base_offset == covered_;
     if (whole) {
       pending_.assign(batch.begin(), batch.end());
     } else {

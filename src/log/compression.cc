@@ -128,9 +128,12 @@ Result<std::size_t> decompress_zstd(std::string_view bytes, std::size_t bytes_ma
 
 std::int16_t compression_code(Compression compression) {
   switch (compression) {
-    case Compression::none: return code_none;
-    case Compression::lz4: return code_lz4;
-    case Compression::zstd: return code_zstd;
+    case Compression::none:
+      return code_none;
+    case Compression::lz4:
+      return code_lz4;
+    case Compression::zstd:
+      return code_zstd;
   }
   return code_none;
 }
@@ -166,12 +169,16 @@ Result<std::size_t> decompress(std::int16_t code, std::string_view bytes, std::s
       if (out.size() < position + bytes.size()) out.resize(position + bytes.size());
       std::copy(bytes.begin(), bytes.end(), out.begin() + static_cast<std::ptrdiff_t>(position));
       return bytes.size();
-    case code_lz4: return decompress_lz4(bytes, bytes_max, out, position);
-    case code_zstd: return decompress_zstd(bytes, bytes_max, out, position);
+    case code_lz4:
+      return decompress_lz4(bytes, bytes_max, out, position);
+    case code_zstd:
+      return decompress_zstd(bytes, bytes_max, out, position);
     default:
       return external_error("unsupported-compression",
                             "the batch is compressed with {}; only lz4, zstd and none can be read",
-                            code == 1 ? "gzip" : code == 2 ? "snappy" : "an unknown method");
+                            code == 1   ? "gzip"
+                            : code == 2 ? "snappy"
+                                        : "an unknown method");
   }
 }
 

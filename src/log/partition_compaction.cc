@@ -48,13 +48,12 @@ Status SegmentedLog::replace_segment(const std::shared_ptr<Segment>& old, Segmen
   old->keep_open();
   const auto content =
       read_checked_file(*around_.files, around_.directory, index_name(old->base()));
-  const auto decoded =
-      content && *content ? decode_index(**content, old->base()) : std::nullopt;
+  const auto decoded = content && *content ? decode_index(**content, old->base()) : std::nullopt;
   LEAT_TRY(old->remove_index());
   LEAT_TRY(around_.files->rename(old->path() + std::string(unfinished_suffix), old->path()));
   LEAT_TRY(around_.files->sync_directory(around_.directory));
-  const auto made = std::make_shared<Segment>(*around_.files, around_.directory, std::move(index),
-                                              nullptr);
+  const auto made =
+      std::make_shared<Segment>(*around_.files, around_.directory, std::move(index), nullptr);
   {
     std::lock_guard lock(mutex_);
     const auto place = std::ranges::find(segments_, old);

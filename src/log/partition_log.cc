@@ -122,8 +122,8 @@ Status SegmentedLog::roll() {
     producers_.expire(around_.clock->now_ms());
     // The index can be made again from the segment; say so and go on.
     if (const Status written = full->write_index(producers_); !written) {
-      around_.warn(fmt::format("{}: {}; goes on without the index", around_.name,
-                               written.error().message));
+      around_.warn(
+          fmt::format("{}: {}; goes on without the index", around_.name, written.error().message));
     }
   }
   std::shared_ptr<Segment> made =

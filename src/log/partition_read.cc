@@ -52,7 +52,8 @@ Result<SegmentedLog::Place> SegmentedLog::place_of(Offset offset) const {
   Place place{nullptr, durable_offset_, first_offset_, truncations_};
   if (offset >= durable_offset_) return place;
   const auto after = std::ranges::upper_bound(
-      segments_, offset, {}, [](const std::shared_ptr<Segment>& segment) { return segment->base(); });
+      segments_, offset, {},
+      [](const std::shared_ptr<Segment>& segment) { return segment->base(); });
   place.segment = *std::prev(after);
   return place;
 }
@@ -112,8 +113,7 @@ Status SegmentedLog::read_segment(const Place& place, Offset from, std::size_t b
   return {};
 }
 
-Result<std::optional<Offset>> SegmentedLog::find_time(const Place& place,
-                                                      TimestampMs time) const {
+Result<std::optional<Offset>> SegmentedLog::find_time(const Place& place, TimestampMs time) const {
   const std::shared_ptr<const io::File> file = LEAT_TRY(place.segment->file());
   const Segment::Start start = place.segment->start_for_time(time);
   ReadBuffer buffer;

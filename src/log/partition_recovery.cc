@@ -79,8 +79,7 @@ Status SegmentedLog::drop_segments_before_first_offset(std::vector<Offset>& base
 Result<std::shared_ptr<Segment>> SegmentedLog::recover_segment(Offset base, bool last) {
   const std::string path = around_.directory + "/" + segment_name(base);
   SegmentIndex known = SegmentIndex::empty(base);
-  const auto content =
-      read_checked_file(*around_.files, around_.directory, index_name(base));
+  const auto content = read_checked_file(*around_.files, around_.directory, index_name(base));
   if (!content && content.error().code != "log-damaged") return std::unexpected(content.error());
   std::optional<DecodedIndex> decoded;
   if (content && *content) decoded = decode_index(**content, base);
@@ -90,11 +89,10 @@ Result<std::shared_ptr<Segment>> SegmentedLog::recover_segment(Offset base, bool
   } else if (!content || *content) {
     around_.warn(fmt::format("{}: the index of {} is damaged; made again", around_.name, path));
   }
-  std::shared_ptr<io::File> file = LEAT_TRY(
-      around_.files->open(path, last ? io::OpenMode::append : io::OpenMode::read));
-  SegmentScan scan =
-      LEAT_TRY(scan_segment(*file, path, std::move(known), last, around_.clock->now_ms(),
-                            producers_));
+  std::shared_ptr<io::File> file =
+      LEAT_TRY(around_.files->open(path, last ? io::OpenMode::append : io::OpenMode::read));
+  SegmentScan scan = LEAT_TRY(
+      scan_segment(*file, path, std::move(known), last, around_.clock->now_ms(), producers_));
   if (scan.torn_bytes > 0) {
     around_.warn(fmt::format(
         "{}: cut {} torn bytes off {} at byte {} (offset {}): the last writes before the stop "
@@ -104,8 +102,8 @@ Result<std::shared_ptr<Segment>> SegmentedLog::recover_segment(Offset base, bool
   }
   // A killed process leaves writes in the kernel's memory: they count as durable from now on.
   if (last) LEAT_TRY(file->sync());
-  auto segment = std::make_shared<Segment>(*around_.files, around_.directory,
-                                           std::move(scan.index), last ? file : nullptr);
+  auto segment = std::make_shared<Segment>(*around_.files, around_.directory, std::move(scan.index),
+                                           last ? file : nullptr);
   if (!last && !decoded) LEAT_TRY(segment->write_index(producers_));
   return segment;
 }

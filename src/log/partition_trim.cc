@@ -103,7 +103,10 @@ Status SegmentedLog::truncate_to(Offset offset) {
                         "lost, or the offset is another topic's",
                         around_.name, offset, next_offset_);
     }
-    if (offset == next_offset_) return {};
+    if (offset == next_offset_) {
+      lock.unlock();
+      return durable_offset() < offset ? sync(offset + -1) : Status();
+    }
     compacted_to = compacted_to_;
     restart = offset < first_offset_;
     ++truncations_;
@@ -123,7 +126,8 @@ Status SegmentedLog::truncate_to(Offset offset) {
   return {};
 }
 
-/// Removes the segments that begin after `offset`, one at a time: a power loss must not leave a gap.
+/// Removes the segments that begin after `offset`, one at a time: a power loss must not leave a
+/// gap.
 Status SegmentedLog::remove_newest_until(Offset offset) {
   for (;;) {
     std::shared_ptr<Segment> newest;

@@ -50,15 +50,14 @@ void Producers::note(const BatchHeader& batch, TimestampMs now) {
   }
   entry.epoch = batch.producer_epoch;
   entry.last_seen = now;
-  entry.batches[entry.count++] = {
-      batch.base_sequence, add_to_sequence(batch.base_sequence, batch.last_offset_delta),
-      batch.base_offset.value(), batch.max_timestamp};
+  entry.batches[entry.count++] = {batch.base_sequence,
+                                  add_to_sequence(batch.base_sequence, batch.last_offset_delta),
+                                  batch.base_offset.value(), batch.max_timestamp};
 }
 
 void Producers::expire(TimestampMs now) {
-  std::erase_if(known_, [&](const auto& known) {
-    return known.second.last_seen < now - quiet_ms_max;
-  });
+  std::erase_if(known_,
+                [&](const auto& known) { return known.second.last_seen < now - quiet_ms_max; });
 }
 
 // A tenth at once, so that it costs little for each new producer.

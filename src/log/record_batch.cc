@@ -210,7 +210,8 @@ const char* parse_record(const BatchHeader& header, const char*& at, const char*
 }  // namespace
 
 std::int32_t add_to_sequence(std::int32_t sequence, std::int32_t count) {
-  const std::uint32_t sum = static_cast<std::uint32_t>(sequence) + static_cast<std::uint32_t>(count);
+  const std::uint32_t sum =
+      static_cast<std::uint32_t>(sequence) + static_cast<std::uint32_t>(count);
   return static_cast<std::int32_t>(sum & 0x7fffffffu);
 }
 
@@ -232,9 +233,8 @@ Status encode_batch(std::span<const NewRecord> records, const std::optional<Prod
   for (const NewRecord& record : records) {
     const TimestampMs timestamp = record.timestamp == 0 ? now : record.timestamp;
     header.max_timestamp = std::max(header.max_timestamp, timestamp);
-    const auto timestamp_delta =
-        static_cast<std::int64_t>(static_cast<std::uint64_t>(timestamp) -
-                                  static_cast<std::uint64_t>(header.base_timestamp));
+    const auto timestamp_delta = static_cast<std::int64_t>(
+        static_cast<std::uint64_t>(timestamp) - static_cast<std::uint64_t>(header.base_timestamp));
     at = put_record(at, {timestamp_delta, offset_delta++, record.key, record.value, record.has_key,
                          !record.tombstone, headers_size(record.headers)});
     at = put_headers(at, record.headers);

@@ -1,6 +1,5 @@
 #include "log/segment.h"
 
-
 #include <algorithm>
 #include <charconv>
 

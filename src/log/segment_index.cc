@@ -27,15 +27,13 @@ void SegmentIndex::add(const BatchHeader& batch) {
 }
 
 IndexEntry SegmentIndex::before(Offset offset) const {
-  const auto after = std::ranges::upper_bound(entries, offset - base, {}, [](const IndexEntry& e) {
-    return std::int64_t{e.offset_delta};
-  });
+  const auto after = std::ranges::upper_bound(
+      entries, offset - base, {}, [](const IndexEntry& e) { return std::int64_t{e.offset_delta}; });
   return after == entries.begin() ? IndexEntry{} : *std::prev(after);
 }
 
 IndexEntry SegmentIndex::before_time(TimestampMs time) const {
-  const auto after =
-      std::ranges::lower_bound(entries, time, {}, &IndexEntry::max_timestamp_before);
+  const auto after = std::ranges::lower_bound(entries, time, {}, &IndexEntry::max_timestamp_before);
   return after == entries.begin() ? IndexEntry{} : *std::prev(after);
 }
 

@@ -53,8 +53,8 @@ bool take(const Entries& entries, std::string_view key, Number& value) {
 }  // namespace
 
 std::string write_settings(const TopicConfig& config) {
-  std::string text = fmt::format("leat_topic {}\npartitions {}\n", layout_version,
-                                 config.partitions);
+  std::string text =
+      fmt::format("leat_topic {}\npartitions {}\n", layout_version, config.partitions);
   if (config.retention_ms) text += fmt::format("retention_ms {}\n", *config.retention_ms);
   if (config.retention_bytes) text += fmt::format("retention_bytes {}\n", *config.retention_bytes);
   text += fmt::format("compacted {}\ncompression {}\nsegment_bytes {}\nrecord_bytes_max {}\n",

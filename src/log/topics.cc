@@ -54,13 +54,13 @@ class EmbeddedTopic final : public Topic {
 
   /// An existing topic's; false: it was never made whole.
   Result<bool> load() {
-    const auto text = LEAT_TRY(
-        read_checked_file(shared_.files, directory_, std::string(settings_file)));
+    const auto text =
+        LEAT_TRY(read_checked_file(shared_.files, directory_, std::string(settings_file)));
     if (!text) return false;
     // A killed process may have left the settings' name in the kernel's memory alone.
     LEAT_TRY(shared_.files.sync_directory(directory_));
-    TopicConfig config = LEAT_TRY(
-        parse_settings(*text, directory_ + "/" + std::string(settings_file)));
+    TopicConfig config =
+        LEAT_TRY(parse_settings(*text, directory_ + "/" + std::string(settings_file)));
     LEAT_TRY(check_settings(name_, config));
     for (std::int32_t number = 0; number < config.partitions; ++number) {
       const std::string directory = partition_directory(number);

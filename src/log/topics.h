@@ -83,7 +83,9 @@ class PartitionLog {
   virtual Status read(Offset from, std::size_t bytes_max, Slice& slice) const = 0;
   /// First offset whose timestamp is at or after `time`.
   virtual Result<Offset> offset_at(TimestampMs time) const = 0;
-  /// Forgets all from `offset` on: a derived topic is cut back to its committed position.
+  /// Forgets all from `offset` on: a derived topic is cut back to its committed position. Once it
+  /// returns, that and all before `offset` are on disk. Error `offset-out-of-range` (user): the log
+  /// ends before.
   virtual Status truncate_to(Offset offset) = 0;
 };
 
