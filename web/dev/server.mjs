@@ -71,15 +71,17 @@ const byName = (a, b) => (a[0] < b[0] ? -1 : 1);
 
 function usersPanels() {
   const panel = (id, title, kind, sql, columns, rows) => ({ id, pipeline: 'users', title, kind, sql, columns, rows: users ? rows : [], epoch, error: null });
-  const people = [column('picture', 'VARCHAR'), column('first_name', 'VARCHAR'), column('last_name', 'VARCHAR'), column('country', 'VARCHAR'), column('gender', 'VARCHAR'), column('email', 'VARCHAR'), column('registered_date', 'TIMESTAMP'), column('phone', 'VARCHAR')];
+  const counted = (name) => [column(name, 'VARCHAR'), column('users', 'BIGINT')];
+  const text = (...all) => all.map((name) => column(name, 'VARCHAR'));
+  const byDate = [...latest].sort((a, b) => (a[6] < b[6] ? 1 : -1));
   return [
     panel('total-users', 'Total users', 'stat', 'SELECT users FROM user_totals', [column('users', 'BIGINT')], [[users]]),
-    panel('gender', 'Gender distribution', 'pie', 'SELECT gender, users FROM users_by_gender', [column('gender', 'VARCHAR'), column('users', 'BIGINT')], Object.entries(byGender)),
-    panel('countries', 'Top 10 countries', 'bar', 'SELECT country, users FROM users_by_country ORDER BY users DESC LIMIT 10', [column('country', 'VARCHAR'), column('users', 'BIGINT')], sorted(byCountry, bySize).slice(0, 10)),
-    panel('recent', 'Recently registered users', 'table', 'SELECT * FROM created_users ORDER BY registered_date DESC LIMIT 10', people.slice(1, 7), [...latest].sort((a, b) => (a[6] < b[6] ? 1 : -1)).map((row) => row.slice(1, 7))),
-    panel('months', 'Monthly registration trend', 'line', 'SELECT month, users FROM users_by_month ORDER BY month', [column('month', 'VARCHAR'), column('users', 'BIGINT')], sorted(byMonth, byName)),
-    panel('providers', 'E-mail providers', 'bar', 'SELECT provider, users FROM users_by_provider ORDER BY users DESC', [column('provider', 'VARCHAR'), column('users', 'BIGINT')], sorted(byProvider, bySize)),
-    panel('latest', 'Latest users', 'table', 'SELECT … FROM users_created LIMIT 12', people, latest),
+    panel('gender', 'Gender', 'pie', 'SELECT gender, users FROM users_by_gender', counted('gender'), Object.entries(byGender)),
+    panel('countries', 'Top 10 countries', 'bar', 'SELECT country, users FROM users_by_country ORDER BY users DESC LIMIT 10', counted('country'), sorted(byCountry, bySize).slice(0, 10)),
+    panel('recent', 'Recently registered users', 'table', 'SELECT … FROM created_users ORDER BY registered_date DESC LIMIT 10', [...text('first_name', 'last_name', 'country'), column('registered_date', 'TIMESTAMP')], byDate.slice(0, 10).map((row) => [...row.slice(1, 4), row[6]])),
+    panel('months', 'Registrations by month', 'line', 'SELECT month, users FROM users_by_month ORDER BY month', counted('month'), sorted(byMonth, byName)),
+    panel('providers', 'E-mail providers', 'bar', 'SELECT provider, users FROM users_by_provider ORDER BY users DESC', counted('provider'), sorted(byProvider, bySize)),
+    panel('latest', 'Latest users', 'table', 'SELECT … FROM users_created LIMIT 12', text('first_name', 'last_name', 'gender', 'country', 'email', 'phone', 'picture'), latest.map((row) => [row[1], row[2], row[4], row[3], row[5], row[7], row[0]])),
     panel('statistics', 'Live statistics', 'stat', 'SELECT users, average_age, (SELECT count(*) FROM users_by_country) AS countries FROM user_totals', [column('users', 'BIGINT'), column('average_age', 'DOUBLE'), column('countries', 'BIGINT'), column('first_registration', 'DATE')], [[users, ages / users, byCountry.size, '2012-01-01']]),
   ];
 }

@@ -47,17 +47,19 @@ function FailureRow({ text, columns }: { text: string; columns: number }) {
 
 interface CardProps {
   title: string;
-  /** For tables of more than three columns. */
-  roomy?: boolean;
+  /** How much room it asks for beside the others. */
+  size?: 'roomy' | 'wide';
+  note?: string;
   columns: [name: string, kind: 'text' | 'number'][];
   children: ReactNode;
 }
 
-function Card({ title, roomy = false, columns, children }: CardProps) {
+function Card({ title, size, note, columns, children }: CardProps) {
   return (
-    <section className={`panel card ${roomy ? 'roomy' : ''}`} aria-label={title}>
+    <section className={`panel card ${size ?? ''}`} aria-label={title}>
       <header className="panel-head">
         <h3>{title}</h3>
+        {note && <p className="note">{note}</p>}
       </header>
       <div className="table-room" role="region" aria-label={`${title} of the pipelines`} tabIndex={0}>
         <table>
@@ -87,7 +89,7 @@ function Figure({ value }: { value: number }) {
 
 function Sources({ sources }: { sources: SourceStatus[] }) {
   return (
-    <Card title="Sources" roomy columns={[['Source', 'text'], ['State', 'text'], ['Topic', 'text'], ['Records', 'number']]}>
+    <Card title="Sources" size="roomy" columns={[['Source', 'text'], ['State', 'text'], ['Topic', 'text'], ['Records', 'number']]}>
       {sources.map((source) => (
         <Fragment key={source.name}>
           <tr data-source={source.name} className={source.last_error ? 'with-error' : ''}>
@@ -140,48 +142,37 @@ function Expectations({ stream }: { stream: StreamStatus }) {
   );
 }
 
-/** accepted = out + filtered + late + dead letters, as numbers under their own words. */
+const identity: CardProps['columns'] = [
+  ['Stream', 'text'],
+  ['Accepted', 'number'],
+  ['= Out', 'number'],
+  ['+ Filtered', 'number'],
+  ['+ Late', 'number'],
+  ['+ Dead letters', 'number'],
+  ['Sum', 'text'],
+];
+
+/** The identity of each stream, as numbers under its own words. */
 function Streams({ streams }: { streams: StreamStatus[] }) {
   return (
-    <section className="panel card wide" aria-label="Streams">
-      <header className="panel-head">
-        <h3>Streams</h3>
-        <p className="note">accepted = out + filtered + late + dead letters</p>
-      </header>
-      <div className="table-room" role="region" aria-label="Streams of the pipelines" tabIndex={0}>
-        <table className="identity">
-          <thead>
-            <tr>
-              <th scope="col">Stream</th>
-              <th scope="col" className="number">Accepted</th>
-              <th scope="col" className="number">= Out</th>
-              <th scope="col" className="number">+ Filtered</th>
-              <th scope="col" className="number">+ Late</th>
-              <th scope="col" className="number">+ Dead letters</th>
-              <th scope="col">Sum</th>
-            </tr>
-          </thead>
-          <tbody>
-            {streams.map((stream) => (
-              <tr key={stream.name} data-stream={stream.name}>
-                <td className="text">
-                  <Name text={stream.name} />
-                  <Expectations stream={stream} />
-                </td>
-                <Figure value={stream.accepted} />
-                <Figure value={stream.out} />
-                <Figure value={stream.filtered} />
-                <Figure value={stream.late} />
-                <Figure value={stream.dead_letters} />
-                <td>
-                  <Balance stream={stream} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </section>
+    <Card title="Streams" size="wide" note="accepted = out + filtered + late + dead letters" columns={identity}>
+      {streams.map((stream) => (
+        <tr key={stream.name} data-stream={stream.name}>
+          <td className="text">
+            <Name text={stream.name} />
+            <Expectations stream={stream} />
+          </td>
+          <Figure value={stream.accepted} />
+          <Figure value={stream.out} />
+          <Figure value={stream.filtered} />
+          <Figure value={stream.late} />
+          <Figure value={stream.dead_letters} />
+          <td>
+            <Balance stream={stream} />
+          </td>
+        </tr>
+      ))}
+    </Card>
   );
 }
 

@@ -17,7 +17,7 @@ function leastSpan(item: Item): number {
   if (item.kind === 'pie') return 4;
   if (item.kind === 'bar') return 4;
   if (item.kind === 'line') return 6;
-  return item.columns <= 3 ? 4 : item.columns <= 5 ? 6 : gridColumns;
+  return item.columns <= 3 ? 4 : item.columns <= 6 ? 6 : gridColumns;
 }
 
 /** Widens the panels of a row until they fill it, each by its share. */
