@@ -70,7 +70,10 @@ Status PartDirectory::open_part() {
 Status PartDirectory::write(std::string_view encoded, std::uint64_t rows) {
   if (encoded.empty()) return {};
   if (!file_) LEAT_TRY(open_part());
-  LEAT_TRY(file_->append(encoded));
+  if (Status appended = file_->append(encoded); !appended) {
+    LEAT_TRY(file_->truncate(part_.length));  // for another try, when the disk has room
+    return appended;
+  }
   part_.length += encoded.size();
   part_.rows += rows;
   dirty_ = true;
@@ -98,9 +101,9 @@ Result<std::string> PartDirectory::prepare() {
 
 Status PartDirectory::committed() {
   if (!sealed_) return {};
-  const std::uint64_t first_row = *sealed_;
+  LEAT_TRY(publish(*sealed_));
   sealed_.reset();
-  return publish(first_row);
+  return {};
 }
 
 Status PartDirectory::publish(std::uint64_t first_row) {

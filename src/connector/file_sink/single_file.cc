@@ -9,6 +9,13 @@ namespace {
 
 constexpr std::size_t copy_bytes = 1 << 20;
 
+/// All of `bytes` or nothing of them, so that a full disk can be tried again.
+Status append_whole(io::File& file, std::string_view bytes, std::uint64_t length) {
+  Status appended = file.append(bytes);
+  if (!appended) LEAT_TRY(file.truncate(length));
+  return appended;
+}
+
 }  // namespace
 
 SingleFile::SingleFile(io::FileSystem& files, std::string path, RowText text, IfExists if_exists)
@@ -36,7 +43,7 @@ Status SingleFile::write(std::string_view encoded, std::uint64_t) {
     current_.kept = {};
     current_.staged = std::move(staged);
   }
-  LEAT_TRY(current_.staged->append(encoded));
+  LEAT_TRY(append_whole(*current_.staged, encoded, current_.staged_bytes));
   current_.staged_bytes += encoded.size();
   return {};
 }
@@ -60,22 +67,24 @@ Result<std::string> SingleFile::prepare() {
 
 Status SingleFile::committed() {
   if (!prepared_) return {};
-  const Batch batch = std::move(*prepared_);
-  prepared_.reset();
-  if (batch.staged) {
+  output_dirty_ = output_dirty_ || prepared_->size() > 0;
+  if (prepared_->staged) {
+    const Status applied = apply_staged(*prepared_->staged, prepared_->staged_bytes);
+    if (!applied) {
+      LEAT_TRY(output_->truncate(length_));  // for another try, when the disk has room
+      return applied;
+    }
     applied_staged_ = staged_name(length_);
-    LEAT_TRY(apply_staged(*batch.staged, batch.staged_bytes));
-  } else if (!batch.kept.empty()) {
-    LEAT_TRY(output_->append(batch.kept));
-    output_dirty_ = true;
+  } else {
+    LEAT_TRY(append_whole(*output_, prepared_->kept, length_));
   }
-  length_ += batch.size();
+  length_ += prepared_->size();
+  prepared_.reset();
   if (finishing_) LEAT_TRY(sync_output());
   return {};
 }
 
 Status SingleFile::apply_staged(const io::File& staged, std::uint64_t bytes) {
-  output_dirty_ = true;
   std::vector<char> buffer(copy_bytes);
   for (std::uint64_t done = 0; done < bytes;) {
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(copy_bytes, bytes - done));
