@@ -7,7 +7,6 @@ namespace leat::sql {
 Result<std::unique_ptr<Binding>> Binding::open() {
   DatabaseHandle database = LEAT_TRY(open_engine({.threads = 1}));
   ConnectionHandle connection = LEAT_TRY(connect_engine(database.get()));
-  LEAT_TRY(execute(connection.get(), "SET GLOBAL TimeZone = 'UTC'"));
   LEAT_TRY(register_input_function(connection.get()));
   FunctionCatalog functions = LEAT_TRY(FunctionCatalog::load(connection.get()));
   std::unique_ptr<Binding> binding(

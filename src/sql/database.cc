@@ -25,7 +25,6 @@ class EngineDatabase final : public Database {
 Result<std::unique_ptr<Database>> Database::open() {
   DatabaseHandle handle = LEAT_TRY(open_engine({.threads = 1}));
   const ConnectionHandle connection = LEAT_TRY(connect_engine(handle.get()));
-  LEAT_TRY(execute(connection.get(), "SET GLOBAL TimeZone = 'UTC'"));
   LEAT_TRY(register_input_function(connection.get()));
   return std::make_unique<EngineDatabase>(std::move(handle));
 }

@@ -15,10 +15,8 @@ Result<DatabaseHandle> open_engine(const EngineOptions& options) {
   std::vector<std::pair<const char*, std::string>> settings = {
       {"threads", threads},
       {"external_threads", "1"},
-      {"enable_external_access", "false"},
       {"autoinstall_known_extensions", "false"},
       {"autoload_known_extensions", "false"},
-      {"max_temp_directory_size", "0B"},
   };
   if (options.memory_bytes_max != 0) {
     settings.emplace_back("memory_limit", std::to_string(options.memory_bytes_max) + "B");
@@ -36,7 +34,13 @@ Result<DatabaseHandle> open_engine(const EngineOptions& options) {
     duckdb_free(error);
     return internal_error("sql-engine", "DuckDB did not open: {}", message);
   }
-  return DatabaseHandle(database);
+  DatabaseHandle handle(database);
+  const ConnectionHandle connection = LEAT_TRY(connect_engine(database));
+  // In this order: without a folder to spill into, what is too large says so.
+  LEAT_TRY(execute(connection.get(), "SET GLOBAL temp_directory = ''"));
+  LEAT_TRY(execute(connection.get(), "SET GLOBAL enable_external_access = false"));
+  LEAT_TRY(execute(connection.get(), "SET GLOBAL TimeZone = 'UTC'"));
+  return handle;
 }
 
 Result<ConnectionHandle> connect_engine(duckdb_database database) {

@@ -13,9 +13,55 @@ namespace {
 constexpr std::array<std::string_view, 7> pure_table_functions = {
     "range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree"};
 
-/// Functions that write or count something in the engine.
+/// Functions that write or count something in the engine, or tell of the machine.
 constexpr std::array<std::string_view, 5> forbidden_functions = {"write_log", "nextval", "currval",
                                                                  "getenv", "getvariable"};
+/// Functions that make long lists out of nothing, past DuckDB's memory limit.
+constexpr std::array<std::string_view, 4> unbounded_functions = {"range", "generate_series",
+                                                                 "list_resize", "array_resize"};
+
+template <std::size_t n>
+bool is_one_of(const std::array<std::string_view, n>& names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+/// A width of five digits or more, or one that is given as an argument.
+bool has_wide_field(const Node& format) {
+  const std::string text =
+      is_class(format, "CONSTANT") ? text_in(format.at("value"), "value") : std::string("*");
+  const auto nested = text.find('{');
+  std::size_t digits = 0, digits_max = 0;
+  for (const char c : text) {
+    digits = c >= '0' && c <= '9' ? digits + 1 : 0;
+    digits_max = std::max(digits_max, digits);
+  }
+  return digits_max >= 5 || text.find('*') != std::string::npos ||
+         (nested != std::string::npos && text.find('{', nested + 1) < text.find('}', nested));
+}
+
+Analysed<void> refuse_call(const Node& call) {
+  const std::string name = function_name(call);
+  const std::size_t at = position_of(call);
+  const std::string schema = lower(text_in(call, "schema"));
+  if (!text_in(call, "catalog").empty() || (!schema.empty() && schema != "main")) {
+    return sql_fault("not-allowed", at, "call {}() by its plain name", name);
+  }
+  if (is_one_of(forbidden_functions, name)) {
+    return sql_fault("not-allowed", at, "{}() can't be used in a query", name);
+  }
+  if (is_one_of(unbounded_functions, name)) {
+    return sql_fault("not-allowed", at,
+                     "{0}() can make more than fits into memory: use it in FROM, as in SELECT … "
+                     "FROM {0}(…)",
+                     name == "generate_series" ? name : "range");
+  }
+  if ((name == "printf" || name == "format") &&
+      (call.at("children").empty() || has_wide_field(call.at("children")[0]))) {
+    return sql_fault("not-allowed", at,
+                     "the format of {}() is a text constant with widths below 10000", name);
+  }
+  return {};
+}
 
 void collect_with_names(const Node& node, std::set<std::string>& names) {
   if (!node.is_structured()) return;
@@ -71,7 +117,7 @@ class RelationFinder {
 
   static Analysed<void> see_function(const Node& function) {
     const std::string name = function_name(function);
-    if (std::ranges::find(pure_table_functions, name) == pure_table_functions.end()) {
+    if (!is_one_of(pure_table_functions, name)) {
       return sql_fault("not-allowed", position_of(function),
                        "{}() can't be read from: queries read streams and views only", name);
     }
@@ -87,15 +133,16 @@ class RelationFinder {
 
 Analysed<std::vector<std::string>> relations_read(const Node& query, const Catalog& catalog) {
   Analysed<void> allowed;
+  std::set<const Node*> sources;  // calls in FROM, which see_function judges
+  walk_tables(query, [&](const Node& table) {
+    if (table.contains("function")) sources.insert(&table.at("function"));
+  });
   walk(query, [&](const Node& node) {
-    if (!allowed) return false;
-    if (is_class(node, "PARAMETER")) {
+    if (allowed && is_class(node, "PARAMETER")) {
       allowed = sql_fault("not-allowed", 0, "write the value in place of ? or $1");
-    } else if (is_class(node, "FUNCTION") &&
-               std::ranges::find(forbidden_functions, function_name(node)) !=
-                   forbidden_functions.end()) {
-      allowed = sql_fault("not-allowed", position_of(node), "{}() can't be used in a query",
-                          function_name(node));
+    }
+    if (allowed && is_class(node, "FUNCTION") && !sources.contains(&node)) {
+      allowed = refuse_call(node);
     }
     return allowed.has_value();
   });

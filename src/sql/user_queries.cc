@@ -16,6 +16,20 @@
 namespace leat::sql {
 namespace {
 
+/// DuckDB's memory limit does not see the text that a function makes, so those that make long text
+/// out of nothing are bounded here. Calls by a qualified name don't get past relations_read.
+constexpr const char* bounded_functions = R"(
+  CREATE MACRO repeat(text, times) AS CASE
+    WHEN len(text::VARCHAR) * times > 100000 THEN error('repeat() gives 100000 characters at most')
+    ELSE system.main.repeat(text, times) END;
+  CREATE MACRO lpad(text, length, pad) AS CASE
+    WHEN length > 100000 THEN error('lpad() gives 100000 characters at most')
+    ELSE system.main.lpad(text, length, pad) END;
+  CREATE MACRO rpad(text, length, pad) AS CASE
+    WHEN length > 100000 THEN error('rpad() gives 100000 characters at most')
+    ELSE system.main.rpad(text, length, pad) END;
+)";
+
 /// A connection with its parser, used by one query at a time.
 struct Desk {
   ConnectionHandle connection;
@@ -103,7 +117,6 @@ Status LockedQueries::open_engine_locked() {
   }
   LEAT_CHECK(!free_.empty());
   const duckdb_connection first = free_.front().connection.get();
-  LEAT_TRY(execute(first, "SET GLOBAL TimeZone = 'UTC'"));
   LEAT_TRY(register_relation_function(first, relations_));
   for (const auto& [name, schema] : relations_) {
     std::string text;
@@ -111,6 +124,7 @@ Status LockedQueries::open_engine_locked() {
     LEAT_TRY(execute(first, fmt::format("CREATE VIEW {} AS SELECT * FROM {}('{}')",
                                         quoted_name(name), relation_function, text)));
   }
+  LEAT_TRY(execute(first, bounded_functions));
   names_.functions = LEAT_TRY(FunctionCatalog::load(first)).names();
   LEAT_TRY(execute(first, "SET GLOBAL lock_configuration = true"));
   for (Desk& desk : free_) desk.parser = LEAT_TRY(Parser::open(desk.connection.get()));

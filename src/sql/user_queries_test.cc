@@ -237,6 +237,24 @@ TEST_F(UserQueriesTest, EndsWhatNeedsTooMuchMemory) {
   EXPECT_EQ(Text("SELECT 'still here'"), "still here");
 }
 
+TEST_F(UserQueriesTest, BoundsFunctionsThatMakeLongTextAndLists) {
+  EXPECT_EQ(CodeOf("SELECT repeat('x', 2000000000)"), "row-failed");
+  EXPECT_EQ(CodeOf("SELECT repeat(s, 10000) FROM (SELECT repeat('x', 10000) AS s)"), "row-failed");
+  EXPECT_EQ(CodeOf("SELECT lpad('x', 2000000000, 'y')"), "row-failed");
+  EXPECT_EQ(CodeOf("SELECT main.rpad('x', 2000000000, 'y')"), "row-failed");
+  for (const char* sql :
+       {"SELECT system.main.repeat('x', 2000000000)", "SELECT range(1000000000)",
+        "SELECT unnest(generate_series(1, 1000000000))", "SELECT list_resize([1], 1000000000)",
+        "SELECT printf('%1000000000d', 1)", "SELECT format('{:1000000000}', 1)",
+        "SELECT format('{:{}}', 1, 1000000000)", "SELECT printf('%*d', 1000000000, 1)",
+        "SELECT printf(name, 1) FROM numbers"}) {
+    EXPECT_EQ(CodeOf(sql), "not-allowed") << sql;
+  }
+  EXPECT_EQ(Text("SELECT repeat('ab', 3) || lpad('7', 3, '0') || printf('%.2f', 1.5) || "
+                 "format('{:03d}', 7)"),
+            "ababab0071.50007");
+}
+
 TEST_F(UserQueriesTest, StopsWhenAsked) {
   std::stop_source stop;
   std::jthread stopper([&] { stop.request_stop(); });
