@@ -26,7 +26,7 @@ before(async () => {
   server = await LeatServer.start(`${project}/tests/web/notes.yaml`);
   const pictures = ['https://pictures.invalid/a.png?"><script>window.hacked=1</script>', 'javascript:window.hacked=1//.png', null];
   const notes = texts.flatMap((text, index) =>
-    ['2026-01-01', '2026-01-02'].map((day, later) => ({ text, series: markup, picture: pictures[index % 3], day, amount: 10 * (index + 1) + later })),
+    ['2026-01-01', '2026-01-02'].map((day, later) => ({ note: text, series: markup, picture: pictures[index % 3], day, amount: 10 * (index + 1) + later })),
   );
   const response = await fetch(`${server.url}/v1/topics/notes/records`, {
     method: 'POST',
