@@ -1,0 +1,201 @@
+#include "sql/analyse.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace leat::sql {
+namespace {
+
+using testing::HasSubstr;
+
+struct Case {
+  const char* sql;
+  const char* code;
+  std::size_t position;
+  const char* says;
+};
+
+class AnalyseTest : public testing::Test {
+ protected:
+  AnalyseTest() {
+    const Schema users({{"id", Type::of(DUCKDB_TYPE_BIGINT)},
+                        {"country", Type::of(DUCKDB_TYPE_VARCHAR)},
+                        {"age", Type::of(DUCKDB_TYPE_INTEGER)},
+                        {"ts", Type::of(DUCKDB_TYPE_TIMESTAMP)},
+                        {"at", Type::of(DUCKDB_TYPE_TIMESTAMP)},
+                        {"tags", Type::list_of(Type::of(DUCKDB_TYPE_VARCHAR))},
+                        {"ok", Type::of(DUCKDB_TYPE_BOOLEAN)}});
+    catalog_["users"] = {Relation::Kind::stream, users};
+    catalog_["profiles"] = {Relation::Kind::view, users};
+  }
+
+  template <class T>
+  static void ExpectFault(const Analysed<T>& analysed, const Case& wanted) {
+    ASSERT_FALSE(analysed) << wanted.sql;
+    EXPECT_EQ(analysed.error().code, wanted.code) << wanted.sql << "\n" << analysed.error().message;
+    EXPECT_EQ(analysed.error().position, wanted.position) << wanted.sql;
+    EXPECT_THAT(analysed.error().message, HasSubstr(wanted.says)) << wanted.sql;
+  }
+
+  std::unique_ptr<Analyser> analyser_ = Analyser::open().value();
+  Catalog catalog_;
+};
+
+TEST_F(AnalyseTest, RowQueryFaultsPointIntoTheSql) {
+  for (const Case& fault : std::initializer_list<Case>{
+           {"SELECT contry", "unknown-column", 7, "did you mean \"country\"?"},
+           {"SELECT id,\n  contry FROM users", "unknown-column", 13, "did you mean \"country\"?"},
+           {"SELECT 'héé' AS a, contry", "unknown-column", 21, "country"},
+           {"SELECT id, yeer(ts)", "unknown-function", 11, "did you mean \"year\"?"},
+           {"SELECT year(country) AS y", "type-mismatch", 7, "year(VARCHAR)"},
+           {"SELECT id FROM user", "unknown-table", 15, "did you mean \"users\"?"},
+           {"SELECT id FROM profiles", "unknown-table", 15, "make them the same"},
+           {"SELECT id, id", "duplicate-column", 0, "\"id\""},
+           {"SELECT *, 1 AS ID", "duplicate-column", 0, "EXCLUDE"},
+           {"SELECT 1 +", "sql-syntax", 10, "syntax error"},
+           {"SELECT at FROM users", "sql-syntax", 7, "double quotes"},
+           {"", "sql-syntax", 0, ""},
+           {"SELECT 1; SELECT 2", "sql-syntax", 0, "2 statements"},
+           {"DROP TABLE users", "not-a-select", 0, "SELECT"},
+           {"SELECT count(*)", "not-row-wise", 7, "count(*) belongs into a view"},
+           {"SELECT wavg(age, id)", "not-row-wise", 7, "wavg()"},
+           {"SELECT id GROUP BY id", "not-row-wise", 19, "view"},
+           {"SELECT id ORDER BY age", "not-row-wise", 19, "ORDER BY"},
+           {"SELECT id LIMIT 3", "not-row-wise", 16, "LIMIT"},
+           {"SELECT DISTINCT id", "not-row-wise", 0, "GROUP BY"},
+           {"SELECT (SELECT 1)", "not-row-wise", 7, "subquery"},
+           {"SELECT row_number() OVER ()", "not-row-wise", 7, "row_number"},
+           {"SELECT id FROM users JOIN profiles USING (id)", "not-row-wise", 21, "joins"},
+           {"SELECT id UNION SELECT 2", "not-row-wise", 0, "UNION"},
+           {"SELECT id, now()", "not-deterministic", 11, "now()"},
+           {"SELECT random()", "not-deterministic", 7, "random()"},
+           {"SELECT uuid()", "not-deterministic", 7, "uuid()"},
+           {"SELECT current_date", "not-deterministic", 7, "current_date"},
+           {"SELECT __leat_row", "unknown-column", 7, "Leat's own"},
+           {"SELECT id AS __leat_x", "reserved-name", 0, "Leat's own"},
+           {"SELECT 'a'::ENUM('a') AS e", "type-mismatch", 0, "cast it"}}) {
+    ExpectFault(analyser_->row_query(fault.sql, "users", catalog_), fault);
+  }
+}
+
+TEST_F(AnalyseTest, AggregateQueryFaultsPointIntoTheSqlAndGiveTheRemedy) {
+  for (const Case& fault : std::initializer_list<Case>{
+           {"SELECT contry, count(*) FROM users GROUP BY 1", "unknown-column", 7, "country"},
+           {"SELECT country, age FROM users GROUP BY 1", "not-grouped", 16, "first(\"age\")"},
+           {"SELECT median(age) FROM users", "not-incremental", 7, "avg"},
+           {"SELECT string_agg(country, ',') FROM users", "not-incremental", 7, "group by"},
+           {"SELECT country FROM users", "not-incremental", 0, "neither"},
+           {"SELECT DISTINCT country FROM users", "not-incremental", 0, "GROUP BY a, b"},
+           {"SELECT count(DISTINCT age, id) FROM users", "type-mismatch", 7, "DISTINCT (a, b)"},
+           {"SELECT count(*) FROM users GROUP BY ROLLUP(country)", "not-incremental", 0, "ROLLUP"},
+           {"SELECT count(*) FROM users ORDER BY 1", "not-incremental", 36, "ORDER BY"},
+           {"SELECT first(age ORDER BY id) FROM users", "not-incremental", 7, "arg_min"},
+           {"SELECT first(age) FROM profiles", "not-incremental", 7, "arg_max"},
+           {"SELECT count(*) FROM usrs", "unknown-table", 21, "did you mean \"users\"?"},
+           {"SELECT count(*), now() FROM users", "not-deterministic", 17, "now()"},
+           {"SELECT min(age, 3) FROM users", "not-incremental", 7, "arguments"},
+           {"SELECT avg(ts) FROM users", "not-incremental", 7, "epoch_us"},
+           {"SELECT window_start FROM tumble(users, tss, INTERVAL '1 hour') GROUP BY 1",
+            "unknown-column", 39, "did you mean \"ts\"?"},
+           {"SELECT window_start FROM tumble(users, age, INTERVAL '1 hour') GROUP BY 1",
+            "type-mismatch", 39, "TIMESTAMP"},
+           {"SELECT contry FROM tumble(users, ts, INTERVAL '1 hour') GROUP BY window_start, 1",
+            "unknown-column", 7, "country"},
+           {"SELECT count(*) FROM tumble(users, ts, INTERVAL '1 hour') GROUP BY contry",
+            "unknown-column", 67, "country"},
+           {"SELECT count(*) FROM tumble(users, ts, INTERVAL '1 hour')", "not-incremental", 21,
+            "window_start"},
+           {"SELECT count(*) FROM tumbl(users, ts, INTERVAL '1 hour')", "not-incremental", 21,
+            "did you mean \"tumble\"?"}}) {
+    ExpectFault(analyser_->aggregate_query(fault.sql, catalog_), fault);
+  }
+  EXPECT_THAT(
+      analyser_
+          ->aggregate_query("SELECT window_start FROM tumble(users, ts, INTERVAL '1 month') "
+                            "GROUP BY 1",
+                            catalog_)
+          .error()
+          .message,
+      HasSubstr("30 days"));
+}
+
+TEST_F(AnalyseTest, KnowsWhichColumnsARowQueryReads) {
+  const auto reads = [&](const char* sql) {
+    std::string names;
+    const auto query = analyser_->row_query(sql, "users", catalog_).value();
+    for (std::size_t i = 0; i < query.reads.size(); ++i) {
+      if (query.reads[i]) names += catalog_["users"].schema[i].name + " ";
+    }
+    return names;
+  };
+  EXPECT_EQ(reads("SELECT id WHERE users.ok"), "id ok ");
+  EXPECT_EQ(reads("SELECT u.Age + 1 AS a FROM users u"), "age ");
+  EXPECT_EQ(reads("SELECT * EXCLUDE (tags, \"at\")"), "id country age ts ok ");
+  EXPECT_EQ(reads("SELECT 1 AS one"), "");
+  EXPECT_TRUE(analyser_->row_query("SELECT *", "users", catalog_)->identity);
+  EXPECT_TRUE(analyser_->row_query("FROM users", "users", catalog_)->identity);
+  EXPECT_FALSE(analyser_->row_query("SELECT * WHERE ok", "users", catalog_)->identity);
+}
+
+TEST_F(AnalyseTest, FindsTheWindowAmongTheKeys) {
+  const auto query = analyser_->aggregate_query(
+      "SELECT country, count(*) AS n FROM tumble(users, \"at\", INTERVAL 5 MINUTE) t "
+      "GROUP BY country, window_end, t.window_start",
+      catalog_);
+  ASSERT_TRUE(query) << query.error().message;
+  EXPECT_EQ(query->tumble->time_column, 4u);
+  EXPECT_EQ(query->tumble->width_us, 300'000'000);
+  EXPECT_EQ(query->tumble->start_key, 2u);
+  EXPECT_EQ(query->tumble->end_key, 1u);
+  EXPECT_EQ(query->key_count, 3u);
+}
+
+TEST_F(AnalyseTest, SharesEqualAggregatesAndMarksWhatCanBeTakenBack) {
+  const auto query = analyser_->aggregate_query(
+      "SELECT sum(age) AS a, sum(p.AGE) + 1 AS b, sum(age) FILTER (WHERE ok) AS c FROM profiles p "
+      "HAVING sum(age) > 1",
+      catalog_);
+  ASSERT_TRUE(query) << query.error().message;
+  EXPECT_EQ(query->aggregates.size(), 2u);
+  EXPECT_TRUE(query->weighted);
+  EXPECT_EQ(query->input, "profiles");
+  EXPECT_THAT(query->pre, HasSubstr("__leat_row, __leat_weight"));
+}
+
+TEST_F(AnalyseTest, PredicatesAreOneBooleanOverARow) {
+  const Schema& schema = catalog_["users"].schema;
+  EXPECT_EQ(analyser_->predicate("age > 3 -- old", schema).value(),
+            "SELECT (age > 3), __leat_row FROM __leat_input()");
+  for (const Case& fault :
+       std::initializer_list<Case>{{"age", "type-mismatch", 0, "compare it"},
+                                   {"age > 3 AND nope(age)", "unknown-function", 12, "nope"},
+                                   {"contry = 'x'", "unknown-column", 0, "country"},
+                                   {"age > 3) OR (1 = 1", "sql-syntax", 7, "syntax error"},
+                                   {"age > 3 FROM users", "sql-syntax", 0, "one expression"},
+                                   {"count(*) > 1", "not-row-wise", 0, "count(*)"},
+                                   {"random() > 0.5", "not-deterministic", 0, "random()"},
+                                   {"", "sql-syntax", 0, ""}}) {
+    ExpectFault(analyser_->predicate(fault.sql, schema), fault);
+  }
+}
+
+TEST_F(AnalyseTest, FreeQueriesReadTheCatalogAlone) {
+  const auto query = analyser_->free_query(
+      "WITH t AS (SELECT id FROM users) SELECT p.country, count(*) AS n FROM t JOIN Profiles p "
+      "USING "
+      "(id) GROUP BY 1 ORDER BY n DESC LIMIT 10",
+      catalog_);
+  ASSERT_TRUE(query) << query.error().message;
+  EXPECT_THAT(query->inputs, testing::UnorderedElementsAre("users", "profiles"));
+  EXPECT_EQ(query->output.names(), (std::vector<std::string>{"country", "n"}));
+  for (const Case& fault : std::initializer_list<Case>{
+           {"SELECT * FROM read_text('/etc/passwd')", "not-allowed", 14, "read_text"},
+           {"SELECT * FROM '/etc/passwd'", "unknown-table", 14, "no stream or view"},
+           {"SELECT contry FROM users", "unknown-column", 7, "country"},
+           {"COPY users TO '/tmp/x'", "not-a-select", 0, ""}}) {
+    ExpectFault(analyser_->free_query(fault.sql, catalog_), fault);
+  }
+}
+
+}  // namespace
+}  // namespace leat::sql
