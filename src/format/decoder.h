@@ -42,7 +42,15 @@ class Decoder {
   virtual void begin_slice() = 0;
 };
 
-/// `reads[i]`: whether column i is wanted; others are left untouched. Empty: all are.
+/// `reads[i]`: whether column i is wanted; others are left untouched (but a required one must still
+/// be there). Empty: all are.
+///
+/// A document is checked as far as it is read: UTF-8, strings, brackets and what stands after the
+/// document always, a value that no column reads is only passed over. Of a name that comes twice in
+/// an object the last one counts. A column of text takes a number or boolean as it is written, and
+/// an object or array as JSON. More than 1,024 levels are refused, and so is a tombstone unless
+/// only metadata is read. Fraction digits that the type doesn't hold are cut off from times and
+/// rounded in decimals; times without an offset are UTC.
 Result<std::unique_ptr<Decoder>> make_json_decoder(std::vector<DecodedColumn> columns,
                                                    std::vector<bool> reads = {});
 
@@ -53,7 +61,7 @@ struct CsvOptions {
   std::string null_text;            ///< this text is NULL (the empty one by default)
 };
 /// Records are CSV rows without the header line; columns are found by `DecodedColumn::field` or
-/// else by name.
+/// else by name (by their order where `header` is empty). Nested and JSON columns are read as JSON.
 Result<std::unique_ptr<Decoder>> make_csv_decoder(std::vector<DecodedColumn> columns,
                                                   CsvOptions options, std::vector<bool> reads = {});
 

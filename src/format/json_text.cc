@@ -194,15 +194,18 @@ std::string_view JsonText::raw(std::size_t at, std::size_t next) const {
 }
 
 bool JsonText::skip_nested(std::size_t& at) {
+  std::array<char, json_depth_max> closing;
   std::size_t depth = 0;
   const std::size_t begin = at;
   for (; at < size_; ++at) {
     const char c = base_[structure_[at]];
-    // '[' and '{', ']' and '}' differ in one bit.
+    // '[' and '{', ']' and '}' differ in one bit; what closes comes two after what opens.
     if ((c | 0x20) == '{') {
-      if (++depth > json_depth_max) return fail(at, "values nested more than 1,024 levels deep");
+      if (depth == json_depth_max) return fail(at, "values nested more than 1,024 levels deep");
+      closing[depth++] = static_cast<char>(c + 2);
     } else if ((c | 0x20) == '}') {
-      if (--depth == 0) {
+      if (closing[--depth] != c) return fail(at, "an object or array closed as the other");
+      if (depth == 0) {
         ++at;
         return true;
       }

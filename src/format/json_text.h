@@ -58,7 +58,7 @@ class JsonText {
   /// The whole text of a value that begins at `at` and after which `next` comes.
   std::string_view raw(std::size_t at, std::size_t next) const;
 
-  /// Passes over the value at `at`: brackets are counted, what is inside is not looked at.
+  /// Passes over the value at `at`: brackets are matched, what is between them is not looked at.
   bool skip(std::size_t& at) {
     const char c = byte(at);
     if (c == '{' || c == '[') return skip_nested(at);
