@@ -257,6 +257,12 @@ std::unique_ptr<Accumulator> make_plain_extreme(std::size_t argument, bool great
 Result<std::unique_ptr<Accumulator>> make_extreme(const sql::AggregateCall& call,
                                                   const AccumulatorSite& site) {
   const bool greatest = call.function == Function::max || call.function == Function::arg_max;
+  // DuckDB puts NULL last inside of lists and structs, keys put it first.
+  const Type& by = site.type_of(call.arguments.back());
+  const VectorShape::Kind kind = VectorShape::of(by).kind;
+  if (kind != VectorShape::Kind::fixed && kind != VectorShape::Kind::text) {
+    return not_incremental(call, by);
+  }
   if (site.weighted) return std::make_unique<RetractableExtreme>(call, site, greatest);
   if (call.arguments.size() == 1) {
     std::unique_ptr<Accumulator> plain = make_plain_extreme(call.arguments[0], greatest, site);
