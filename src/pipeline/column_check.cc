@@ -137,6 +137,7 @@ class ColumnReader {
   bool take_type(const Node& text, DecodedColumn& column) {
     auto type = Type::parse(text.text);
     if (!type) {
+      hide_parts(text, diagnostics_);
       diagnostics_.error(text.at, type.error().code, type.error().message);
       return false;
     }

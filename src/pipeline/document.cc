@@ -66,6 +66,20 @@ std::size_t depth_of(const Node& node) {
   return depth + 1;
 }
 
+/// Calls `use` with each run of letters, digits and "_" in `text`.
+template <class Use>
+void each_word(std::string_view text, const Use& use) {
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    const char c = i < text.size() ? text[i] : ' ';
+    const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '_' || static_cast<unsigned char>(c) >= 0x80;
+    if (word) continue;
+    if (i > begin) use(text.substr(begin, i - begin));
+    begin = i + 1;
+  }
+}
+
 std::string remedy_for(std::string_view line) {
   if (line.find("${") != std::string_view::npos) {
     return "inside { } or [ ], put a value with ${…} in quotes";
@@ -355,6 +369,17 @@ std::string Node::shown() const {
     taken = insertion.raw_end;
   }
   return printable(out + raw.substr(taken));
+}
+
+void hide_parts(const Node& scalar, Diagnostics& diagnostics) {
+  for (const auto& insertion : scalar.insertions) {
+    if (!insertion.outside) continue;
+    const auto value =
+        std::string_view(scalar.text).substr(insertion.begin, insertion.end - insertion.begin);
+    each_word(value, [&](std::string_view word) {
+      if (!scalar.raw.contains(word)) diagnostics.hide(std::string(word), insertion.shown);
+    });
+  }
 }
 
 std::string_view to_string(Node::Kind kind) {

@@ -53,6 +53,10 @@ struct Node::Entry {
   Node value;
 };
 
+/// Makes sure that no message quotes even a word of what came into the scalar from the environment
+/// or a file: for texts whose faults are worded elsewhere.
+void hide_parts(const Node& scalar, Diagnostics& diagnostics);
+
 /// "nothing", "a text", "a list", "a mapping".
 std::string_view to_string(Node::Kind kind);
 

@@ -22,10 +22,11 @@ std::string columns_text(const Schema& schema) {
   return fmt::format("{}", fmt::join(columns, ", "));
 }
 
+/// ", name: value" of each.
 std::string settings_text(const ShownSettings& shown) {
-  std::vector<std::string> parts;
-  for (const auto& [name, value] : shown) parts.push_back(fmt::format("{}: {}", name, value));
-  return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
+  std::string text;
+  for (const auto& [name, value] : shown) text += fmt::format(", {}: {}", name, value);
+  return text;
 }
 
 std::string key_text(const ViewNode& view) {
@@ -331,17 +332,17 @@ Result<std::string> explain(const Graph& graph, std::string_view name) {
     return Plan(line_of(*topic)).line("declared", place_text(topic->at)).take();
   }
   if (const auto* source = find_node(graph.sources, name)) {
-    return Plan(fmt::format("source {} ({})", source->name, source->connector))
+    return Plan(fmt::format("source {} ({}{})", source->name, source->connector,
+                            settings_text(source->shown)))
         .line("declared", place_text(source->at))
-        .line("settings", settings_text(source->shown))
         .line("fills", source->topic)
         .take();
   }
   if (const auto* sink = find_node(graph.sinks, name)) {
-    return Plan(fmt::format("sink {} ({})", sink->name, sink->connector))
+    return Plan(fmt::format("sink {} ({}{})", sink->name, sink->connector,
+                            settings_text(sink->shown)))
         .line("declared", place_text(sink->at))
         .line("reads", sink->from)
-        .line("settings", settings_text(sink->shown))
         .line("writes", sink->changes ? "changes with their weights" : "rows")
         .take();
   }

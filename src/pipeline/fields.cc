@@ -35,6 +35,13 @@ std::string_view expected_shape(Form form) {
       return "a size, as 10MB";
     case Form::sql:
       return "a SELECT";
+    case Form::expression:
+      return "a SQL expression";
+    case Form::type:
+      return "a SQL type";
+    case Form::name:
+    case Form::reference:
+      return "a name";
     default:
       return "a text";
   }

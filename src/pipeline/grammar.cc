@@ -73,7 +73,7 @@ Section file_section() {
       "  visits_by_page:\n"
       "    query: SELECT page, count(*) AS visits FROM visits GROUP BY page\n"
       "dashboard:\n"
-      "  - {title: Visits, bar: SELECT page, visits FROM visits_by_page}\n"};
+      "  - {title: Visits, bar: \"SELECT page, visits FROM visits_by_page\"}\n"};
 }
 
 std::vector<Key> topic_keys() {
@@ -251,11 +251,11 @@ std::vector<Section> stream_sections() {
        "  orders:\n"
        "    from: order_events\n"
        "    columns:\n"
-       "      id:     {at: /order/id, type: uuid, required: true}\n"
+       "      id: {at: /order/id, type: uuid, required: true}\n"
        "      amount: {at: /order/amount, type: \"decimal(10,2)\", default: 0}\n"
-       "      at:     timestamp\n"
+       "      ordered_at: timestamp\n"
        "    select: SELECT *, amount * 0.19 AS tax WHERE amount >= 0\n"
-       "    event_time: {column: at, delay: 10s}\n"
+       "    event_time: {column: ordered_at, delay: 10s}\n"
        "    expect:\n"
        "      has_amount: {that: amount > 0, else: quarantine}\n"},
       {"column", "streams.NAME.columns.NAME",
@@ -328,7 +328,7 @@ std::vector<Section> output_sections() {
        "  orders_per_hour:\n"
        "    query: |\n"
        "      SELECT window_start, country, count(*) AS orders\n"
-       "      FROM tumble(orders, at, INTERVAL '1 hour') GROUP BY window_start, country\n"
+       "      FROM tumble(orders, ordered_at, INTERVAL '1 hour') GROUP BY window_start, country\n"
        "    emit: on_close\n"
        "    retain: 7d\n"},
       {"sink",

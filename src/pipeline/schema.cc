@@ -121,7 +121,7 @@ class SchemaWriter {
       case Form::choice:
         return choice_schema(key.choices);
       case Form::any:
-        return Json(true);
+        return Json::object();
       case Form::names:
         return any_of(scalar_schema(), {{"type", "array"}, {"items", scalar_schema()}});
       case Form::section:

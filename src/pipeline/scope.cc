@@ -10,24 +10,6 @@
 #include "pipeline/names.h"
 
 namespace leat::pipeline {
-namespace {
-
-/// Calls `use` with each run of letters, digits and "_" in `text`.
-template <class Use>
-void each_word(std::string_view text, const Use& use) {
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i <= text.size(); ++i) {
-    const char c = i < text.size() ? text[i] : ' ';
-    const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                      c == '_' || static_cast<unsigned char>(c) >= 0x80;
-    if (word) continue;
-    if (i > begin) use(text.substr(begin, i - begin));
-    begin = i + 1;
-  }
-}
-
-}  // namespace
-
 std::string_view to_string(Relation::Kind kind) {
   switch (kind) {
     case Relation::Kind::topic:
@@ -101,17 +83,7 @@ std::optional<std::size_t> Scope::column(const Node& name, const Schema& schema,
 }
 
 void Scope::report_sql(const Document& document, const Node& text, const sql::SqlFault& fault) {
-  if (text.from_outside()) {
-    // The message may quote a part of what the environment brought in.
-    for (const auto& insertion : text.insertions) {
-      if (!insertion.outside) continue;
-      const auto value =
-          std::string_view(text.text).substr(insertion.begin, insertion.end - insertion.begin);
-      each_word(value, [&](std::string_view word) {
-        if (!text.raw.contains(word)) diagnostics.hide(std::string(word), insertion.shown);
-      });
-    }
-  }
+  hide_parts(text, diagnostics);
   const auto code = is_documented(fault.code) ? std::string_view(fault.code) : "sql-invalid";
   diagnostics.error(document.locate(text, fault.position), code, printable(fault.message, 1000));
 }
