@@ -24,8 +24,12 @@ Result<std::vector<std::string>> expand_glob(const std::string& pattern, const C
     for (const std::string& folder : found) {
       if (!is_glob(part)) {
         longer.push_back(folder + part);
-      } else if (const auto names = context.files.list(context.path(folder.empty() ? "." : folder));
-                 names) {
+        continue;
+      }
+      std::string listed = context.path(folder);
+      if (folder.empty()) listed = context.base_directory.empty() ? "." : context.base_directory;
+      while (listed.size() > 1 && listed.ends_with('/')) listed.pop_back();
+      if (const auto names = context.files.list(listed)) {
         for (const std::string& name : *names) {
           if (fnmatch(part.c_str(), name.c_str(), FNM_PERIOD) == 0) longer.push_back(folder + name);
         }

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <vector>
 
+#include "connector/file_sink/output_directory.h"
+
 namespace leat::connector {
 namespace {
 
@@ -112,7 +114,7 @@ Status PartDirectory::publish(std::uint64_t first_row) {
 }
 
 Status PartDirectory::recover(const std::optional<std::string>& prepared) {
-  LEAT_TRY(files_.create_directories(path_));
+  LEAT_TRY(make_output_directory(files_, path_, prepared.has_value()));
   if (!prepared) {
     LEAT_TRY(begin_fresh());
   } else {

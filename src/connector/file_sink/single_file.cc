@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "connector/file_sink/output_directory.h"
 #include "connector/file_sink/sink_state.h"
 
 namespace leat::connector {
@@ -122,7 +123,7 @@ Status SingleFile::recover(const std::optional<std::string>& prepared) {
                       path_);
   }
   const std::uint64_t length = kept ? kept->length : staged->length;
-  LEAT_TRY(files_.create_directories(directory_));
+  LEAT_TRY(make_output_directory(files_, directory_, true));
   output_ = LEAT_TRY(files_.open(path_, io::OpenMode::append));
   LEAT_TRY(files_.sync_directory(directory_));
   const std::uint64_t size = LEAT_TRY(output_->size());
@@ -156,7 +157,7 @@ Status SingleFile::recover(const std::optional<std::string>& prepared) {
 }
 
 Status SingleFile::begin_fresh() {
-  LEAT_TRY(files_.create_directories(directory_));
+  LEAT_TRY(make_output_directory(files_, directory_, false));
   output_ = LEAT_TRY(files_.open(path_, io::OpenMode::append));
   length_ = LEAT_TRY(output_->size());
   if (length_ > 0 && if_exists_ == IfExists::refuse) {
