@@ -308,6 +308,14 @@ class Decomposition {
     const Schema bound = LEAT_TRY_SQL(binding_.bind_rewritten(out_.pre, input()));
     std::vector<Column> columns(bound.begin(),
                                 bound.begin() + static_cast<std::ptrdiff_t>(columns_.size()));
+    for (const Column& column : columns) {
+      if (!can_be_kept(column.type)) {
+        return sql_fault("type-mismatch", 0,
+                         "the query groups or aggregates {}, which can't be kept: cast it, as in "
+                         "::VARCHAR",
+                         column.type.to_sql());
+      }
+    }
     out_.pre_schema = Schema(std::move(columns));
     return {};
   }

@@ -73,6 +73,7 @@ TEST_F(AnalyseTest, RowQueryFaultsPointIntoTheSql) {
            {"SELECT current_date", "not-deterministic", 7, "current_date"},
            {"SELECT __leat_row", "unknown-column", 7, "Leat's own"},
            {"SELECT id AS __leat_x", "reserved-name", 0, "Leat's own"},
+           {"SELECT (id, age) AS pair", "type-mismatch", 0, "cast it"},
            {"SELECT 'a'::ENUM('a') AS e", "type-mismatch", 0, "cast it"}}) {
     ExpectFault(analyser_->row_query(fault.sql, "users", catalog_), fault);
   }
@@ -86,7 +87,7 @@ TEST_F(AnalyseTest, AggregateQueryFaultsPointIntoTheSqlAndGiveTheRemedy) {
            {"SELECT string_agg(country, ',') FROM users", "not-incremental", 7, "group by"},
            {"SELECT country FROM users", "not-incremental", 0, "neither"},
            {"SELECT DISTINCT country FROM users", "not-incremental", 0, "GROUP BY a, b"},
-           {"SELECT count(DISTINCT age, id) FROM users", "type-mismatch", 7, "DISTINCT (a, b)"},
+           {"SELECT count(DISTINCT age, id) FROM users", "type-mismatch", 7, "DISTINCT {'a': a"},
            {"SELECT count(*) FROM users GROUP BY ROLLUP(country)", "not-incremental", 0, "ROLLUP"},
            {"SELECT count(*) FROM users ORDER BY 1", "not-incremental", 36, "ORDER BY"},
            {"SELECT first(age ORDER BY id) FROM users", "not-incremental", 7, "arg_min"},

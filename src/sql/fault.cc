@@ -27,7 +27,8 @@ std::string quoted_in(const std::string& text, std::size_t n) {
 SqlFault no_overload(const EngineFault& fault) {
   if (fault.name == "count" && fault.call.find(", ") != std::string::npos) {
     return {"type-mismatch",
-            "count takes one argument: count several columns together as count(DISTINCT (a, b))",
+            "count takes one argument: count several columns together as count(DISTINCT {'a': a, "
+            "'b': b})",
             0};
   }
   std::string there_is;

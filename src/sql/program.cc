@@ -30,7 +30,8 @@ class PreparedProgram final : public Program {
 
  private:
   Status hand_out(const std::function<Status(Chunk)>& sink) {
-    // Streaming, because text is then copied once and not twice.
+    // Streaming: text is copied once and not twice, and the chunks depend on nobody. Those of a
+    // stored result are no longer valid when it is gone (texts inside lists).
     duckdb_pending_result raw = nullptr;
     const duckdb_state state = duckdb_pending_prepared_streaming(statement_.get(), &raw);
     const PendingHandle pending(raw);

@@ -107,6 +107,11 @@ TEST_F(ProgramTest, ResultChunksOutliveResultProgramAndInput) {
     const std::string name = fmt::format("name of row {}, long enough to be out of line", row + 3);
     EXPECT_EQ(text_of(value_at<duckdb_string_t>(kept[0], 0, row)), name);
     EXPECT_EQ(text_of(value_at<duckdb_string_t>(kept[0], 1, row)), name + "!");
+    const auto entry = value_at<duckdb_list_entry>(kept[0], 2, row);
+    ASSERT_EQ(entry.length, 2u);
+    const auto* elements = static_cast<const duckdb_string_t*>(
+        duckdb_vector_get_data(duckdb_list_vector_get_child(kept[0].vector(2))));
+    EXPECT_EQ(text_of(elements[entry.offset]), name);
   }
 }
 

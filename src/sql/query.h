@@ -36,7 +36,7 @@ struct AggregateCall {
     avg,
     min,
     max,
-    first,
+    first,  ///< by arrival, NULL too (any_value is first with a filter)
     last,
     arg_min,
     arg_max,
@@ -49,9 +49,12 @@ struct AggregateCall {
     approx_count_distinct,
   };
   Function function;
-  std::vector<std::size_t> arguments;  ///< 0 for count_star, 2 for arg_min/arg_max, else 1
-  std::optional<std::size_t> filter;   ///< BOOLEAN column of a FILTER clause
-  bool distinct = false;               ///< count, sum, avg over distinct values
+  /// 0 for count_star, 2 for arg_min/arg_max, else 1. May be a group key's column. Cast already: to
+  /// BIGINT, HUGEINT, DECIMAL or DOUBLE for sum and avg, DOUBLE for stddev and variance, BOOLEAN
+  /// for bool_and and bool_or; of any type for the others.
+  std::vector<std::size_t> arguments;
+  std::optional<std::size_t> filter;                  ///< BOOLEAN column of a FILTER clause
+  bool distinct = false;                              ///< count, sum, avg over distinct values
   Type argument_type = Type::of(DUCKDB_TYPE_BIGINT);  ///< of the first argument
   Type result = Type::of(DUCKDB_TYPE_BIGINT);         ///< as DuckDB types it
 };
@@ -74,8 +77,11 @@ struct AggregateQuery {
   /// SQL over `__leat_input()`: the group keys, then the aggregates' arguments and filters, then
   /// row_column (and weight_column after it, where `weighted`).
   std::string pre;
-  Schema pre_schema;          ///< without the added columns
-  std::size_t key_count = 0;  ///< the first columns of pre_schema; 0: one group of all rows
+  Schema pre_schema;  ///< without the added columns
+  /// The first columns of pre_schema. 0: one group of all rows, which is there from the start: over
+  /// no rows DuckDB answers SELECT count(*) with one row, and so does the view (HAVING may drop
+  /// it).
+  std::size_t key_count = 0;
   std::vector<AggregateCall> aggregates;
   /// SQL over `__leat_input()` whose columns are the keys (k0, k1, …) and the aggregates' results
   /// (a0, a1, …): the SELECT list, HAVING as WHERE, then row_column last.

@@ -1,5 +1,9 @@
 #include "sql/refusal.h"
 
+#include <algorithm>
+
+#include "model/vector_shape.h"
+
 namespace leat::sql {
 namespace {
 
@@ -104,6 +108,15 @@ Analysed<void> refuse_unreplayable(const Node& query, const Schema& columns,
     return found.has_value();
   });
   return found;
+}
+
+bool can_be_kept(const Type& type) {
+  if (!VectorShape::supports(type)) return false;
+  if (type.id() == DUCKDB_TYPE_LIST) return can_be_kept(type.element());
+  if (type.id() != DUCKDB_TYPE_STRUCT) return true;
+  return std::ranges::all_of(type.fields(), [](const Type::Field& field) {
+    return !field.name.empty() && can_be_kept(field.type);
+  });
 }
 
 const Node* find_aggregate(const Node& node, const FunctionCatalog& functions) {

@@ -12,6 +12,9 @@ Analysed<void> refuse_unreplayable(const Node& query, const Schema& columns,
                                    const FunctionCatalog& functions, std::string_view code,
                                    std::string_view place);
 
+/// Whether a stream or view can keep this type: not ENUM, UNION or a struct without names.
+bool can_be_kept(const Type& type);
+
 /// The first aggregate call at or below the node, or null.
 const Node* find_aggregate(const Node& node, const FunctionCatalog& functions);
 

@@ -2,7 +2,6 @@
 
 #include <set>
 
-#include "model/vector_shape.h"
 #include "sql/engine.h"
 #include "sql/refusal.h"
 
@@ -151,7 +150,7 @@ Analysed<void> refuse_output(const Schema& output) {
       return sql_fault("reserved-name", 0, "names that begin with __leat_ are Leat's own: \"{}\"",
                        column.name);
     }
-    if (!VectorShape::supports(column.type)) {
+    if (!can_be_kept(column.type)) {
       return sql_fault("type-mismatch", 0,
                        "column \"{}\" is {}, which can't be kept: cast it, as in ::VARCHAR",
                        column.name, column.type.to_sql());
