@@ -1,5 +1,6 @@
 #include "log/partition_log.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/check.h"

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 
 #include "log/checked_file.h"

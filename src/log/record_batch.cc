@@ -1,5 +1,6 @@
 #include "log/record_batch.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <limits>

@@ -1,5 +1,6 @@
 #include "log/topic_settings.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <map>
