@@ -102,9 +102,8 @@ TEST_F(Check, PutsEachNodeAfterItsInputs) {
   EXPECT_EQ(graph.views[0].name, "x");
 }
 
-TEST_F(Check, FillsTheNodesWithWhatTheFileSays) {
-  variables_["PARTS"] = "3";
-  const auto graph = graph_of(R"yaml(pipeline: a
+/// A file that uses nearly every key; its variable PARTS is 3.
+constexpr const char* full_file = R"yaml(pipeline: a
 sources:
   web:
     http: {url: "http://a/b", headers: {X: "${PARTS}"}, paging: {kind: page}}
@@ -144,22 +143,37 @@ sinks:
 dashboard:
   - {title: "Ünused & Co", table: SELECT * FROM r}
   - {title: "Ünused & Co", line: "SELECT window_start, n FROM hours"}
-)yaml");
-  ASSERT_EQ(graph.sources.size(), 2u);
-  EXPECT_EQ(graph.sources[0].settings.duration_ms("every"), 60'000);
-  EXPECT_EQ(graph.sources[0].settings.group("backoff").duration_ms("first"), 500);
-  EXPECT_EQ(graph.sources[0].settings.group("paging").integer("pages_max"), 100);
-  EXPECT_EQ(graph.sources[0].settings.map("headers").at("X"), "3");
-  EXPECT_THAT(graph.sources[1].settings.list("only"), ElementsAre("one"));
-  EXPECT_FALSE(graph.sources[1].settings.has("paging"));
-  const auto& topic = graph.topics[0];
+)yaml";
+
+class FullFile : public Check {
+ protected:
+  void SetUp() override {
+    variables_["PARTS"] = "3";
+    graph_ = graph_of(full_file);
+    ASSERT_EQ(graph_.streams.size(), 2u);
+  }
+  Graph graph_;
+};
+
+TEST_F(FullFile, FillsSourcesAndTopics) {
+  ASSERT_EQ(graph_.sources.size(), 2u);
+  EXPECT_EQ(graph_.sources[0].settings.duration_ms("every"), 60'000);
+  EXPECT_EQ(graph_.sources[0].settings.group("backoff").duration_ms("first"), 500);
+  EXPECT_EQ(graph_.sources[0].settings.group("paging").integer("pages_max"), 100);
+  EXPECT_EQ(graph_.sources[0].settings.map("headers").at("X"), "3");
+  EXPECT_THAT(graph_.sources[1].settings.list("only"), ElementsAre("one"));
+  EXPECT_FALSE(graph_.sources[1].settings.has("paging"));
+  const auto& topic = graph_.topics[0];
   EXPECT_EQ(topic.partitions, 3);
   EXPECT_EQ(topic.retention_ms, 7 * 86'400'000);
   EXPECT_EQ(topic.retention_bytes, 3ll << 29);
   EXPECT_TRUE(topic.compacted);
   EXPECT_EQ(topic.compression, "zstd");
-  EXPECT_EQ(graph.topics[1].source, "lines");
-  const auto& stream = graph.streams[0];
+  EXPECT_EQ(graph_.topics[1].source, "lines");
+}
+
+TEST_F(FullFile, FillsStreams) {
+  const auto& stream = graph_.streams[0];
   EXPECT_TRUE(stream.query.identity);
   EXPECT_EQ(stream.query.reads.size(), 4u);
   EXPECT_EQ(stream.columns[0].pointer, "/plain~1name");
@@ -172,20 +186,23 @@ dashboard:
   EXPECT_EQ(stream.expectations[0].otherwise, Refusal::warn);
   EXPECT_THAT(stream.expectations[0].sql, HasSubstr("__leat_input"));
   EXPECT_EQ(stream.recent_rows_max, 5);
-  const auto& rows = graph.streams[1];
+  const auto& rows = graph_.streams[1];
   EXPECT_FALSE(rows.query.identity);
   EXPECT_THAT(rows.query.reads, ElementsAre(true, true));
   EXPECT_EQ(rows.columns[1].field, "B");
   EXPECT_THAT(rows.format_settings.list("header"), ElementsAre("a", "b"));
-  EXPECT_THAT(std::get<op::LatestView>(graph.views[0].definition).key, ElementsAre(1, 0));
-  const auto& hours = std::get<op::AggregateView>(graph.views[1].definition);
+}
+
+TEST_F(FullFile, FillsViewsAndPanels) {
+  EXPECT_THAT(std::get<op::LatestView>(graph_.views[0].definition).key, ElementsAre(1, 0));
+  const auto& hours = std::get<op::AggregateView>(graph_.views[1].definition);
   EXPECT_EQ(hours.retain_us, 7'200'000'000);
   EXPECT_EQ(hours.query.tumble->width_us, 5'400'000'000);
-  EXPECT_TRUE(graph.views[1].append_only);
-  EXPECT_THAT(graph.views[1].key, ElementsAre(1));
-  EXPECT_EQ(graph.panels[0].id, "a-nused-co");
-  EXPECT_EQ(graph.panels[1].id, "a-nused-co-2");
-  EXPECT_THAT(graph.panels[1].inputs, ElementsAre("hours"));
+  EXPECT_TRUE(graph_.views[1].append_only);
+  EXPECT_THAT(graph_.views[1].key, ElementsAre(1));
+  EXPECT_EQ(graph_.panels[0].id, "a-nused-co");
+  EXPECT_EQ(graph_.panels[1].id, "a-nused-co-2");
+  EXPECT_THAT(graph_.panels[1].inputs, ElementsAre("hours"));
 }
 
 TEST_F(Check, AsksTheDecoderAboutEachColumn) {

@@ -108,16 +108,7 @@ void check_sink(Scope& scope, const Declaration& declaration) {
   sink.name = declaration.name->text;
   sink.at = declaration.name->at;
   sink.pipeline = declaration.pipeline;
-  if (const auto ok = check_name(sink.name, Named::label); !ok) {
-    scope.diagnostics.error(sink.at, ok.error().code, ok.error().message);
-  }
-  const auto same = std::ranges::find(scope.graph.sinks, sink.name, &SinkNode::name);
-  if (same != scope.graph.sinks.end()) {
-    scope.diagnostics.error(
-        sink.at, "duplicate-name",
-        fmt::format("there is a sink \"{}\" already ({}:{}); choose another name",
-                    printable(sink.name), printable(same->at.file, 4096), same->at.line));
-  }
+  check_own_name(scope.diagnostics, scope.graph.sinks, *declaration.name, "sink");
   const Fields fields(*declaration.body, section("sink"), scope.diagnostics,
                       names_of(scope.registry.sinks));
   if (!fields.readable()) return;

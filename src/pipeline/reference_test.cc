@@ -215,7 +215,7 @@ TEST_F(Examples, AreExplained) {
   const auto view = explain(*users.graph, "users_by_country").value();
   EXPECT_THAT(view, HasSubstr("a0 = count(*) → BIGINT"));
   EXPECT_THAT(view, HasSubstr("rows come and are taken back"));
-  EXPECT_THAT(view, HasSubstr("one row per distinct group of its key, for ever"));
+  EXPECT_THAT(view, HasSubstr("one row per distinct country, for ever"));
   EXPECT_THAT(explain(*users.graph, "users_created").value(),
               HasSubstr("id UUID at /login/uuid, required"));
   EXPECT_THAT(explain(*users.graph, "user_event").error().message,

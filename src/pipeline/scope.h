@@ -7,9 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "pipeline/check.h"
 #include "pipeline/document.h"
 #include "pipeline/fields.h"
+#include "pipeline/names.h"
 #include "pipeline/settings.h"
 
 namespace leat::pipeline {
@@ -69,6 +72,23 @@ class Scope {
   std::map<std::string, Relation> relations_;  // by folded name
   std::set<std::string, std::less<>> used_;
 };
+
+/// Checks the name of a source or sink: how it looks, and that none of `nodes` has it.
+template <class Nodes>
+void check_own_name(Diagnostics& diagnostics, const Nodes& nodes, const Node& name,
+                    std::string_view noun) {
+  if (const auto ok = check_name(name.text, Named::label); !ok) {
+    diagnostics.error(name.at, ok.error().code, ok.error().message);
+  }
+  for (const auto& node : nodes) {
+    if (node.name != name.text) continue;
+    diagnostics.error(
+        name.at, "duplicate-name",
+        fmt::format("there is a {} \"{}\" already ({}:{}); choose another name", noun,
+                    printable(name.text), printable(node.at.file, 4096), node.at.line));
+    return;
+  }
+}
 
 /// The one connector of an entry, its Spec and settings; nothing when that has a fault, which is
 /// reported.

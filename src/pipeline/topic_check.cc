@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "pipeline/names.h"
-
 namespace leat::pipeline {
 namespace {
 
@@ -114,17 +112,7 @@ void check_source(Scope& scope, const Declaration& declaration) {
   source.name = declaration.name->text;
   source.at = declaration.name->at;
   source.pipeline = declaration.pipeline;
-  if (const auto ok = check_name(source.name, Named::label); !ok) {
-    scope.diagnostics.error(source.at, ok.error().code, ok.error().message);
-  }
-  const auto same = std::ranges::find(scope.graph.sources, source.name, &SourceNode::name);
-  if (same != scope.graph.sources.end()) {
-    scope.diagnostics.error(
-        source.at, "duplicate-name",
-        fmt::format("there is a source \"{}\" already ({}:{}); choose another "
-                    "name",
-                    printable(source.name), printable(same->at.file, 4096), same->at.line));
-  }
+  check_own_name(scope.diagnostics, scope.graph.sources, *declaration.name, "source");
   const Fields fields(*declaration.body, section("source"), scope.diagnostics,
                       names_of(scope.registry.sources));
   const auto chosen = fields.readable() ? chosen_connector(fields, scope.registry.sources,

@@ -303,9 +303,10 @@ std::string state_bound(const ViewNode& view, const Schema& input) {
   if (query.key_count == 0) {
     return grows_for_ever(view) ? "every distinct value that it counts, for ever" : "one row";
   }
-  return fmt::format(
-      "one row per distinct group of {}, for ever",
-      query.key_count == 1 ? "its key" : fmt::format("its {} keys", query.key_count));
+  if (view.key.empty()) return "one row per distinct group, for ever";
+  std::vector<std::string> names;
+  for (const auto index : view.key) names.push_back(view.schema[index].name);
+  return fmt::format("one row per distinct {}, for ever", fmt::join(names, ", "));
 }
 
 }  // namespace leat::pipeline
