@@ -1,0 +1,64 @@
+# What can be done with Leat's sources, by name. The work itself is in scripts/.
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test bench fuzz torture asan tsan tidy format docs install deb fresh-test clean
+
+PIPELINE ?= pipelines/users.yaml
+DATA ?= leat-data
+# Further arguments: of `leat run` in `make run`, of the harness in `make torture`, of the benchmarks in `make bench`.
+ARGS ?=
+ONLY ?=
+SECONDS ?= 60
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+help: ## List what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build the program, build/leat
+	@scripts/build release leat
+
+run: build ## Run the users pipeline with a look-alike of its API (PIPELINE=, DATA=, ARGS=)
+	@exec build/leat run $(PIPELINE) --mock random-user --data $(DATA) $(ARGS)
+
+test: ## Build all and run every test (ONLY=NAME… runs some)
+	@scripts/build release all
+	@scripts/test $(ONLY)
+
+bench: build ## Measure speed (ONLY=NAME…, ARGS=)
+	@scripts/bench $(ONLY) $(ARGS)
+
+fuzz: ## Run each fuzz target for SECONDS=60 (ONLY=NAME… runs some)
+	@scripts/fuzz --seconds $(SECONDS) $(ONLY)
+
+torture: build ## Kill the program 1,000 times under load and check that nothing is lost (ARGS=)
+	@scripts/torture $(ARGS)
+
+asan: ## Build with AddressSanitizer and UBSan, and run the unit tests
+	@scripts/sanitize asan $(ONLY)
+
+tsan: ## Build with ThreadSanitizer, and run the unit tests
+	@scripts/sanitize tsan $(ONLY)
+
+tidy: ## Check the house rules alone
+	@scripts/setup test
+	@scripts/tidy
+
+format: ## Lay out the C++ code
+	@scripts/setup test
+	@scripts/format
+
+docs: build ## Write docs/reference from the program
+	@build/leat reference docs/reference
+
+install: ## Install under PREFIX=/usr/local (DESTDIR= for packagers)
+	@scripts/install "$(PREFIX)" "$(DESTDIR)"
+
+deb: ## Make a Debian package in build/packages
+	@scripts/deb
+
+fresh-test: ## Try `make test` and `make run` in a bare Debian 12, as root and by sudo
+	@scripts/fresh-test
+
+clean: ## Remove what was built (what was downloaded and ./leat-data stay)
+	@rm -rf build build-asan build-tsan build-fuzz web/dist web/node_modules/.page_stamp

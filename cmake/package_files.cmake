@@ -1,0 +1,28 @@
+# Writes the completions and the manual page into FOLDER, from what the program LEAT says about itself.
+file(MAKE_DIRECTORY "${FOLDER}")
+set(names "leat.bash" "_leat" "leat.fish")
+set(shells "bash" "zsh" "fish")
+foreach(name shell IN ZIP_LISTS names shells)
+  execute_process(COMMAND "${LEAT}" completion ${shell} OUTPUT_FILE "${FOLDER}/${name}" COMMAND_ERROR_IS_FATAL ANY)
+endforeach()
+
+# In a manual page a backslash, and a dot or an apostrophe that begins a line, mean something.
+function(verbatim out text)
+  string(REPLACE "\\" "\\\\" text "${text}")
+  string(REPLACE "-" "\\-" text "${text}")
+  string(REGEX REPLACE "(^|\n)([.'])" "\\1\\\\&\\2" text "${text}")
+  set(${out} "${text}" PARENT_SCOPE)
+endfunction()
+
+execute_process(COMMAND "${LEAT}" --help OUTPUT_VARIABLE help COMMAND_ERROR_IS_FATAL ANY)
+verbatim(body "${help}")
+set(page ".TH LEAT 1 \"\" \"Leat ${VERSION}\"\n.SH NAME\nleat \\- streaming data pipelines in one program\n")
+string(APPEND page ".SH SYNOPSIS\n.B leat\n.I COMMAND\n[options]\n.SH DESCRIPTION\n.nf\n${body}.fi\n")
+string(REGEX MATCHALL "\n  [a-z]+  " commands "${help}")
+foreach(command ${commands})
+  string(STRIP "${command}" command)
+  execute_process(COMMAND "${LEAT}" ${command} --help OUTPUT_VARIABLE help COMMAND_ERROR_IS_FATAL ANY)
+  verbatim(body "${help}")
+  string(APPEND page ".SH LEAT ${command}\n.nf\n${body}.fi\n")
+endforeach()
+file(WRITE "${FOLDER}/leat.1" "${page}")
