@@ -252,12 +252,7 @@ KeyCodec::KeyCodec(const std::vector<Type>& types) : shapes_(VectorShape::of(typ
 
 void KeyCodec::encode(const Chunk& chunk, std::span<const std::size_t> columns,
                       EncodedRows& out) const {
-  LEAT_CHECK(columns.size() == shapes_.size());
-  std::vector<VectorReader> readers;
-  readers.reserve(columns.size());
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    readers.emplace_back(shapes_[i], chunk.vector(columns[i]));
-  }
+  const std::vector<VectorReader> readers = read_columns(shapes_, chunk, columns);
   out.ends_.assign(chunk.size(), fixed_width_.value_or(0));
   if (!fixed_width_) {
     for (const VectorReader& reader : readers) {
@@ -284,12 +279,8 @@ void KeyCodec::append(const Chunk& chunk, std::span<const std::size_t> columns, 
 Status KeyCodec::decode(std::span<const std::string_view> keys,
                         std::span<const std::size_t> columns, Chunk& out,
                         std::size_t first_row) const {
-  LEAT_CHECK(columns.size() == shapes_.size() && first_row + keys.size() <= chunk_rows_max);
-  std::vector<VectorWriter> writers;
-  writers.reserve(columns.size());
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    writers.emplace_back(shapes_[i], out.vector(columns[i]));
-  }
+  LEAT_CHECK(first_row + keys.size() <= chunk_rows_max);
+  std::vector<VectorWriter> writers = write_columns(shapes_, out, columns);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     KeyBytes key{keys[i].data(), keys[i].data() + keys[i].size()};
     const bool whole = std::ranges::all_of(

@@ -89,24 +89,21 @@ struct Wide {
   }
 };
 
-/// As DuckDB compares intervals: whole months out of the days (30 each) and the time, then whole
-/// days out of the time, in this order; each part keeps its sign.
+/// As DuckDB compares intervals: whole days are carried out of the time into the days, then whole
+/// months (of 30 days) out of the days; what is left keeps its sign.
 struct Interval {
   static constexpr std::size_t size = 16;
   static constexpr std::int64_t month_days = 30;
   static constexpr std::int64_t day_us = 86'400'000'000;
-  static constexpr std::int64_t month_us = month_days * day_us;
   /// A day's microseconds and their sign fit below: days and time sort as one number.
   static constexpr std::int64_t day_step = std::int64_t{1} << 40;
 
   static void put(const char* value, char* out) {
     const auto interval = load<duckdb_interval>(value);
-    const std::int64_t months =
-        interval.months + interval.days / month_days + interval.micros / month_us;
-    const std::int64_t time_us = interval.micros % month_us;
-    const std::int64_t days = interval.days % month_days + time_us / day_us;
+    const std::int64_t days = interval.days + interval.micros / day_us;
+    const std::int64_t months = interval.months + days / month_days;
     put_number(months, out);
-    put_number(days * day_step + time_us % day_us, out + 8);
+    put_number(days % month_days * day_step + interval.micros % day_us, out + 8);
   }
   static void get(const char* in, char* value) {
     std::int64_t months = 0;

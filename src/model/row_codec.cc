@@ -233,12 +233,7 @@ void RowCodec::encode(const Chunk& chunk, EncodedRows& out) const {
 
 void RowCodec::encode(const Chunk& chunk, std::span<const std::size_t> columns,
                       EncodedRows& out) const {
-  LEAT_CHECK(columns.size() == shapes_.size());
-  std::vector<VectorReader> readers;
-  readers.reserve(columns.size());
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    readers.emplace_back(shapes_[i], chunk.vector(columns[i]));
-  }
+  const std::vector<VectorReader> readers = read_columns(shapes_, chunk, columns);
   const std::size_t rows = chunk.size();
   const std::size_t nulls = null_bytes(columns.size());
   out.ends_.assign(rows, nulls);
@@ -267,12 +262,8 @@ Status RowCodec::decode(std::span<const std::string_view> rows, Chunk& out,
 Status RowCodec::decode(std::span<const std::string_view> rows,
                         std::span<const std::size_t> columns, Chunk& out,
                         std::size_t first_row) const {
-  LEAT_CHECK(columns.size() == shapes_.size() && first_row + rows.size() <= chunk_rows_max);
-  std::vector<VectorWriter> writers;
-  writers.reserve(columns.size());
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    writers.emplace_back(shapes_[i], out.vector(columns[i]));
-  }
+  LEAT_CHECK(first_row + rows.size() <= chunk_rows_max);
+  std::vector<VectorWriter> writers = write_columns(shapes_, out, columns);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (!get_row({rows[i].data(), rows[i].data() + rows[i].size()}, writers, first_row + i)) {
       return external_error("stored-row-invalid",

@@ -57,7 +57,9 @@ const Values values_of_types[] = {
      "'1970-01-01 00:00:00+00'"},
     {"INTERVAL", "INTERVAL ((r * 40)::INT - 20) DAY + INTERVAL ((r * 1000)::INT % 5 - 2) MONTH",
      "'1 month', '30 days', '720 hours', '-1 month', '1 month -1 day', '29 days', '24 hours', "
-     "'-1 month 1 day', '-29 days', '1 day -1 hour', '23 hours'"},
+     "'-1 month 1 day', '-29 days', '1 day -1 hour', '29 days 48 hours', '31 days -48 hours', '1 "
+     "month 1 day', '-29 "
+     "days -700 hours', '23 hours'"},
     {"INTEGER[]", "list_transform(range((r * 100)::BIGINT % 4), x -> (x * r * 7)::INT)",
      "[], [1], [1, 2]"},
     {"VARCHAR[]",

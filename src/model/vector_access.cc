@@ -86,4 +86,26 @@ std::size_t VectorWriter::begin_list(std::size_t row, std::size_t length) {
   return begin;
 }
 
+std::vector<VectorReader> read_columns(const std::vector<VectorShape>& shapes, const Chunk& chunk,
+                                       std::span<const std::size_t> columns) {
+  LEAT_CHECK(columns.size() == shapes.size());
+  std::vector<VectorReader> readers;
+  readers.reserve(columns.size());
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    readers.emplace_back(shapes[i], chunk.vector(columns[i]));
+  }
+  return readers;
+}
+
+std::vector<VectorWriter> write_columns(const std::vector<VectorShape>& shapes, Chunk& chunk,
+                                        std::span<const std::size_t> columns) {
+  LEAT_CHECK(columns.size() == shapes.size());
+  std::vector<VectorWriter> writers;
+  writers.reserve(columns.size());
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    writers.emplace_back(shapes[i], chunk.vector(columns[i]));
+  }
+  return writers;
+}
+
 }  // namespace leat

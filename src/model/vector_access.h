@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -83,5 +84,11 @@ class VectorWriter {
   std::size_t list_capacity_ = 0;
   std::vector<VectorWriter> children_;
 };
+
+/// Readers of the chunk's columns with these indices, one for each shape.
+std::vector<VectorReader> read_columns(const std::vector<VectorShape>& shapes, const Chunk& chunk,
+                                       std::span<const std::size_t> columns);
+std::vector<VectorWriter> write_columns(const std::vector<VectorShape>& shapes, Chunk& chunk,
+                                        std::span<const std::size_t> columns);
 
 }  // namespace leat
