@@ -88,7 +88,7 @@ class Crasher {
     std::string batch;
     // Now and then more than a commit can hold itself.
     const bool big = !directory_ && random_() % 8 == 0;
-    const std::uint64_t count = random_() % 5;
+    const std::uint64_t count = big ? 2 : random_() % 5;
     for (std::uint64_t i = 0; i < count; ++i) {
       batch += fmt::format("{{\"row\":{},\"pad\":\"{}\"}}\n", next_row_ + i,
                            std::string(big ? 600'000 : random_() % 90, 'x'));

@@ -4,8 +4,6 @@
 #include <charconv>
 #include <vector>
 
-#include "connector/file_sink/output_directory.h"
-
 namespace leat::connector {
 namespace {
 

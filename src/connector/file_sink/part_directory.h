@@ -5,8 +5,8 @@
 #include <string>
 
 #include "base/clock.h"
+#include "connector/file_sink/output_directory.h"
 #include "connector/file_sink/row_text.h"
-#include "connector/file_sink/single_file.h"
 #include "connector/file_sink/sink_state.h"
 #include "connector/sink.h"
 #include "io/file_system.h"

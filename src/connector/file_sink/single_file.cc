@@ -2,7 +2,6 @@
 
 #include <vector>
 
-#include "connector/file_sink/output_directory.h"
 #include "connector/file_sink/sink_state.h"
 
 namespace leat::connector {

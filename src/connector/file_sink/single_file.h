@@ -4,14 +4,12 @@
 #include <optional>
 #include <string>
 
+#include "connector/file_sink/output_directory.h"
 #include "connector/file_sink/row_text.h"
 #include "connector/sink.h"
 #include "io/file_system.h"
 
 namespace leat::connector {
-
-/// What a first start does with output that is already there.
-enum class IfExists { refuse, append, replace };
 
 /// One growing file that only ever holds committed rows. Rows of a commit are kept in the commit
 /// itself (up to inline_bytes_max) or in a synced staging file beside the output, and appended to

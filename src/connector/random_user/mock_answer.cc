@@ -50,7 +50,7 @@ Parameters parse_query(std::string_view query) {
   while (!query.empty()) {
     const std::size_t end = std::min(query.find('&'), query.size());
     const std::string_view part = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
+    query = query.substr(std::min(end + 1, query.size()));
     const std::size_t equals = std::min(part.find('='), part.size());
     if (equals == 0) continue;
     parameters.insert_or_assign(
