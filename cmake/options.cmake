@@ -12,6 +12,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # GCC 12 warns wrongly in inlined standard library code at -O2 and above.
     -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-dangling-pointer)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # libstdc++ 12 hides std::expected from a compiler that has not all of C++20's concepts; clang 16 has what it takes.
+  target_compile_options(leat_options INTERFACE -D__cpp_concepts=202002L -Wno-macro-redefined)
+endif()
 if(LEAT_SANITIZE)
   target_compile_options(leat_options INTERFACE -fsanitize=${LEAT_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(leat_options INTERFACE -fsanitize=${LEAT_SANITIZE})
