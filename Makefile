@@ -9,6 +9,7 @@ DATA ?= leat-data
 ARGS ?=
 ONLY ?=
 SECONDS ?= 60
+KILLS ?= 1000
 PREFIX ?= /usr/local
 DESTDIR ?=
 
@@ -26,13 +27,13 @@ test: ## Build all and run every test (ONLY=NAME… runs some)
 	@scripts/test $(ONLY)
 
 bench: build ## Measure speed (ONLY=NAME…, ARGS=)
-	@scripts/bench $(ONLY) $(ARGS)
+	@scripts/bench $(ONLY) -- $(ARGS)
 
 fuzz: ## Run each fuzz target for SECONDS=60 (ONLY=NAME… runs some)
 	@scripts/fuzz --seconds $(SECONDS) $(ONLY)
 
-torture: build ## Kill the program 1,000 times under load and check that nothing is lost (ARGS=)
-	@scripts/torture $(ARGS)
+torture: build ## Kill the program KILLS=1000 times under load and check that nothing is lost (ARGS=)
+	@LEAT=build/leat python3 tests/recovery/recovery_test.py --kills $(KILLS) $(ARGS)
 
 asan: ## Build with AddressSanitizer and UBSan, and run the unit tests
 	@scripts/sanitize asan $(ONLY)

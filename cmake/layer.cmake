@@ -1,8 +1,9 @@
-# leat_layer(NAME DEPS layer… LIBS target…): the folder src/NAME as one static library `leat_NAME`, with its unit tests
+# leat_layer(NAME [HOT] DEPS layer… LIBS target…): the folder src/NAME as one static library `leat_NAME`, with its unit tests
 # (`*_test.cc` beside the source) as one program `NAME_test`, and its fuzz targets (`*_fuzz.cc`) as one program each.
+# HOT: it touches every value of every record, and is optimised harder.
 # The order of the layers and who may include whom is checked by scripts/tidy.
 function(leat_layer name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "HOT" "" "DEPS;LIBS;TEST_LIBS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc")
   set(tests ${sources})
   set(fuzzers ${sources})
@@ -13,6 +14,9 @@ function(leat_layer name)
   if(sources)
     add_library(leat_${name} STATIC ${sources})
     set(scope PUBLIC)
+    if(ARG_HOT)
+      target_compile_options(leat_${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O3>)
+    endif()
     target_precompile_headers(leat_${name} PRIVATE "${PROJECT_SOURCE_DIR}/src/base/prelude.h")
   else()
     add_library(leat_${name} INTERFACE)

@@ -10,7 +10,7 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(leat_options INTERFACE -fpch-preprocess
     # GCC 12 warns wrongly in inlined standard library code at -O2 and above.
-    -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-dangling-pointer)
+    -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds -Wno-dangling-pointer)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # libstdc++ 12 hides std::expected from a compiler that has not all of C++20's concepts; clang 16 has what it takes.
@@ -27,4 +27,4 @@ if(LEAT_FUZZ)
 endif()
 target_compile_definitions(leat_options INTERFACE _GLIBCXX_ASSERTIONS)
 target_link_options(leat_options INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -pie)
-set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O3 -g1 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
