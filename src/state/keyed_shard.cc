@@ -267,8 +267,27 @@ void KeyedShard::unpin(Entry* entry) {
   if (!entry->has(Entry::live)) doom(entry);
 }
 
+/// In order the store takes rows several times as fast. Most pairs are told apart by the first
+/// eight bytes, which are looked up once a row.
+void KeyedShard::sort_by_key(std::vector<Entry*>& entries) const {
+  std::vector<std::pair<std::uint64_t, Entry*>> order;
+  order.reserve(entries.size());
+  for (Entry* entry : entries) {
+    char begin[8] = {};
+    const std::string_view key = key_of(entry);
+    std::memcpy(begin, key.data(), std::min(key.size(), sizeof begin));
+    order.emplace_back(__builtin_bswap64(load_u64(begin)), entry);
+  }
+  std::sort(order.begin(), order.end(), [this](const auto& left, const auto& right) {
+    if (left.first != right.first) return left.first < right.first;
+    return key_of(left.second) < key_of(right.second);
+  });
+  for (std::size_t i = 0; i < entries.size(); ++i) entries[i] = order[i].second;
+}
+
 void KeyedShard::persist(CommitBatch& batch) {
   std::lock_guard lock(mutex_);
+  sort_by_key(dirty_);
   std::string key;
   for (Entry* entry : dirty_) {
     entry->clear(Entry::dirty);

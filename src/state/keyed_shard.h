@@ -171,6 +171,7 @@ class KeyedShard {
   void adopt_blobs(Entry* entry);
   void bring_to_life(Entry* entry);
   void collect();
+  void sort_by_key(std::vector<Entry*>& entries) const;
   std::string stored_key(std::string_view key) const { return options_.prefix + std::string(key); }
   std::size_t entry_size(const Entry* entry) const {
     return sizeof(Entry) + options_.layout.size + entry->key_size;
