@@ -148,10 +148,10 @@ TEST_P(FileSinkCrashTest, EveryChangeToTheDiskFailsOnce) {
   for (const auto fault :
        {SimulatedFileSystem::Fault::io_error, SimulatedFileSystem::Fault::disk_full,
         SimulatedFileSystem::Fault::short_write}) {
-    for (std::uint64_t nth = 0; nth < 60; ++nth) {
+    for (std::uint64_t nth = 0; nth < 36; ++nth) {
       Crasher crasher(GetParam(), nth);
       crasher.files().fail_change(nth, fault);
-      if (!crasher.live(8)) crasher.live(0);
+      if (!crasher.live(5)) crasher.live(0);
       crasher.die(Crasher::Death::power_loss);
       crasher.live(2);
       crasher.die(Crasher::Death::kill);

@@ -99,11 +99,6 @@ class UserWriter {
   }
 
   void write() {
-    static constexpr void (UserWriter::*writers[])() = {
-        &UserWriter::write_gender,     &UserWriter::write_name,    &UserWriter::write_location,
-        &UserWriter::write_email,      &UserWriter::write_login,   &UserWriter::write_dob,
-        &UserWriter::write_registered, &UserWriter::write_phone,   &UserWriter::write_cell,
-        &UserWriter::write_id,         &UserWriter::write_picture, &UserWriter::write_nat};
     out_ += '{';
     bool first = true;
     for (unsigned field = 0; field < user_field_count; ++field) {
@@ -112,12 +107,41 @@ class UserWriter {
       first = false;
       // Each field draws from numbers of its own, so that leaving one out changes no other.
       random_.restart(field + 1);
-      (this->*writers[field])();
+      write_field(static_cast<UserField>(field));
     }
     out_ += '}';
   }
 
  private:
+  void write_field(UserField field) {
+    switch (field) {
+      case UserField::gender:
+        return write_gender();
+      case UserField::name:
+        return write_name();
+      case UserField::location:
+        return write_location();
+      case UserField::email:
+        return write_email();
+      case UserField::login:
+        return write_login();
+      case UserField::dob:
+        return write_dob();
+      case UserField::registered:
+        return write_registered();
+      case UserField::phone:
+        return write_phone();
+      case UserField::cell:
+        return write_cell();
+      case UserField::id:
+        return write_id();
+      case UserField::picture:
+        return write_picture();
+      case UserField::nat:
+        return write_nat();
+    }
+  }
+
   void text(std::string_view text) { out_ += text; }
 
   void number(std::int64_t value) {
