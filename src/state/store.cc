@@ -9,7 +9,6 @@
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
-#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
@@ -131,9 +130,6 @@ rocksdb::ColumnFamilyOptions family_options(const Store::Options& options,
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   family.write_buffer_size = options.write_buffer_bytes / 2;
   family.arena_block_size = 128u << 10;  // a family of a small view stays small
-  // Batches come sorted within a table, whose keys share a first byte: each key goes in right
-  // behind the last one instead of being looked for from the top.
-  family.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
   family.compression = rocksdb::kNoCompression;
   for (const auto kind : rocksdb::GetSupportedCompressions()) {
     if (kind == rocksdb::kLZ4Compression) family.compression = kind;
