@@ -8,15 +8,31 @@
 #include "connector/http/spec.h"
 #include "connector/random_user/generator.h"
 #include "connector/random_user/spec.h"
+#include "format/decoder.h"
 #include "pipeline/format_specs.h"
 
 namespace leat::app {
+namespace {
+
+/// Whether the format's decoder can fill the column, by making one for it.
+Status can_decode(const std::string& format, const DecodedColumn& column) {
+  if (format == "csv") {
+    LEAT_TRY(format::make_csv_decoder({column}, {.header = {column.name}}));
+  } else {
+    LEAT_TRY(format::make_json_decoder({column}));
+  }
+  return {};
+}
+
+}  // namespace
+
 pipeline::Registry registry() {
   return {.sources = {connector::http_source_spec(), connector::file_source_spec(),
                       connector::random_user_spec()},
           .sinks = {connector::file_sink_spec()},
           .formats = pipeline::format_specs(),
-          .replayable = {"file", "random_user"}};
+          .replayable = {"file", "random_user"},
+          .decodes = can_decode};
 }
 
 runtime::Connectors connectors() {

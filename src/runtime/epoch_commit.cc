@@ -12,6 +12,8 @@ namespace {
 constexpr std::chrono::milliseconds wait_max{10};
 /// How often sources are asked for new partitions.
 constexpr std::chrono::milliseconds discover_every{1000};
+/// How often idle sinks are asked whether they want a commit.
+constexpr std::chrono::milliseconds sinks_asked_every{1000};
 /// Commits are at least this far apart, even when it is quiet.
 constexpr std::chrono::milliseconds commit_spacing{10};
 /// With this many commit intervals gone since the last commit, epochs wait for the one that runs.
@@ -68,6 +70,17 @@ InputPlanner::Progress EpochLoop::progress_of(const InputPartition& input) const
   return progress;
 }
 
+/// Sinks may have something due although nothing came: a part to close. Asked now and then, while
+/// the committer is idle.
+bool EpochLoop::sinks_want_commit(std::chrono::steady_clock::time_point now) {
+  if (now - last_sinks_asked_ < sinks_asked_every) return false;
+  last_sinks_asked_ = now;
+  for (const SinkSlot& slot : assembly_.sinks) {
+    if (slot.sink->wants_commit()) return true;
+  }
+  return false;
+}
+
 /// When quiet at once, under load when the interval has passed; never two at a time.
 Status EpochLoop::commit_if_due(bool force, bool last) {
   const auto now = std::chrono::steady_clock::now();
@@ -76,8 +89,8 @@ Status EpochLoop::commit_if_due(bool force, bool last) {
     committer_.wait_until_idle();
     LEAT_TRY(committer_.failure());
   }
-  if (!uncommitted_ && !last) return {};
   if (committer_.busy()) return {};
+  if (!uncommitted_ && !last && !sinks_want_commit(now)) return {};
   const auto spacing = has_input() ? interval : commit_spacing;
   if (!force && now - last_commit_ < spacing) return {};
 

@@ -92,6 +92,7 @@ class EpochLoop {
   Status run_epoch();
   Status finish();
   Status commit_if_due(bool force, bool last = false);
+  bool sinks_want_commit(std::chrono::steady_clock::time_point now);
   void wait_for_input(const std::stop_token& stop);
   void run_actions();
   void discover_partitions();
@@ -115,6 +116,7 @@ class EpochLoop {
   std::map<std::string, op::EventTimeUs> event_time_per_slice_;  // by input
   std::chrono::steady_clock::time_point last_commit_{};
   std::chrono::steady_clock::time_point last_discovery_{};
+  std::chrono::steady_clock::time_point last_sinks_asked_{};
   bool uncommitted_ = false;
   Offset dead_letters_end_;
 

@@ -67,10 +67,12 @@ class StreamStage::DecodeInput final : public sql::ChunkInput {
 
   Status fill(duckdb_data_chunk out) override {
     const std::size_t before = pass_.record_of.size();
-    while (next_ < slice_.records.size() && pass_.record_of.size() == before) {
-      next_ = decoder_.decode(slice_, origin_, next_, out, pass_.record_of, pass_.refused);
+    std::size_t rows = 0;
+    while (next_ < slice_.records.size() && rows == 0) {
+      next_ = decoder_.decode(slice_, origin_, next_, out, records_, pass_.refused);
+      rows = records_.size();
     }
-    const std::size_t rows = pass_.record_of.size() - before;
+    if (rows > 0) pass_.record_of.insert(pass_.record_of.end(), records_.begin(), records_.end());
     auto* numbers = static_cast<std::int64_t*>(
         duckdb_vector_get_data(duckdb_data_chunk_get_vector(out, row_column_)));
     for (std::size_t row = 0; row < rows; ++row) {
@@ -87,6 +89,7 @@ class StreamStage::DecodeInput final : public sql::ChunkInput {
   Pass& pass_;
   const std::size_t row_column_;
   std::size_t next_ = 0;
+  std::vector<std::uint32_t> records_;  // of the chunk
 };
 
 Status StreamStage::take_slice(SliceWork& work) const {
@@ -116,15 +119,13 @@ Status StreamStage::decode_as_is(SliceWork& work, Pass& pass) const {
     Rows rows;
     rows.changes.rows = Chunk(input_);
     const auto first = static_cast<std::uint32_t>(pass.record_of.size());
-    next = decoder.decode(work.slice, origin, next, rows.changes.rows.handle(), pass.record_of,
-                          pass.refused);
-    const std::size_t count = pass.record_of.size() - first;
-    if (count == 0) continue;
-    rows.changes.rows.set_size(count);
-    rows.changes.record_of.assign(pass.record_of.begin() + first, pass.record_of.end());
-    for (std::size_t row = 0; row < count; ++row) {
-      rows.input_row.push_back(first + static_cast<std::uint32_t>(row));
-    }
+    std::vector<std::uint32_t>& records = rows.changes.record_of;
+    next =
+        decoder.decode(work.slice, origin, next, rows.changes.rows.handle(), records, pass.refused);
+    if (records.empty()) continue;
+    pass.record_of.insert(pass.record_of.end(), records.begin(), records.end());
+    rows.input_row.resize(records.size());
+    std::iota(rows.input_row.begin(), rows.input_row.end(), first);
     pass.rows.push_back(std::move(rows));
   }
   pass.fates.assign(pass.record_of.size(), Fate::filtered);
@@ -155,20 +156,19 @@ Status StreamStage::decode_and_select_apart(SliceWork& work, Pass& pass) const {
   for (std::size_t next = 0; next < work.slice.records.size();) {
     Chunk chunk(input_);
     const auto first = static_cast<std::uint32_t>(pass.record_of.size());
-    next = decoder.decode(work.slice, origin, next, chunk.handle(), pass.record_of, pass.refused);
-    const std::size_t count = pass.record_of.size() - first;
-    chunk.set_size(count);
+    std::vector<std::uint32_t> records;
+    next = decoder.decode(work.slice, origin, next, chunk.handle(), records, pass.refused);
+    if (records.empty()) continue;
+    pass.record_of.insert(pass.record_of.end(), records.begin(), records.end());
     pass.fates.resize(pass.record_of.size(), Fate::filtered);
-    if (count == 0) continue;
-    const std::span record_of(pass.record_of.begin() + first, count);
     // The culprits are marked by their row in the chunk: shift them behind the chunks before.
     Pass of_chunk;
-    of_chunk.record_of.assign(record_of.begin(), record_of.end());
-    of_chunk.fates.assign(count, Fate::filtered);
+    of_chunk.record_of = records;
+    of_chunk.fates.assign(records.size(), Fate::filtered);
     std::vector<Chunk> outputs;
-    LEAT_TRY(select_by_halves(work, of_chunk, chunk, 0, count, outputs));
+    LEAT_TRY(select_by_halves(work, of_chunk, chunk, 0, records.size(), outputs));
     std::copy(of_chunk.fates.begin(), of_chunk.fates.end(), pass.fates.begin() + first);
-    LEAT_TRY(collect(pass, std::move(outputs), record_of, first));
+    LEAT_TRY(collect(pass, std::move(outputs), records, first));
   }
   return {};
 }
