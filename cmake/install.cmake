@@ -1,6 +1,7 @@
 # What `make install` and `make deb` put where. Component `leat` is the program and what belongs to it; component
 # `service` is the systemd unit, which only the Debian package has, because it names the program's final path.
 include(GNUInstallDirs)
+set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)  # the tests are not installed, and need not be built for it
 set(leat_private "${CMAKE_INSTALL_LIBDIR}/leat")
 if(NOT DUCKDB_LIBRARY MATCHES "^/usr/")
   set(leat_private "lib/leat")
@@ -38,7 +39,7 @@ set(CPACK_PACKAGE_NAME leat)
 set(CPACK_PACKAGE_CONTACT "Leat authors <leat@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "streaming data pipelines in one program")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
-  " Events in, made durable, cleaned, joined and counted with SQL as they arrive,\n written to files and databases, and shown live in a browser.")
+  "Events in, made durable, cleaned and counted with SQL as they arrive, written\nout exactly once, and shown live in a browser.")
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION database)
