@@ -4,18 +4,9 @@
 
 #include "base/check.h"
 #include "model/chunk_copy.h"
+#include "operator/column_types.h"
 
 namespace leat::op {
-namespace {
-
-std::vector<Type> types_of(const Schema& schema) {
-  std::vector<Type> types;
-  for (const Column& column : schema) types.push_back(column.type);
-  return types;
-}
-
-}  // namespace
-
 GroupRowsWriter::GroupRowsWriter(const sql::AggregateQuery& query, const KeyCodec& keys,
                                  const std::vector<std::unique_ptr<Accumulator>>& accumulators,
                                  sql::Database& database)

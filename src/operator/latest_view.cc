@@ -1,8 +1,6 @@
-#include <numeric>
-
 #include "base/check.h"
-#include "model/chunk_copy.h"
 #include "model/row_codec.h"
+#include "operator/column_types.h"
 #include "operator/definition_record.h"
 #include "operator/eviction.h"
 #include "operator/pending.h"
@@ -40,18 +38,6 @@ struct LatestWork {
   }
 };
 
-std::vector<Type> types_of(const Schema& schema, const std::vector<std::size_t>& columns) {
-  std::vector<Type> types;
-  for (const std::size_t column : columns) types.push_back(schema[column].type);
-  return types;
-}
-
-std::vector<std::size_t> all_columns(const Schema& schema) {
-  std::vector<std::size_t> columns(schema.size());
-  std::iota(columns.begin(), columns.end(), std::size_t{0});
-  return columns;
-}
-
 class LatestViewOperator final : public ViewOperator {
  public:
   LatestViewOperator(const std::string& name, const LatestView& view, const Schema& input,
@@ -61,7 +47,7 @@ class LatestViewOperator final : public ViewOperator {
         resources_(resources),
         family_(family),
         key_codec_(types_of(input, view.key)),
-        row_codec_(types_of(input, all_columns(input))),
+        row_codec_(types_of(input)),
         version_codec_(view.version ? types_of(input, {*view.version}) : std::vector<Type>()),
         definition_(name, definition_text()),
         pending_(resources.workers, resources.shards),

@@ -4,16 +4,11 @@
 #include <thread>
 
 #include "model/chunk_copy.h"
+#include "operator/column_types.h"
 #include "operator/law_bench.h"
 
 namespace leat::op {
 namespace {
-
-std::vector<Type> types_of(const Schema& schema) {
-  std::vector<Type> types;
-  for (const Column& column : schema) types.push_back(column.type);
-  return types;
-}
 
 bool is_double(const Type& type) {
   return type.id() == DUCKDB_TYPE_DOUBLE || type.id() == DUCKDB_TYPE_FLOAT;

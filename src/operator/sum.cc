@@ -1,9 +1,7 @@
 #include <cmath>
-#include <limits>
 
-#include "operator/accumulator.h"
 #include "operator/compensated_sum.h"
-#include "operator/number_column.h"
+#include "operator/double_accumulator.h"
 
 namespace leat::op {
 namespace {
@@ -94,107 +92,46 @@ class WholeSumAccumulator final : public Accumulator {
   const VectorShape shape_;
 };
 
+enum class SumForm { sum, average };
+
+std::optional<double> finish(SumForm form, double sum, std::int64_t count) {
+  if (count == 0) return std::nullopt;
+  return form == SumForm::average ? sum / static_cast<double>(count) : sum;
+}
+
+/// A sum of doubles that are only ever added to, as DuckDB adds them.
 struct PlainSum {
+  using Form = SumForm;
   std::int64_t count;
   double sum;
+
+  void add(double value, std::int64_t weight) {
+    sum += value * static_cast<double>(weight);
+    count += weight;
+  }
+  std::optional<double> result(Form form) const { return finish(form, sum, count); }
 };
 
-/// Sums of doubles that are only ever added to, as DuckDB adds them.
-class PlainSumAccumulator final : public Accumulator {
- public:
-  PlainSumAccumulator(std::size_t offset, std::size_t argument, bool average, const Type& type)
-      : offset_(offset),
-        argument_(argument),
-        average_(average),
-        reader_(type),
-        shape_(VectorShape::of(Type::of(DUCKDB_TYPE_DOUBLE))) {}
-
-  Status update(const GroupRows& rows) override {
-    reader_.for_each(rows, argument_, [&](std::size_t i, std::uint32_t, double value) {
-      auto& state = part_of<PlainSum>(rows.groups[i], offset_);
-      // Weights above one come from DISTINCT or equal rows only, never below.
-      state.sum += value * static_cast<double>(rows.weight(i));
-      state.count += rows.weight(i);
-    });
-    return {};
-  }
-
-  Status finalise(std::span<const std::byte* const> records, Chunk& out,
-                  std::size_t column) const override {
-    VectorWriter results(shape_, out.vector(column));
-    for (std::size_t i = 0; i < records.size(); ++i) {
-      const auto& state = part_of<PlainSum>(records[i], offset_);
-      if (state.count == 0) {
-        results.set_null(i);
-      } else {
-        results.set(i, average_ ? state.sum / static_cast<double>(state.count) : state.sum);
-      }
-    }
-    return {};
-  }
-
- private:
-  const std::size_t offset_;
-  const std::size_t argument_;
-  const bool average_;
-  const DoubleReader reader_;
-  const VectorShape shape_;
-};
-
+/// A sum of doubles from which values are taken back.
 struct RetractableSum {
+  using Form = SumForm;
   std::int64_t count;
   SpecialCounts specials;
   CompensatedSum sum;
-};
 
-/// Sums of doubles from which values are taken back.
-class RetractableSumAccumulator final : public Accumulator {
- public:
-  RetractableSumAccumulator(std::size_t offset, std::size_t argument, bool average,
-                            const Type& type)
-      : offset_(offset),
-        argument_(argument),
-        average_(average),
-        reader_(type),
-        shape_(VectorShape::of(Type::of(DUCKDB_TYPE_DOUBLE))) {}
-
-  Status update(const GroupRows& rows) override {
-    reader_.for_each(rows, argument_, [&](std::size_t i, std::uint32_t, double value) {
-      auto& state = part_of<RetractableSum>(rows.groups[i], offset_);
-      const std::int64_t weight = rows.weight(i);
-      state.count += weight;
-      if (std::isfinite(value)) {
-        state.sum.add_product(value, static_cast<double>(weight));
-      } else {
-        state.specials.add(value, weight);
-      }
-      // Nothing left: what rounding left behind goes too.
-      if (state.count == 0) state.sum = {};
-    });
-    return {};
-  }
-
-  Status finalise(std::span<const std::byte* const> records, Chunk& out,
-                  std::size_t column) const override {
-    VectorWriter results(shape_, out.vector(column));
-    for (std::size_t i = 0; i < records.size(); ++i) {
-      const auto& state = part_of<RetractableSum>(records[i], offset_);
-      if (state.count == 0) {
-        results.set_null(i);
-        continue;
-      }
-      const double sum = state.specials.none() ? state.sum.value() : state.specials.sum();
-      results.set(i, average_ ? sum / static_cast<double>(state.count) : sum);
+  void add(double value, std::int64_t weight) {
+    count += weight;
+    if (std::isfinite(value)) {
+      sum.add_product(value, static_cast<double>(weight));
+    } else {
+      specials.add(value, weight);
     }
-    return {};
+    // Nothing left: what rounding left behind goes too.
+    if (count == 0) sum = {};
   }
-
- private:
-  const std::size_t offset_;
-  const std::size_t argument_;
-  const bool average_;
-  const DoubleReader reader_;
-  const VectorShape shape_;
+  std::optional<double> result(Form form) const {
+    return finish(form, specials.none() ? sum.value() : specials.sum(), count);
+  }
 };
 
 }  // namespace
@@ -221,12 +158,11 @@ Result<std::unique_ptr<Accumulator>> make_sum(const sql::AggregateCall& call,
   if (!DoubleReader::reads(type) || call.result.id() != DUCKDB_TYPE_DOUBLE) {
     return not_incremental(call, type);
   }
+  const SumForm form = average ? SumForm::average : SumForm::sum;
   if (site.weighted) {
-    return std::make_unique<RetractableSumAccumulator>(site.record.add(sizeof(RetractableSum)),
-                                                       argument, average, type);
+    return std::make_unique<DoubleAccumulator<RetractableSum>>(site, argument, form);
   }
-  return std::make_unique<PlainSumAccumulator>(site.record.add(sizeof(PlainSum)), argument, average,
-                                               type);
+  return std::make_unique<DoubleAccumulator<PlainSum>>(site, argument, form);
 }
 
 }  // namespace leat::op

@@ -275,7 +275,7 @@ void KeyedShard::sort_by_key(std::vector<Entry*>& entries) const {
   for (Entry* entry : entries) {
     char begin[8] = {};
     const std::string_view key = key_of(entry);
-    std::memcpy(begin, key.data(), std::min(key.size(), sizeof begin));
+    key.copy(begin, sizeof begin);
     order.emplace_back(__builtin_bswap64(load_u64(begin)), entry);
   }
   std::sort(order.begin(), order.end(), [this](const auto& left, const auto& right) {

@@ -31,7 +31,7 @@ class Blob {
   /// Up to inline_max bytes.
   void assign_inline(std::string_view bytes) {
     std::memset(inline_, 0, sizeof inline_);
-    std::memcpy(inline_, bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(inline_, bytes.data(), bytes.size());
     size_ = static_cast<std::uint32_t>(bytes.size());
   }
   void assign_block(char* block, std::size_t size) {

@@ -1,0 +1,179 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "operator/accumulator.h"
+#include "operator/column_types.h"
+#include "operator/definition_record.h"
+#include "operator/eviction.h"
+#include "operator/group_rows_writer.h"
+#include "operator/pending.h"
+#include "operator/value_counts.h"
+#include "operator/view.h"
+#include "operator/window_clock.h"
+#include "state/hash.h"
+
+namespace leat::op {
+
+/// One chunk of what `pre` yields, ready for the shards.
+struct AggregateWork {
+  Chunk rows;
+  const std::int64_t* weights = nullptr;  // into rows; null: all +1
+  EncodedRows keys;
+  std::vector<std::uint64_t> hashes;
+  std::vector<EventTimeUs> window_ends;  // where the view has windows
+  std::vector<EncodedRows> encoded;
+  std::vector<std::uint8_t> skip;  // late rows, and weights of 0
+  Scatter scatter;
+  std::uint64_t order = 0;
+
+  void reset() {
+    rows = Chunk();
+    weights = nullptr;
+    skip.clear();
+  }
+};
+
+inline EventTimeUs add_saturated(EventTimeUs time, std::int64_t delta) {
+  EventTimeUs sum;
+  if (!__builtin_add_overflow(time, delta, &sum)) return sum;
+  return delta > 0 ? end_of_time : no_watermark;
+}
+
+struct GroupHead {
+  std::int64_t rows;  ///< sum of the weights
+  EventTimeUs window_end;
+};
+static_assert(offsetof(GroupHead, rows) == group_rows_offset);
+static_assert(offsetof(GroupHead, window_end) == group_window_offset);
+
+inline GroupHead& head_of(state::Entry* group) {
+  return *reinterpret_cast<GroupHead*>(group->record());
+}
+inline const GroupHead& head_of(const std::byte* record) {
+  return *reinterpret_cast<const GroupHead*>(record);
+}
+
+inline std::vector<std::size_t> first_columns(std::size_t count) {
+  std::vector<std::size_t> columns(count);
+  for (std::size_t i = 0; i < count; ++i) columns[i] = i;
+  return columns;
+}
+
+/// An incremental GROUP BY: groups' records in one table, details beside them. Its functions stand
+/// in three files: absorb in aggregate_absorb.cc, windows in aggregate_windows.cc, the rest in
+/// aggregate_view.cc.
+class AggregateViewOperator final : public ViewOperator {
+ public:
+  AggregateViewOperator(const std::string& name, const AggregateView& view, const Schema& input,
+                        const Resources& resources, state::Family& family)
+      : view_(view),
+        query_(view_.query),
+        resources_(resources),
+        family_(family),
+        keeps_windows_(view.emit == Emit::on_close || view.retain_us.has_value()),
+        key_columns_(first_columns(query_.key_count)),
+        key_codec_(types_of(query_.pre_schema, key_columns_)),
+        definition_(name, definition_text()),
+        details_(table_options(), resources.shards, keeps_windows_),
+        pre_(resources.database, query_.pre, sql::Program::Input{input, true, query_.weighted}),
+        pending_(resources.workers, resources.shards),
+        clock_(resources.timeline),
+        shards_(resources.shards) {}
+
+  /// The rest of construction, which can fail.
+  Status prepare();
+
+  const Schema& output() const override { return query_.output; }
+
+  Status absorb(unsigned worker, const EpochContext&, const ChangeChunk& input,
+                std::vector<LateRow>& late) override;
+  Status merge(unsigned index, const EpochContext& context,
+               std::vector<ChangeChunk>& output) override;
+  Status persist(unsigned index, state::CommitBatch& batch) override;
+  Status restore() override;
+  Status scan(const state::Snapshot& snapshot,
+              const std::function<bool(const Chunk&)>& row_sink) const override;
+
+  std::uint64_t row_count() const override {
+    std::uint64_t rows = groups_->row_count();
+    for (const Shard& shard : shards_) rows -= shard.open_groups.load(std::memory_order_relaxed);
+    return query_.key_count == 0 ? 1 : rows;
+  }
+  std::uint64_t memory_bytes() const override {
+    std::uint64_t bytes = groups_->memory_bytes();
+    for (const auto& details : details_.all()) bytes += details->memory_bytes();
+    return bytes;
+  }
+
+ private:
+  struct Shard {
+    std::unique_ptr<EvictionPolicy> eviction;
+    std::vector<state::KeyedShard*> tables;  // the groups' first
+    WindowIndex open;      // groups of windows that have not closed; only with Emit::on_close
+    WindowIndex retained;  // groups that are to be forgotten some day
+    bool has_only_group = false;
+    // Scratch space.
+    std::vector<state::KeyedShard::Key> keys;
+    std::vector<state::Entry*> groups;
+    std::vector<std::int64_t> weights;
+    RowSelection filtered;
+    // Groups in the table that are not rows of the view yet.
+    std::atomic<std::uint64_t> open_groups = 0;
+  };
+
+  std::uint64_t bytes_max_a_shard() const { return resources_.memory_max / resources_.shards; }
+  bool closes() const { return view_.emit == Emit::on_close; }
+  /// Whether a group of this window must stay in memory.
+  bool is_pinned(EventTimeUs window_end) const {
+    return keeps_windows_ && (view_.retain_us || window_end > clock_.now());
+  }
+
+  state::TableOptions table_options() const {
+    state::TableOptions options;
+    options.store = &resources_.store;
+    options.timeline = &resources_.timeline;
+    options.family = &family_;
+    return options;
+  }
+
+  std::string definition_text() const;
+  void find_window_ends(AggregateWork& work) const;
+  void find_skipped(AggregateWork& work, std::vector<LateRow>& late) const;
+  void fill(AggregateWork& work, Chunk rows, std::uint64_t order, std::vector<LateRow>& late) const;
+
+  Status ensure_only_group(unsigned index, Shard& shard);
+  Status merge_work(const AggregateWork& work, unsigned index, Shard& shard);
+  Status update(const GroupRows& rows, Shard& shard);
+  void end_empty_groups(state::KeyedShard& groups, Shard& shard) const;
+  Status emit_changes(const state::KeyedShard& groups, std::vector<ChangeChunk>& output);
+  Status close_windows(unsigned index, const EpochContext& context, Shard& shard,
+                       std::vector<ChangeChunk>& output);
+  void forget_windows(unsigned index, Shard& shard, EventTimeUs time);
+  static void index_group(Shard& shard, state::Entry* group, bool open);
+
+  const AggregateView view_;
+  const sql::AggregateQuery& query_;
+  const Resources resources_;
+  state::Family& family_;
+  const bool keeps_windows_;
+  const std::vector<std::size_t> key_columns_;
+  const KeyCodec key_codec_;
+  DefinitionRecord definition_;
+  DetailTables details_;
+  ProgramPool pre_;
+  PendingWork<AggregateWork> pending_;
+  WindowClock clock_;
+  std::vector<Shard> shards_;
+  RecordBuilder record_;
+  std::vector<Accumulator::Encoding> encodings_;
+  std::vector<std::unique_ptr<Accumulator>> accumulators_;
+  std::unique_ptr<state::KeyedTable> groups_;
+  std::unique_ptr<GroupRowsWriter> writer_;
+  EventTimeUs stored_time_ = no_watermark;
+};
+
+}  // namespace leat::op
