@@ -50,12 +50,14 @@ class ViewOperator {
 
   /// Takes in one chunk's changes. `late` gets the rows refused because their window has been
   /// closed; they change nothing. Error: the view's own SQL failed on a row (`row-failed`, user);
-  /// nothing of the chunk was taken in, and the caller finds the culprit by absorbing halves.
+  /// nothing of the chunk was taken in, and the caller finds the culprit by absorbing halves. What
+  /// the chunk's texts point to must stay readable until all shards have merged.
   virtual Status absorb(unsigned worker, const EpochContext& context, const ChangeChunk& input,
                         std::vector<LateRow>& late) = 0;
 
   /// Brings the shard's state up to the epoch and, when wanted, appends its output's changes,
-  /// cancelled out per row.
+  /// cancelled out per row. The row that an aggregate without GROUP BY always has is given out by
+  /// the first epoch, also when nothing came in.
   virtual Status merge(unsigned shard, const EpochContext& context,
                        std::vector<ChangeChunk>& output) = 0;
 
