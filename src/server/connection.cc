@@ -90,9 +90,8 @@ void Connection::on_read(const boost::system::error_code& error, std::size_t byt
 
 void Connection::on_client_end() {
   read_ended_ = true;
-  if (live() || slots_.empty()) return close();
-  // A client may close its side and still read the answers.
-  last_request_ = true;
+  if (live()) return close();
+  // A client may close its side and still read the answers to what it has sent.
   proceed();
 }
 

@@ -19,12 +19,18 @@
 namespace leat::server {
 namespace {
 
-/// Names of the routes in the metrics: 0 and 1 are not of the API.
-std::vector<std::string> metric_names(const Router& router) {
-  std::vector<std::string> names = {"none", "page"};
+std::vector<std::string> route_names(const Router& router) {
+  std::vector<std::string> names;
   for (const Route& route : router.routes()) {
     names.push_back(fmt::format("{} {}", name_of(route.method), route.pattern));
   }
+  return names;
+}
+
+/// Names of the routes in the metrics: 0 and 1 are not of the API.
+std::vector<std::string> metric_names(const Router& router) {
+  std::vector<std::string> names = {"none", "page"};
+  std::ranges::move(route_names(router), std::back_inserter(names));
   return names;
 }
 
@@ -61,6 +67,7 @@ class Server::Running final : public Dispatcher {
 
   const ServerOptions& options() const { return options_; }
   const Listener& listener() const { return listener_; }
+  const Router& router() const { return router_; }
 
  private:
   void refuse(const Router::Match& match, const Request& request, Exchange exchange) const;
@@ -172,6 +179,8 @@ Server::~Server() = default;
 void Server::stop(std::chrono::milliseconds limit) { running_->stop(limit); }
 
 std::uint16_t Server::port() const { return running_->listener().port(); }
+
+std::vector<std::string> Server::routes() const { return route_names(running_->router()); }
 
 std::string Server::url() const {
   const std::string& host = running_->options().host;

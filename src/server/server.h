@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "server/options.h"
@@ -29,6 +30,8 @@ class Server {
   void stop(std::chrono::milliseconds limit);
 
   std::uint16_t port() const;
+  /// "GET /v1/topics", …: all routes of the API.
+  std::vector<std::string> routes() const;
   /// "http://127.0.0.1:8080"
   std::string url() const;
 
