@@ -33,7 +33,7 @@ function(leat_layer name)
     target_precompile_headers(${name}_test PRIVATE "${PROJECT_SOURCE_DIR}/src/base/prelude.h")
     target_link_libraries(${name}_test PRIVATE leat_${name} ${ARG_TEST_LIBS} GTest::gmock_main)
     add_test(NAME ${name} COMMAND ${name}_test)
-    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 900)
+    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 300)
     add_dependencies(unit_tests ${name}_test)
   endif()
 
