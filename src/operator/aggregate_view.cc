@@ -230,8 +230,8 @@ Status check_windows(const std::string& name, const AggregateView& view) {
   const auto& tumble = view.query.tumble;
   if (tumble && (tumble->start_key || tumble->end_key)) return {};
   return user_error("not-incremental",
-                    "view `{}` has no windows that could close: select FROM tumble(…) and GROUP BY "
-                    "window_start, or leave out `emit: on_close` and `retain`",
+                    "view `{}` has no windows that could close: select FROM tumble(…) and "
+                    "GROUP BY window_start, or leave out `emit: on_close` and `retain`",
                     name);
 }
 
