@@ -65,13 +65,18 @@ Follower::State ChangesFollower::end(ResponseStream& stream, const Error& error)
   return State::ended;
 }
 
-Follower::State ChangesFollower::poll(ResponseStream& stream) {
+Follower::State ChangesFollower::poll(ResponseStream& stream, bool news) {
   State state = State::quiet;
+  if (!news && !more_) return state;
+  more_ = true;
   for (int i = 0; i < epochs_per_turn; ++i) {
     if (held_ == nullptr) {
       auto next = subscription_->next(std::chrono::milliseconds(0));
       if (!next) return end(stream, next.error());
-      if (!*next) return state;
+      if (!*next) {
+        more_ = false;
+        return state;
+      }
       if ((*next)->changes == nullptr || (*next)->changes->empty()) continue;
       if ((*next)->epoch <= after_) continue;
       held_ = text_->event_of(**next);

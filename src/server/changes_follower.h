@@ -36,7 +36,7 @@ class ChangesFollower final : public Follower {
   /// Epochs up to `after` are left out: the client has them.
   ChangesFollower(std::unique_ptr<runtime::Subscription> subscription, Epoch after,
                   std::shared_ptr<ChangesText> text, HttpMetrics& metrics);
-  State poll(ResponseStream& stream) override;
+  State poll(ResponseStream& stream, bool news) override;
 
  private:
   State end(ResponseStream& stream, const Error& error);
@@ -46,6 +46,7 @@ class ChangesFollower final : public Follower {
   const std::shared_ptr<ChangesText> text_;
   HttpMetrics& metrics_;
   ResponseStream::Piece held_;  ///< found no room yet
+  bool more_ = true;            ///< the subscription was not empty at the last look
 };
 
 }  // namespace leat::server

@@ -32,7 +32,10 @@ class TestClient {
  public:
   explicit TestClient(std::uint16_t port);
   ~TestClient();
-  TestClient(TestClient&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
+  TestClient(TestClient&& other) noexcept
+      : socket_(std::exchange(other.socket_, -1)),
+        received_(std::move(other.received_)),
+        events_(std::move(other.events_)) {}
 
   /// False when the server has closed the connection.
   bool send(std::string_view bytes);

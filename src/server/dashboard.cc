@@ -24,7 +24,7 @@ class DashboardFollower final : public Follower {
   }
   ~DashboardFollower() override { dashboard_.remove_listener(); }
 
-  State poll(ResponseStream& stream) override {
+  State poll(ResponseStream& stream, bool) override {
     State state = State::quiet;
     // A client without room gets the newest version later, not every one in between.
     for (std::size_t i = 0; i < versions_.size(); ++i) {

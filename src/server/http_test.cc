@@ -103,11 +103,11 @@ TEST_F(HttpTest, SlowRequestsAreGivenUp) {
 
 TEST_F(HttpTest, AClientThatTakesNothingIsGivenUp) {
   options_.limits.write_time_max = std::chrono::milliseconds(300);
-  engine_.add_view("wide", "SELECT repeat('x', 1000) AS x FROM range(40000)");
+  engine_.add_view("wide", "SELECT repeat('x', 1000) AS x FROM range(10000)");
   start();
   auto client = connect();
-  for (int i = 0; i < 20; ++i) {
-    client.send("GET /v1/views/wide?limit=40000 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  for (int i = 0; i < 8; ++i) {
+    client.send("GET /v1/views/wide?limit=10000 HTTP/1.1\r\nHost: localhost\r\n\r\n");
   }
   auto probe = connect();
   while (probe.get("/metrics").body.find("leat_http_connections 1\n") == std::string::npos) {

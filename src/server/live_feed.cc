@@ -42,10 +42,10 @@ void LiveFeed::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-bool LiveFeed::serve(Client& client) {
+bool LiveFeed::serve(Client& client, bool news) {
   if (client.stream->gone()) return false;
   const auto now = std::chrono::steady_clock::now();
-  switch (client.follower->poll(*client.stream)) {
+  switch (client.follower->poll(*client.stream, news)) {
     case Follower::State::ended:
       return false;
     case Follower::State::wrote:
@@ -61,8 +61,15 @@ bool LiveFeed::serve(Client& client) {
   return true;
 }
 
+bool LiveFeed::arrived() {
+  std::lock_guard lock(mutex_);
+  return !arriving_.empty();
+}
+
 void LiveFeed::run() {
   Epoch seen;
+  bool news = true;
+  bool again = true;
   while (true) {
     {
       std::unique_lock lock(mutex_);
@@ -72,10 +79,14 @@ void LiveFeed::run() {
       arriving_.clear();
     }
     const auto begin = std::chrono::steady_clock::now();
-    const auto gone = std::erase_if(clients_, [&](Client& client) { return !serve(client); });
+    const auto gone =
+        std::erase_if(clients_, [&](Client& client) { return !serve(client, news || again); });
     metrics_.event_streams.fetch_sub(static_cast<std::int64_t>(gone), std::memory_order_relaxed);
     if (clients_.empty()) continue;
-    seen = engine_.wait_for_epoch(seen, round_max);
+    // An epoch's changes may be published a moment after it is visible: a second look follows soon.
+    again = std::exchange(news, false);
+    const Epoch newest = engine_.wait_for_epoch(seen, again ? round_min : round_max);
+    news = newest != std::exchange(seen, newest) || arrived();
     std::unique_lock lock(mutex_);
     changed_.wait_until(lock, begin + round_min, [&] { return stopping_; });
   }

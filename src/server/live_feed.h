@@ -20,8 +20,9 @@ class Follower {
  public:
   virtual ~Follower() = default;
   enum class State { quiet, wrote, ended };
-  /// Writes what is new, without waiting. `ended`: the stream was finished.
-  virtual State poll(ResponseStream& stream) = 0;
+  /// Writes what is new, without waiting. `news`: an epoch has become visible since the last look
+  /// but one. `ended`: the stream was finished.
+  virtual State poll(ResponseStream& stream, bool news) = 0;
 };
 
 /// One thread that serves all event streams: it looks for news after each epoch, and some times a
@@ -42,7 +43,8 @@ class LiveFeed {
     std::chrono::steady_clock::time_point last_written;
   };
   void run();
-  bool serve(Client& client);
+  bool arrived();
+  bool serve(Client& client, bool news);
 
   runtime::Engine& engine_;
   HttpMetrics& metrics_;

@@ -66,7 +66,7 @@ Status TopicFollower::read(TopicPosition& position) {
   return {};
 }
 
-Follower::State TopicFollower::poll(ResponseStream& stream) {
+Follower::State TopicFollower::poll(ResponseStream& stream, bool) {
   State state = State::quiet;
   for (TopicPosition& position : positions_) {
     if (held_ == nullptr) {

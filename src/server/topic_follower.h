@@ -23,7 +23,7 @@ Result<std::vector<TopicPosition>> parse_positions(std::string_view text);
 class TopicFollower final : public Follower {
  public:
   TopicFollower(log::Topic& topic, std::vector<TopicPosition> positions);
-  State poll(ResponseStream& stream) override;
+  State poll(ResponseStream& stream, bool news) override;
 
  private:
   /// Takes the next records of one partition into `held_`.
