@@ -17,7 +17,8 @@ namespace {
 /// Whether the format's decoder can fill the column, by making one for it.
 Status can_decode(const std::string& format, const DecodedColumn& column) {
   if (format == "csv") {
-    LEAT_TRY(format::make_csv_decoder({column}, {.header = {column.name}}));
+    const std::string& field = column.field.empty() ? column.name : column.field;
+    LEAT_TRY(format::make_csv_decoder({column}, {.header = {field}}));
   } else {
     LEAT_TRY(format::make_json_decoder({column}));
   }

@@ -78,7 +78,9 @@ void check_panel_columns(Scope& scope, const Node& sql, std::string_view kind,
                     line ? "where and how much" : "a label and a number", columns.size()));
     return;
   }
-  for (std::size_t i = 1; i < columns.size(); ++i) {
+  // A line may have a text in between that says which line each number belongs to.
+  const bool by_text = line && columns.size() == 3 && columns[1].type.id() == DUCKDB_TYPE_VARCHAR;
+  for (std::size_t i = by_text ? 2 : 1; i < columns.size(); ++i) {
     if (columns[i].type.is_numeric()) continue;
     scope.diagnostics.error(
         sql.at, "panel-shape",

@@ -12,7 +12,7 @@ Committer::Committer(Setup setup)
       prepared_(setup_.last.sinks),
       committed_(setup_.last.epoch),
       counts_(setup_.sinks.size()) {
-  thread_ = std::jthread([this] { work(); });
+  thread_ = std::jthread([this](std::stop_token stop) { work(stop); });
 }
 
 Committer::~Committer() {
@@ -66,8 +66,7 @@ Committer::SinkCounts Committer::counts(std::size_t sink) const {
   return counts_[sink];
 }
 
-void Committer::work() {
-  const std::stop_token stop = thread_.get_stop_token();
+void Committer::work(const std::stop_token& stop) {
   while (true) {
     Item item;
     {
@@ -78,7 +77,7 @@ void Committer::work() {
       items_.pop_front();
       working_ = true;
     }
-    Status status = std::visit([&](auto& what) { return handle(what); }, item);
+    Status status = std::visit([&](auto& what) { return handle(what, stop); }, item);
     const bool was_commit = std::holds_alternative<Commit>(item);
     {
       std::lock_guard lock(mutex_);
@@ -96,7 +95,7 @@ void Committer::work() {
   }
 }
 
-Status Committer::handle(Write& write) {
+Status Committer::handle(Write& write, const std::stop_token&) {
   LEAT_TRY(setup_.sinks[write.sink].sink->write(write.bytes, write.rows));
   std::lock_guard lock(mutex_);
   counts_[write.sink].rows += write.rows;
@@ -104,7 +103,7 @@ Status Committer::handle(Write& write) {
   return {};
 }
 
-Status Committer::handle(Commit& commit) {
+Status Committer::handle(Commit& commit, const std::stop_token& stop) {
   const Latency::Stopwatch stopwatch(latency_);
   LEAT_TRY(prepare_sinks(commit));
   if (commit.record.dead_letters > setup_.dead_letters.durable_offset()) {
@@ -112,7 +111,7 @@ Status Committer::handle(Commit& commit) {
   }
   commit.record.sinks = prepared_;
   writer_.write(commit.record, *commit.batch);
-  LEAT_TRY(commit_when_there_is_room(*commit.batch));
+  LEAT_TRY(commit_when_there_is_room(*commit.batch, stop));
   setup_.timeline.committed(commit.record.epoch);
   for (const SinkSlot& slot : setup_.sinks) LEAT_TRY(slot.sink->committed());
   std::lock_guard lock(mutex_);
@@ -129,8 +128,8 @@ Status Committer::prepare_sinks(Commit& commit) {
 }
 
 /// A full disk is waited out: the batch stays as it is, input waits meanwhile, and nothing is lost.
-Status Committer::commit_when_there_is_room(state::CommitBatch& batch) {
-  const std::stop_token stop = thread_.get_stop_token();
+Status Committer::commit_when_there_is_room(state::CommitBatch& batch,
+                                            const std::stop_token& stop) {
   while (true) {
     Status status = setup_.store.commit(batch);
     const bool full = !status && status.error().code == "disk-full";

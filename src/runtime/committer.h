@@ -79,11 +79,11 @@ class Committer {
   };
   using Item = std::variant<Write, Commit>;
 
-  void work();
-  Status handle(Write& write);
-  Status handle(Commit& commit);
+  void work(const std::stop_token& stop);
+  Status handle(Write& write, const std::stop_token& stop);
+  Status handle(Commit& commit, const std::stop_token& stop);
   Status prepare_sinks(Commit& commit);
-  Status commit_when_there_is_room(state::CommitBatch& batch);
+  Status commit_when_there_is_room(state::CommitBatch& batch, const std::stop_token& stop);
 
   Setup setup_;
   CommitWriter writer_;

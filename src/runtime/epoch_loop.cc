@@ -77,7 +77,6 @@ void EpochLoop::begin_epoch() {
   rows_in_epoch_ = 0;
   for (StreamSlot& slot : assembly_.streams) {
     slot.stage->begin_epoch();
-    slot.stage->set_followed(slot.feed->followed());
   }
   for (ViewSlot& slot : assembly_.views) {
     const auto& watermark = assembly_.streams[slot.stream].watermark;

@@ -27,7 +27,7 @@ void EpochLoop::publish_stream(StreamSlot& slot) {
   std::uint64_t rows = 0;
   const auto rows_max = static_cast<std::uint64_t>(slot.node->recent_rows_max);
   for (auto work = slices_.rbegin(); work != slices_.rend(); ++work) {
-    auto& kept = (*work)->streams[index].kept;
+    auto& kept = (*work)->streams[index].rows;
     for (auto changes = kept.rbegin(); changes != kept.rend() && rows < rows_max; ++changes) {
       rows += changes->rows.size();
       recent.push_back(copy_of(changes->rows));
@@ -38,7 +38,7 @@ void EpochLoop::publish_stream(StreamSlot& slot) {
   }
   if (wanted) {
     for (const auto& work : slices_) {
-      for (ChangeChunk& changes : work->streams[index].kept) {
+      for (ChangeChunk& changes : work->streams[index].rows) {
         followed.push_back({.rows = copy_of(changes.rows),
                             .weights = {},
                             .order = changes.order,

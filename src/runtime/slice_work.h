@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -44,9 +45,9 @@ struct SliceWork {
   struct OfStream {
     StreamTally tally;
     op::EventTimeUs newest = op::no_watermark;
-    std::uint64_t kept_rows = 0;
-    std::vector<ChangeChunk>
-        kept;  ///< the newest rows, or all of them: what the stream was asked to keep
+    std::vector<ChangeChunk> rows;  ///< all that went on
+    std::vector<std::unique_ptr<ChangeChunk>>
+        parts;  ///< copies of some of them, where a view failed on a chunk
   };
   std::vector<OfStream> streams;
 

@@ -137,10 +137,12 @@ Status StreamStage::absorb(SliceWork& work, Pass& pass, const Rows& rows,
 Status StreamStage::absorb_by_halves(SliceWork& work, Pass& pass, const Rows& rows,
                                      const ViewConsumer& view,
                                      std::span<const std::uint32_t> part) const {
-  ChangeChunk changes{.rows = copy_of(rows.changes.rows, part),
-                      .weights = {},
-                      .order = rows.changes.order,
-                      .record_of = {}};
+  // Copies live as long as the other rows do: the view may look at them until it merges.
+  auto copy = std::make_unique<ChangeChunk>();
+  copy->rows = copy_of(rows.changes.rows, part);
+  copy->order = rows.changes.order;
+  const ChangeChunk& changes = *copy;
+  work.streams[index_].parts.push_back(std::move(copy));
   std::vector<op::LateRow> late;
   Status status = view.view->absorb(work.worker, *view.context, changes, late);
   if (status) {
@@ -188,18 +190,10 @@ void StreamStage::note_event_time(SliceWork& work, const ChangeChunk& changes) c
   }
 }
 
+/// Views look at the rows' texts until the epoch has merged, and others at the newest of them after
+/// that.
 void StreamStage::keep(SliceWork& work, ChangeChunk changes) const {
-  SliceWork::OfStream& of_stream = work.streams[index_];
-  of_stream.kept_rows += changes.rows.size();
-  of_stream.kept.push_back(std::move(changes));
-  if (followed_) return;
-  // Only the newest rows are wanted: let go of chunks as soon as those after them are enough.
-  auto& kept = of_stream.kept;
-  while (kept.size() > 1 && of_stream.kept_rows - kept.front().rows.size() >=
-                                static_cast<std::uint64_t>(node_.recent_rows_max)) {
-    of_stream.kept_rows -= kept.front().rows.size();
-    kept.erase(kept.begin());
-  }
+  work.streams[index_].rows.push_back(std::move(changes));
 }
 
 }  // namespace leat::runtime

@@ -43,9 +43,6 @@ class StreamStage {
   };
   void add_sink(SinkConsumer sink) { sinks_.push_back(sink); }
 
-  /// Rows of each slice to keep for others: the newest `recent_rows_max`, or all when somebody
-  /// follows the stream. Set between epochs.
-  void set_followed(bool followed) { followed_ = followed; }
   /// Frees what texts of the last epoch point into. Between epochs.
   void begin_epoch();
 
@@ -113,7 +110,6 @@ class StreamStage {
   std::vector<ViewConsumer> views_;
   std::vector<SinkConsumer> sinks_;
   std::vector<const StreamStage*> children_;
-  bool followed_ = false;
 };
 
 }  // namespace leat::runtime
