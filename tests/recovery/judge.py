@@ -13,7 +13,7 @@ import load
 
 CLEAN = """SELECT "partition", "offset", producer, seq, key, version, happened, amount, code::INTEGER AS code
            FROM events WHERE amount IS NOT NULL AND code <> 'x1' AND amount % 7 <> 3
-                             AND amount <> 13 AND amount <> 17"""
+                             AND amount <> 13 AND amount <> 18"""
 LATEST = """SELECT key, arg_max(producer, "offset") AS producer, arg_max(seq, "offset") AS seq,
                    arg_max(version, "offset") AS version, arg_max(amount, "offset") AS amount
             FROM clean GROUP BY key"""

@@ -51,7 +51,7 @@ streams:
     event_time: {column: at, delay: 1h, idle: 1h}
     expect:
       not_thirteen: {that: amount <> 13, else: quarantine}
-      not_seventeen: {that: amount <> 17, else: drop}
+      not_eighteen: {that: amount <> 18, else: drop}
   hasty:
     from: events
     columns: {version: bigint, at: timestamp}
