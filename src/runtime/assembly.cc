@@ -16,6 +16,8 @@ namespace {
 
 /// Epochs of different runs never share a number: a run begins at the next multiple of this.
 constexpr std::uint64_t epochs_per_run = 1'000'000;
+/// Opening the store and the topics writes a little.
+constexpr std::uint64_t start_bytes_min = 16u << 20;
 
 log::TopicConfig config_of(const pipeline::TopicNode& node) {
   log::TopicConfig config{.partitions = node.partitions,
@@ -59,6 +61,14 @@ Status Assembly::open_directory() {
   LEAT_TRY(files.create_directories(options.data_directory));
   lock = LEAT_TRY(files.lock(options.data_directory + "/lock",
                              fmt::format("process {} (leat run)", ::getpid())));
+  // The store can't be opened without writing, and not every fault there is one to recover from.
+  const std::uint64_t free = LEAT_TRY(files.free_bytes(options.data_directory));
+  if (free < start_bytes_min) {
+    return transient_error("disk-full",
+                           "{}: no room: {} bytes are left on its disk, and a start needs {}; "
+                           "free some, nothing is lost",
+                           options.data_directory, free, start_bytes_min);
+  }
   store = LEAT_TRY(state::Store::open(options.data_directory + "/store"));
   family = LEAT_TRY(store->family("engine"));
   timeline = std::make_unique<state::Timeline>(*store);

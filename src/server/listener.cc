@@ -52,7 +52,7 @@ Status Listener::open(const ServerOptions& options) {
     return user_error("remote-listener",
                       "{} can be reached from other machines, and Leat has no TLS and no sign-in "
                       "of its own yet; listen on 127.0.0.1 behind a proxy that has, or allow it "
-                      "explicitly",
+                      "explicitly (--allow-remote)",
                       options.host);
   }
   acceptor_.open(endpoint.protocol(), error);
