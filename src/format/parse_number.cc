@@ -17,6 +17,11 @@ constexpr std::array<double, 23> powers_of_ten = {1e0,  1e1,  1e2,  1e3,  1e4,  
                                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 constexpr std::uint64_t double_whole_max = std::uint64_t{1} << 53;
+constexpr auto whole_powers_of_ten = [] {
+  std::array<std::uint64_t, 20> powers{1};
+  for (std::size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+  return powers;
+}();
 
 bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
 
@@ -118,6 +123,12 @@ ParseFault scaled_magnitude(const NumberText& number, unsigned scale, bool round
   constexpr Uint128 all_max = ~Uint128{0};
   out = 0;
   if (number.exact && number.mantissa == 0) return ParseFault::none;
+  const std::int64_t power = number.exponent + static_cast<std::int64_t>(scale);
+  if (number.exact && power >= 0 && power < static_cast<std::int64_t>(whole_powers_of_ten.size())) {
+    // 64 bits by 64 bits: can't overflow, and there is nothing to round.
+    out = Uint128{number.mantissa} * whole_powers_of_ten[static_cast<std::size_t>(power)];
+    return ParseFault::none;
+  }
   // Digits from the left, as many as stand before the scaled point.
   const std::string_view digits = number.text.substr(0, number.text.find_first_of("eE"));
   auto count = static_cast<std::int64_t>(std::ranges::count_if(digits, is_digit));

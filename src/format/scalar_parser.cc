@@ -228,6 +228,14 @@ ParseFault ScalarParser::epoch(std::string_view text, NumberGrammar grammar, Vec
   if (fault != ParseFault::none || magnitude > (Uint128{1} << 92)) return ParseFault::out_of_range;
   auto ns = static_cast<Int128>(magnitude);
   if (number.negative) ns = -ns;
+  if (!number.negative && magnitude <= std::uint64_t{INT64_MAX}) {
+    // Until the year 2262: a division of 64 bits by a constant, where one of 128 is a call.
+    const auto narrow = static_cast<std::uint64_t>(magnitude);
+    constexpr auto second = static_cast<std::uint64_t>(second_ns);
+    return store_time(
+        {static_cast<std::int64_t>(narrow / second), static_cast<std::uint32_t>(narrow % second)},
+        out, row);
+  }
   Int128 seconds = ns / second_ns;
   Int128 rest = ns % second_ns;
   if (rest < 0) {
