@@ -48,6 +48,7 @@ struct ViewSlot {
   std::vector<std::size_t> sinks;
   op::EpochContext context;  ///< of the epoch that runs
   CommitRecord::OfView counts;
+  Epoch touched;  ///< the newest epoch that may have changed its rows
   std::vector<std::vector<ChangeChunk>> output;  ///< of this epoch, by shard
 };
 

@@ -130,7 +130,8 @@ EngineStatus status_of(const Assembly& assembly, const EpochLoop& loop) {
                             .rows = slot.view->row_count(),
                             .memory_bytes = slot.view->memory_bytes(),
                             .changes = counts.views[i].changes,
-                            .late = counts.views[i].late});
+                            .late = counts.views[i].late,
+                            .touched_epoch = counts.views_touched[i].value()});
     status.state_bytes += status.views.back().memory_bytes;
   }
   for (std::size_t i = 0; i < assembly.sinks.size(); ++i) {

@@ -189,7 +189,9 @@ Status EpochLoop::update_views() {
 Status EpochLoop::update_level(std::size_t level) {
   std::vector<ViewSlot*> views;
   for (ViewSlot& slot : assembly_.views) {
-    if (slot.level == level) views.push_back(&slot);
+    if (slot.level != level) continue;
+    views.push_back(&slot);
+    note_touched(slot);
   }
   const std::size_t shards = assembly_.shards;
   LEAT_TRY(pool_.each(workers_for(rows_in_epoch_), views.size() * shards,
@@ -221,6 +223,18 @@ Status EpochLoop::update_level(std::size_t level) {
                     [&](unsigned worker, std::size_t i) {
                       return absorb_into(*deliveries[i].to, worker, *deliveries[i].changes);
                     });
+}
+
+/// Whether the epoch may have changed the view: rows came to it, or its windows may close.
+void EpochLoop::note_touched(ViewSlot& slot) const {
+  if (slot.level > 0) {
+    slot.touched =
+        std::max(slot.touched, assembly_.views[*assembly_.find_view(slot.node->input)].touched);
+    return;
+  }
+  const auto has_rows = [&](const auto& work) { return !work->streams[slot.stream].rows.empty(); };
+  const bool timed = assembly_.streams[slot.stream].watermark.has_value() || input_ended_;
+  if (timed || std::any_of(slices_.begin(), slices_.end(), has_rows)) slot.touched = epoch_;
 }
 
 Status EpochLoop::absorb_into(ViewSlot& slot, unsigned worker, const ChangeChunk& changes) {

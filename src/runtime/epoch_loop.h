@@ -57,6 +57,7 @@ class EpochLoop {
     std::vector<StreamTally> streams;
     std::vector<op::EventTimeUs> watermarks;  ///< by stream
     std::vector<CommitRecord::OfView> views;
+    std::vector<Epoch> views_touched;
     struct Input {
       std::string topic, name;
       std::int32_t number;
@@ -78,6 +79,7 @@ class EpochLoop {
   bool advance_watermarks();
   Status update_views();
   Status update_level(std::size_t level);
+  void note_touched(ViewSlot& view) const;
   Status absorb_into(ViewSlot& view, unsigned worker, const ChangeChunk& changes);
   Status write_outputs();
   Status write_view_to_sinks(ViewSlot& view);

@@ -86,7 +86,10 @@ void EpochLoop::note_counts() {
     counts.streams.push_back(slot.tally);
     counts.watermarks.push_back(slot.watermark ? slot.watermark->current() : op::no_watermark);
   }
-  for (const ViewSlot& slot : assembly_.views) counts.views.push_back(slot.counts);
+  for (const ViewSlot& slot : assembly_.views) {
+    counts.views.push_back(slot.counts);
+    counts.views_touched.push_back(slot.touched);
+  }
   for (const auto& input : assembly_.inputs) {
     counts.inputs.push_back({input->topic(), input->name(), input->number().value(),
                              input->position(), input->lag(), input->ended()});

@@ -47,6 +47,7 @@ struct StreamState {
 struct ViewState {
   std::string name;
   std::uint64_t rows = 0, memory_bytes = 0, changes = 0, late = 0;
+  std::uint64_t touched_epoch = 0;  ///< the newest that may have changed its rows
 };
 
 struct SinkState {

@@ -69,7 +69,7 @@ std::unique_ptr<Follower> Dashboard::follow() { return std::make_unique<Dashboar
 
 void Dashboard::add_listener() {
   std::lock_guard lock(mutex_);
-  if (++listeners_ == 1) fresh_ = false;
+  if (++listeners_ == 1) ++arrivals_;
   changed_.notify_all();
 }
 
@@ -80,16 +80,18 @@ void Dashboard::remove_listener() {
 
 void Dashboard::run() {
   while (true) {
+    std::uint64_t arrival = 0;
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return stopping_ || listeners_ > 0; });
       if (stopping_) return;
+      arrival = arrivals_;
     }
     refresh();
     std::unique_lock lock(mutex_);
-    fresh_ = true;
+    fresh_for_ = arrival;
     changed_.wait_for(lock, refresh_interval,
-                      [&] { return stopping_ || (listeners_ > 0 && !fresh_); });
+                      [&] { return stopping_ || (listeners_ > 0 && !is_fresh()); });
     if (stopping_) return;
   }
 }
@@ -99,7 +101,7 @@ Dashboard::Counters Dashboard::counters_of(const pipeline::PanelNode& node,
   Counters counters;
   for (const std::string& input : node.inputs) {
     for (const auto& view : status.views) {
-      if (view.name == input) counters.insert(counters.end(), {view.changes, view.rows});
+      if (view.name == input) counters.push_back(view.touched_epoch);
     }
     for (const auto& stream : status.streams) {
       if (stream.name == input) counters.push_back(stream.out);
@@ -184,7 +186,7 @@ std::string Dashboard::json_of_panel(const Panel& panel) {
 
 ResponseStream::Piece Dashboard::newer_event(std::size_t index, std::uint64_t& version) {
   std::lock_guard lock(mutex_);
-  if (!fresh_ || panels_[index].version <= version) return nullptr;
+  if (!is_fresh() || panels_[index].version <= version) return nullptr;
   version = panels_[index].version;
   return panels_[index].event;
 }

@@ -82,7 +82,9 @@ class TestEngine final : public runtime::Engine {
       change.rows = std::move(chunk);
     }
     for (auto& view : status_.views) {
-      if (view.name == name) ++view.changes;
+      if (view.name != name) continue;
+      ++view.changes;
+      view.touched_epoch = epoch_.value();
     }
     feeds_[name]->publish(epoch_, std::move(chunks));
     changed_.notify_all();
