@@ -264,7 +264,8 @@ def sorted_rows(rows, digits=9):
     """Rows in an order of their own, with doubles to so many digits, to be compared."""
     def plain(value):
         if isinstance(value, float):
-            return float(f"{value:.{digits}g}")
+            value = float(f"{value:.{digits}g}")
+            return int(value) if value.is_integer() else value  # JSON knows one kind of number
         return value
     return sorted(([plain(value) for value in row] for row in rows),
                   key=lambda row: json.dumps(row, default=str))
