@@ -5,8 +5,8 @@
 
 namespace leat::pipeline {
 
-/// Connectors with every kind of setting, for the tests and fuzz targets of this folder.
-inline Registry test_registry() {
+/// A source with every kind of setting.
+inline connector::Spec test_http_source() {
   using connector::Kind;
   connector::Spec http;
   http.name = "http";
@@ -38,6 +38,12 @@ inline Registry test_registry() {
                   {.name = "pages_max", .kind = Kind::integer, .default_value = "100"}}},
   };
   http.example = "http:\n  url: https://example.com\n";
+  return http;
+}
+
+/// Connectors for the tests and fuzz targets of this folder.
+inline Registry test_registry() {
+  using connector::Kind;
   connector::Spec file;
   file.name = "file";
   file.settings = {
@@ -71,7 +77,7 @@ inline Registry test_registry() {
       {.name = "uri", .kind = Kind::url, .required = true, .choices = {"postgresql"}}};
   table.example = "table: {uri: \"postgresql://localhost/a\"}\n";
   Registry registry;
-  registry.sources = {http, file};
+  registry.sources = {test_http_source(), file};
   registry.sinks = {file_sink, table};
   registry.formats = format_specs();
   registry.replayable = {"file"};
