@@ -15,11 +15,14 @@ namespace {
 
 /// Read at first, and at most, in one go.
 constexpr std::size_t read_size_min = 4 << 10;
-constexpr std::size_t read_size_max = 128 << 10;
+constexpr std::size_t read_size_max = 64 << 10;
 /// Gathered into one write, about.
 constexpr std::size_t write_size_max = 256 << 10;
 /// A body up to here is copied behind its head; a longer one is written from where it is.
 constexpr std::size_t copied_body_max = 16 << 10;
+
+/// Kept of a write's memory for the next one.
+constexpr std::size_t kept_scratch_max = 16 << 10;
 
 constexpr auto never = Connection::TimePoint::max();
 
@@ -313,6 +316,7 @@ void Connection::write() {
 void Connection::on_written(const boost::system::error_code& error) {
   writing_ = false;
   scratch_ = std::move(segments_.front().owned);
+  if (scratch_.capacity() > kept_scratch_max) scratch_ = {};
   segments_.clear();
   if (closed_) return;
   if (error) return close();

@@ -50,6 +50,7 @@ class Dashboard {
   void evaluate(std::size_t index, Counters counters);
   static Counters counters_of(const pipeline::PanelNode& node, const runtime::EngineStatus& status);
   static std::string json_of_panel(const Panel& panel);
+  bool is_fresh() const { return arrivals_ == fresh_for_; }  ///< under the lock
   void add_listener();
   void remove_listener();
   /// The panel's event, when it is newer than `version`; moves that on.
@@ -64,7 +65,8 @@ class Dashboard {
   std::condition_variable changed_;
   std::vector<Panel> panels_;
   unsigned listeners_ = 0;
-  bool fresh_ = false;  ///< the panels were looked at since somebody listens
+  std::uint64_t arrivals_ = 0;   ///< times that somebody came when nobody was listening
+  std::uint64_t fresh_for_ = 0;  ///< the arrival since which the panels were looked at
   bool stopping_ = false;
   std::uint64_t status_version_ = 0;
   std::chrono::steady_clock::time_point status_made_;
