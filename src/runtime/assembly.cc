@@ -152,7 +152,10 @@ Result<std::vector<std::string>> Assembly::csv_header_of(const pipeline::StreamN
   }
   // No header line anywhere: the declared columns are the record's fields, in their order.
   std::vector<std::string> names;
-  for (const DecodedColumn& column : node.columns) names.push_back(column.name);
+  for (const DecodedColumn& column : node.columns) {
+    if (column.field.starts_with('$')) continue;  // of the record, not in it
+    names.push_back(column.field.empty() ? column.name : column.field);
+  }
   return names;
 }
 
