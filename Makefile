@@ -33,7 +33,7 @@ fuzz: ## Run each fuzz target for SECONDS=60 (ONLY=NAME… runs some)
 	@scripts/fuzz --seconds $(SECONDS) $(ONLY)
 
 torture: build ## Kill the program KILLS=1000 times under load and check that nothing is lost (ARGS=)
-	@LEAT=build/leat python3 tests/recovery/recovery_test.py --kills $(KILLS) $(ARGS)
+	@LEAT=build/leat python3 tests/recovery/kill_test.py --kills $(KILLS) $(ARGS)
 
 asan: ## Build with AddressSanitizer and UBSan, and run the unit tests
 	@scripts/sanitize asan $(ONLY)
