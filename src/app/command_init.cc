@@ -16,7 +16,7 @@ constexpr std::string_view first_pipeline =
     R"yaml(# A pipeline: records come in, are typed and cleaned, and counted as they arrive.
 #   leat run pipeline.yaml
 #   curl http://127.0.0.1:8080/v1/topics/orders/records -H 'Content-Type: application/json' \
-#        -d '{"id": 1, "at": "2026-01-01T10:00:00Z", "customer": "Ada", "amount": 12.50}'
+#        -d '{"id": 1, "ordered_at": "2026-01-01T10:00:00Z", "customer": "Ada", "amount": 12.50}'
 #   leat sql 'SELECT * FROM by_customer'
 pipeline: shop
 
@@ -28,11 +28,11 @@ streams:
     from: orders
     columns:
       id: {type: bigint, required: true}
-      at: {type: timestamp}
+      ordered_at: {type: timestamp}
       customer: {type: text}
       amount: {type: "decimal(12,2)"}
     select: |
-      SELECT *, date_trunc('day', at) AS day
+      SELECT *, date_trunc('day', ordered_at) AS day
     expect:
       positive: {that: "amount > 0", else: quarantine}   # refused rows go to the topic dead_letters
 

@@ -34,8 +34,21 @@ std::string cell_of(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+/// Reads numbers with a fraction, and those of more than 64 bits, as their own text: a double would
+/// make 20.00 of a DECIMAL to 20.0, and a HUGEINT to another number.
+class ExactNumbers : public nlohmann::detail::json_sax_dom_parser<json> {
+ public:
+  explicit ExactNumbers(json& result) : json_sax_dom_parser(result, false) {}
+  bool number_float(double, const std::string& text) {
+    std::string exact = text;
+    return string(exact);
+  }
+};
+
 void print_table(const std::string& body) {
-  const json answer = json::parse(body, nullptr, false);
+  json answer;
+  ExactNumbers reader(answer);
+  if (!json::sax_parse(body, &reader)) answer = json::object();
   std::vector<std::string> header;
   std::vector<bool> right;
   for (const json& column : answer.value("columns", json::array())) {
