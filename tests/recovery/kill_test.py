@@ -6,7 +6,6 @@ usage: kill_test.py [--kills N] [--seed S]
 import argparse
 import hashlib
 import json
-import os
 import pathlib
 import random
 import sys
@@ -101,7 +100,6 @@ VIEW_QUERIES = {
     "newest": "SELECT key, producer, seq, version, amount FROM newest_rows",
     **{name: f"SELECT * FROM {name}" for name in judge.VIEWS if name not in ("latest", "newest")},
 }
-load.Reader.QUERY = load.Reader.QUERY.replace("FROM latest)", "FROM latest_rows)")
 
 
 class Outputs:
@@ -160,7 +158,7 @@ class Torture:
         self.file = load.GrowingFile(folder / "in" / "lines.jsonl",
                                      random.Random(self.random.random()))
         self.reader = load.Reader(new_client)
-        self.helpers = [*self.clients, self.file, self.reader]
+        self.threads = [*self.clients, self.file, self.reader]
 
     def start(self):
         interval = self.random.choice([1, 20, 200, 1000])
@@ -200,15 +198,14 @@ class Torture:
                 return
 
     def run(self):
-        for helper in self.helpers:
-            helper.start()
+        for thread in self.threads:
+            thread.start()
         try:
             for _ in range(self.kills):
                 self.kill_once()
         except BaseException:
-            for helper in self.helpers:
-                helper.enough.set()
-            os.write(2, b"")  # the clients ask for ever: end with the process
+            for thread in self.threads:  # a client that waits for an answer ends with the process
+                thread.enough.set()
             raise
         self.end()
 
@@ -216,10 +213,10 @@ class Torture:
         with self.start() as server:
             server.wait_ready()
             time.sleep(0.5)
-            for helper in self.helpers:
-                helper.enough.set()
-            for helper in self.helpers:
-                helper.join(60)
+            for thread in self.threads:
+                thread.enough.set()
+            for thread in self.threads:
+                thread.join(60)
             flushed = self.flush(server.client)
             self.api.close()
             status = server.client.settle()
@@ -285,8 +282,8 @@ def main():
     print(f"seed {seed}: again with kill_test.py --kills {options.kills} --seed {seed}", flush=True)
     with leat_program.scratch_folder() as folder:
         torture = Torture(folder, options.kills, seed)
-        for helper in torture.helpers:
-            helper.daemon = True
+        for thread in torture.threads:
+            thread.daemon = True
         torture.run()
         torture.failures.end()
 

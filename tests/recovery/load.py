@@ -198,7 +198,7 @@ class Reader(threading.Thread):
 
     QUERY = """SELECT (SELECT coalesce(sum(rows), 0) FROM totals),
                       (SELECT coalesce(sum(rows), 0) FROM minutes),
-                      (SELECT coalesce(sum(keys), 0) FROM buckets), (SELECT count(*) FROM latest)"""
+                      (SELECT coalesce(sum(keys), 0) FROM buckets), (SELECT count(*) FROM latest_rows)"""
 
     def __init__(self, new_client):
         super().__init__(name="reader")
