@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -34,7 +36,6 @@ using Clock = std::chrono::steady_clock;
 
 struct Connection {
   int socket = -1;
-  std::size_t sent = 0;
   std::string answer;
   Clock::time_point due;
   bool busy = false;
@@ -89,20 +90,34 @@ class Load {
       if (over && idle_.size() == connections_.size()) break;
       if (now > end + std::chrono::seconds(30)) die("no answer for 30 s");
       if (!over) send_due(now);
-      const int wait = rate_ > 0 && !idle_.empty() && !over ? 0 : 10;
-      const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), wait);
+      const timespec wait = until_due(over);
+      const int count =
+          epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &wait, nullptr);
       for (int i = 0; i < count; ++i) receive(events[static_cast<std::size_t>(i)].data.u64);
     }
     report();
   }
 
  private:
+  Clock::time_point next_due() const {
+    return begin_ + std::chrono::nanoseconds(
+                        static_cast<std::int64_t>(static_cast<double>(sent_) * 1e9 / rate_));
+  }
+
+  /// Sleeps rather than spins: the program under measurement has the same cores.
+  timespec until_due(bool over) const {
+    std::int64_t wait = 10'000'000;
+    if (rate_ > 0 && !idle_.empty() && !over) {
+      wait = std::clamp<std::int64_t>((next_due() - Clock::now()).count(), 0, wait);
+    }
+    return {.tv_sec = 0, .tv_nsec = wait};
+  }
+
   void send_due(Clock::time_point now) {
     while (!idle_.empty()) {
       auto due = now;
       if (rate_ > 0) {
-        due = begin_ + std::chrono::nanoseconds(
-                           static_cast<std::int64_t>(static_cast<double>(sent_) * 1e9 / rate_));
+        due = next_due();
         if (due > now) return;
       }
       Connection& connection = connections_[idle_.front()];
