@@ -56,12 +56,13 @@ ChangesFollower::ChangesFollower(std::unique_ptr<runtime::Subscription> subscrip
       metrics_(metrics) {}
 
 Follower::State ChangesFollower::end(ResponseStream& stream, const Error& error) {
-  std::string event;
-  append_event({}, "error", json_of({error}), event);
-  stream.write_last(std::move(event));
+  // Counted first: whoever has read the last event may look at the metrics next.
   if (error.code == "fell-behind") {
     metrics_.event_streams_dropped.fetch_add(1, std::memory_order_relaxed);
   }
+  std::string event;
+  append_event({}, "error", json_of({error}), event);
+  stream.write_last(std::move(event));
   return State::ended;
 }
 
