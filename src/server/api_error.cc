@@ -27,7 +27,7 @@ constexpr std::array statuses = {
     StatusOfCode{"not-pushable", 422},           StatusOfCode{"row-failed", 422},
     StatusOfCode{"not-readable", 422},           StatusOfCode{"too-many-queries", 429},
     StatusOfCode{"header-too-large", 431},       StatusOfCode{"unsupported-transfer-encoding", 501},
-    StatusOfCode{"query-timeout", 504},
+    StatusOfCode{"query-cancelled", 503},        StatusOfCode{"query-timeout", 504},
 };
 
 /// A second is long enough for a flush or an epoch to make room; a full disk takes longer.

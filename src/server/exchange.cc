@@ -60,6 +60,8 @@ std::shared_ptr<ResponseStream> Exchange::stream(Response head, bool live) {
                           connection->begin_stream(slot, std::move(head), stream, live);
                           connection->proceed();
                         });
+  // Looked at after the above was posted: either that runs, or nobody will ever take anything.
+  if (connection->io().is_stopping()) stream->client_left();
   return stream;
 }
 

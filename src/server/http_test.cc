@@ -271,6 +271,27 @@ TEST_F(HttpTest, StoppingAnswersWhatIsUnderWay) {
   EXPECT_EQ(engine_.records("readings").size(), 1u);
 }
 
+TEST_F(HttpTest, StoppingWaitsForNoQueryAndNoSlowClient) {
+  options_.limits.query_time_max = std::chrono::minutes(5);
+  options_.limits.stream_wait_max = std::chrono::minutes(5);
+  engine_.add_view("wide", "SELECT repeat('x', 1000) AS x FROM range(10000)");
+  start();
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 12; ++i) {
+    clients.push_back(connect());
+    // More of both than there are threads.
+    clients.back().send(
+        i % 2 == 0 ? "GET /v1/views/wide?limit=10000 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                   : "GET /v1/sql?query=SELECT+count(*)+FROM+range(10000000)+a,range(10000000)+b "
+                     "HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+  EXPECT_EQ(connect().get("/healthz").status, 200);
+  const auto begin = std::chrono::steady_clock::now();
+  server_->stop(std::chrono::milliseconds(100));
+  // Far from the limits of a query and of a slow client, and from what a slow machine needs.
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::minutes(1));
+}
+
 TEST_F(HttpTest, ThePageHasAStrictPolicy) {
   start();
   auto client = connect();

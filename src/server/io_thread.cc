@@ -24,6 +24,7 @@ void IoThread::start() {
 }
 
 void IoThread::stop() {
+  stopping_ = true;
   if (!thread_.joinable()) return;
   boost::asio::post(context_, [this] {
     while (!connections_.empty()) {

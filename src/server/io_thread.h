@@ -29,6 +29,8 @@ class IoThread {
 
   boost::asio::io_context& context() { return context_; }
   bool is_current() const;
+  /// What is posted from now on may never run. From any thread.
+  bool is_stopping() const { return stopping_.load(); }
   /// Now, as of the last tick: for deadlines of seconds.
   Clock::time_point coarse_now() const { return now_; }
   /// For the header Date.
@@ -51,6 +53,7 @@ class IoThread {
   std::string date_;
   std::thread thread_;
   std::atomic<std::thread::id> id_;
+  std::atomic<bool> stopping_ = false;
 };
 
 }  // namespace leat::server

@@ -62,7 +62,7 @@ class EngineQueries final : public Queries {
                                        const Receiver& receiver) override {
     SnapshotScanner scanner(engine_);
     const auto outcome = queries_->run(
-        sql, scanner, {limits_.query_time_max, rows_max}, {},
+        sql, scanner, {limits_.query_time_max, rows_max}, stop_.get_token(),
         [&](const Schema& schema) -> Status {
           receiver.begin(schema, scanner.epoch());
           return {};
@@ -75,9 +75,11 @@ class EngineQueries final : public Queries {
     return Summary{outcome->truncated,
                    std::chrono::duration<double, std::milli>(outcome->elapsed).count()};
   }
+  void cancel() override { stop_.request_stop(); }
 
  private:
   runtime::Engine& engine_;
+  std::stop_source stop_;
   const Limits limits_;
   const std::unique_ptr<sql::UserQueries> queries_;
 };

@@ -30,6 +30,8 @@ class Queries {
   /// `query-timeout`, `too-many-queries` (external, retryable).
   virtual std::expected<Summary, ApiError> run(const std::string& sql, std::size_t rows_max,
                                                const Receiver& receiver) = 0;
+  /// Ends the queries that run and those that come, with `query-cancelled`.
+  virtual void cancel() = 0;
 };
 
 }  // namespace leat::server

@@ -118,13 +118,14 @@ void Server::Running::stop(std::chrono::milliseconds limit) {
   shared_.stopping = true;
   boost::asio::post(threads_.front()->context(), [this] { listener_.close(); });
   live_.stop();
-  dashboard_.stop();
   for (const auto& thread : threads_) {
     boost::asio::post(thread->context(), [&thread] { thread->close_idle(); });
   }
   shared_.drain.wait(limit);
-  // Without their clients, those who write answers end soon.
+  // Without their clients, and with their queries cancelled, those who write answers end soon.
+  queries_->cancel();
   for (const auto& thread : threads_) thread->stop();
+  dashboard_.stop();
   push_.stop();
   work_.stop();
 }
