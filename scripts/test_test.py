@@ -49,6 +49,13 @@ class JudgeTest(unittest.TestCase):
         count, _ = self.run_shell("echo 5 passed, 2 failed, 0 skipped")
         self.assertEqual(count, Count(5, 2, 0))
 
+    def test_what_is_shown_begins_at_the_first_fault(self):
+        lines = ["ok 1", "not ok 2 - counts", "  expected 3", *(f"ok {n}" for n in range(3, 200))]
+        shown = runner.telling_lines(lines)
+        self.assertEqual(shown[:2], lines[1:3])
+        self.assertEqual(shown[-runner.FAILED_LINES_SHOWN:], lines[-runner.FAILED_LINES_SHOWN:])
+        self.assertEqual(runner.telling_lines(lines[:10]), lines[:10])
+
     def test_googletest_cases(self):
         cases = [{"name": "a", "status": "RUN", "result": "COMPLETED"},
                  {"name": "b", "status": "RUN", "result": "SKIPPED"},
