@@ -1,12 +1,15 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "connector/sink_input.h"
 #include "model/changes.h"
 
 namespace leat::connector {
@@ -36,6 +39,60 @@ class EpochSink {
   /// True when a commit would make rows visible that nothing but the lapse of time keeps back: an
   /// idle engine asks about once a second, and commits then. Called by the thread that writes.
   virtual bool wants_commit() const { return false; }
+};
+
+/// Up to chunk_rows_max consecutive rows of a sink's input. Every row has its weight, place and
+/// version.
+struct SinkRows {
+  Chunk rows;
+  std::vector<std::int64_t> weights;  ///< +1: the row is there now; -1: it is no more
+  std::vector<Offset> offsets;        ///< in the partition of the batch; rising
+  /// Microseconds since 1970, about when the row's epoch was committed: the same at every replay,
+  /// never falling, and greater for a key's new row than for the old one that it takes the place
+  /// of.
+  std::vector<std::int64_t> versions_us;
+};
+
+/// What a sink is given to write at a time. The rows that take back a key's old row come before the
+/// one that puts its new one in.
+struct SinkBatch {
+  std::vector<SinkRows> parts;
+  Partition partition;   ///< of the topic or changelog; a batch is of one partition
+  std::string position;  ///< where the sink's input goes on after this batch: opaque, a few bytes
+  std::size_t rows = 0;  ///< in all parts
+};
+
+/// A row that the system will never take: too large, a constraint, a type. It goes to the dead
+/// letters with the system's words.
+struct RefusedRow {
+  std::size_t part = 0;
+  std::size_t row = 0;
+  std::string reason;
+};
+
+/// A sink in another system. It reads its input from the log with a cursor of its own, so that a
+/// system that is down delays this sink alone. Each is used by one thread; another one may ask for
+/// `stop` at any time, and every call then returns within a second or two, with any error.
+///
+/// Errors: transient ones (`Error::retryable`) are an outage, and the call is tried again with
+/// growing waits; all others are told and tried again too, but seldom, as only somebody's hand can
+/// mend them (a wrong password, a missing table). `sink-fenced`: another instance has taken over;
+/// this sink ends.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  /// Connects, makes what is missing where the user wants that, and checks what is there against
+  /// the input's columns. Called before the first `write`, and again after each one that failed.
+  /// Gives the position that was stored with the last rows, where the system keeps it (exactly
+  /// once); nothing: the position is kept by Leat, and rows after it may be written again.
+  virtual Result<std::optional<std::string>> open(std::stop_token stop) = 0;
+  /// Writes the batch, returns once the system has made it durable, and gives the rows that it
+  /// refuses for good; all others are written. On an error none, some or all are: the batch is
+  /// written again, after `open`. Bounded by a timeout of the sink's own.
+  virtual Result<std::vector<RefusedRow>> write(const SinkBatch& batch, std::stop_token stop) = 0;
+  /// For `leat check --connect`: connects and looks, changes nothing. Gives what was found in a
+  /// line; an Error says what is missing and how to make it.
+  virtual Result<std::string> probe(std::stop_token stop) = 0;
 };
 
 }  // namespace leat::connector

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -8,7 +9,12 @@
 #include <variant>
 #include <vector>
 
+#include "base/error.h"
+#include "connector/sink_input.h"
+
 namespace leat::connector {
+
+class Settings;
 
 /// What a setting's value looks like in a pipeline file.
 enum class Kind {
@@ -55,6 +61,12 @@ struct Spec {
   /// Of a sink: it can't take a row back. A view whose rows change needs `changes: true` then; a
   /// stream, or a view that emits `on_close`, only ever adds rows and needs nothing.
   bool rows_only_added = false;
+  /// Of a sink: it takes a topic's records as they are, too.
+  bool takes_topics = false;
+  /// Of a sink: what only the input's columns and the settings together show (a key column that
+  /// does not exist, a type that can't be written). The message says cause and remedy; the place is
+  /// added. Connects to nothing. May be empty.
+  std::function<Status(const SinkInput&, const Settings&)> check_input = {};
 };
 
 /// Values as checked against a Spec: every setting with a value or default is there, of the kind

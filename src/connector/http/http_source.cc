@@ -6,8 +6,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "base/backoff.h"
 #include "connector/http/address.h"
-#include "connector/http/backoff.h"
 #include "connector/http/fetcher.h"
 #include "connector/http/pages.h"
 #include "format/json_body.h"

@@ -1,8 +1,8 @@
-#include "connector/http/backoff.h"
+#include "base/backoff.h"
 
 #include <algorithm>
 
-namespace leat::connector {
+namespace leat {
 
 std::int64_t Backoff::wait_ms(unsigned retry) {
   constexpr unsigned doublings_max = 30;
@@ -12,4 +12,4 @@ std::int64_t Backoff::wait_ms(unsigned retry) {
   return std::uniform_int_distribution<std::int64_t>(longest - longest / 2, longest)(random_);
 }
 
-}  // namespace leat::connector
+}  // namespace leat

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <random>
 
-namespace leat::connector {
+namespace leat {
 
 /// Waits between tries: doubled each time up to a maximum, each shortened by chance by up to a
 /// half, so that clients that failed together do not come back together.
@@ -21,4 +21,4 @@ class Backoff {
   std::minstd_rand random_;
 };
 
-}  // namespace leat::connector
+}  // namespace leat
