@@ -3,6 +3,8 @@
 #include <array>
 #include <unordered_map>
 
+#include "model/vector_shape.h"
+
 namespace leat::sql {
 namespace {
 
@@ -202,6 +204,26 @@ Analysed<Type> argument_type(const AggregateForm& form, const Type& argument, co
                    "a sum or average of {} can't be kept up to date: turn it into a number, as in "
                    "epoch_us(…)",
                    argument.to_sql());
+}
+
+Analysed<void> check_ordered(const AggregateForm& form, const std::string& name,
+                             const Type& ordered_by, std::size_t position) {
+  switch (form.function) {
+    case Function::min:
+    case Function::max:
+    case Function::arg_min:
+    case Function::arg_max:
+      break;
+    default:
+      return {};
+  }
+  const VectorShape::Kind kind = VectorShape::of(ordered_by).kind;
+  if (kind == VectorShape::Kind::fixed || kind == VectorShape::Kind::text) return {};
+  return sql_fault(
+      "not-incremental", position,
+      "{}() in the order of {} can't be kept up to date: go by one of its parts, as in "
+      "tags[1] or place.field",
+      name, ordered_by.to_sql());
 }
 
 Type aggregate_type(const AggregateForm& form, const Type& result) {

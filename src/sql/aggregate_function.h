@@ -22,6 +22,12 @@ Analysed<AggregateForm> aggregate_form(const Node& call, bool weighted);
 Analysed<Type> argument_type(const AggregateForm& form, const Type& argument, const Type& result,
                              std::size_t position);
 
+/// `not-incremental` where min, max, arg_min or arg_max (called `name`) go by a value of this type,
+/// whose order is kept otherwise than DuckDB has it: inside of lists and structs its NULLs come
+/// last.
+Analysed<void> check_ordered(const AggregateForm& form, const std::string& name,
+                             const Type& ordered_by, std::size_t position);
+
 /// The type of what the aggregate yields, given DuckDB's type of the call as the user wrote it.
 Type aggregate_type(const AggregateForm& form, const Type& result);
 

@@ -241,6 +241,9 @@ class Decomposition {
         wanted = LEAT_TRY_SQL(argument_type(form, type, written, position_of(node)));
         call.argument_type = wanted;
       }
+      if (i + 1 == form.arguments.size() && can_be_kept(wanted)) {
+        LEAT_TRY_SQL(check_ordered(form, function_name(node), wanted, position_of(node)));
+      }
       call.arguments.push_back(LEAT_TRY_SQL(column_of_type(form.arguments[i], type, wanted)));
     }
     if (form.filter) {

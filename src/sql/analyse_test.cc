@@ -92,6 +92,12 @@ TEST_F(AnalyseTest, AggregateQueryFaultsPointIntoTheSqlAndGiveTheRemedy) {
            {"SELECT count(*) FROM users ORDER BY 1", "not-incremental", 36, "ORDER BY"},
            {"SELECT first(age ORDER BY id) FROM users", "not-incremental", 7, "arg_min"},
            {"SELECT first(age) FROM profiles", "not-incremental", 7, "arg_max"},
+           {"SELECT last(age) FROM profiles", "not-incremental", 7, "arg_max"},
+           {"SELECT count(*), min(tags) FROM users", "not-incremental", 17, "tags[1]"},
+           {"SELECT max({'a': age}) FROM profiles", "not-incremental", 7, "STRUCT"},
+           {"SELECT country, arg_min(id, tags) FROM users GROUP BY 1", "not-incremental", 16,
+            "VARCHAR[]"},
+           {"SELECT max_by(id, {'a': age}) FROM profiles", "not-incremental", 7, "place.field"},
            {"SELECT count(*) FROM usrs", "unknown-table", 21, "did you mean \"users\"?"},
            {"SELECT count(*), now() FROM users", "not-deterministic", 17, "now()"},
            {"SELECT min(age, 3) FROM users", "not-incremental", 7, "arguments"},
@@ -110,6 +116,7 @@ TEST_F(AnalyseTest, AggregateQueryFaultsPointIntoTheSqlAndGiveTheRemedy) {
             "did you mean \"tumble\"?"}}) {
     ExpectFault(analyser_->aggregate_query(fault.sql, catalog_), fault);
   }
+  EXPECT_TRUE(analyser_->aggregate_query("SELECT arg_max(tags, id) FROM users", catalog_));
   EXPECT_THAT(
       analyser_
           ->aggregate_query("SELECT window_start FROM tumble(users, ts, INTERVAL '1 month') "
