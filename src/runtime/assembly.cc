@@ -29,6 +29,18 @@ log::TopicConfig config_of(const pipeline::TopicNode& node) {
   return config;
 }
 
+/// Nothing has come in yet, and nothing has gone out: no sink has a row of what a view says of no
+/// input at all.
+bool is_untouched(const CommitRecord& commit, const pipeline::Graph& graph) {
+  const auto at_zero = [](const auto& position) { return position.second == Offset(0); };
+  const auto has_rows = [&](const pipeline::SinkNode& sink) {
+    const auto view = commit.views.find(sink.from);
+    return view != commit.views.end() && view->second.changes > 0;
+  };
+  return std::ranges::all_of(commit.positions, at_zero) &&
+         std::ranges::none_of(graph.sinks, has_rows);
+}
+
 unsigned power_of_two_at_least(unsigned number) {
   unsigned power = 1;
   while (power < number) power *= 2;
@@ -109,7 +121,10 @@ Status Assembly::open_topics() {
 /// removed and nothing was written elsewhere.
 Status Assembly::take_over_definition() {
   definition = definition_of(graph);
-  if (last_commit.epoch == Epoch(0) || last_commit.definition == definition) return {};
+  views_are_new = last_commit.epoch == Epoch(0);
+  if (views_are_new || last_commit.definition == definition) return {};
+  views_are_new = true;
+  if (is_untouched(last_commit, graph)) return drop_views();
   bool complete = true;
   for (const auto& input : inputs) complete &= input->position() == Offset(0);
   if (!options.rebuild && (!complete || !graph.sinks.empty())) {
@@ -127,10 +142,15 @@ Status Assembly::take_over_definition() {
   return begin_anew();
 }
 
-Status Assembly::begin_anew() {
+Status Assembly::drop_views() {
   for (const std::string& name : store->family_names()) {
     if (name.starts_with(op::family_of_view(""))) LEAT_TRY(store->drop_family(name));
   }
+  return {};
+}
+
+Status Assembly::begin_anew() {
+  LEAT_TRY(drop_views());
   const Epoch epoch = last_commit.epoch;
   last_commit = CommitRecord{};
   last_commit.epoch = epoch;

@@ -95,8 +95,9 @@ class Assembly {
   std::vector<SourceSlot> sources;
   std::vector<std::unique_ptr<InputPartition>> inputs;
   CommitRecord last_commit;
-  std::string definition;  ///< of streams and views: see definition_of
-  Epoch first_epoch;       ///< the next one to run
+  std::string definition;      ///< of streams and views: see definition_of
+  Epoch first_epoch;           ///< the next one to run
+  bool views_are_new = false;  ///< no epoch has gone through them yet
 
   /// Asks a replayable source for partitions that are new, and puts them at their committed
   /// positions.
@@ -114,6 +115,7 @@ class Assembly {
   Status open_topics();
   Status take_over_definition();
   Status begin_anew();
+  Status drop_views();
   Status make_sources();
   Status make_streams();
   Status make_views();

@@ -33,6 +33,7 @@ class RunningEngine final : public Engine {
   }
 
   Status start() override {
+    LEAT_TRY(loop_.begin());
     disk_.start();
     thread_ = std::jthread([this](std::stop_token stop) { run_loop(std::move(stop)); });
     sources_.start();

@@ -141,7 +141,7 @@ void EpochLoop::between_epochs(const std::function<void()>& action) {
   bool ran = false;
   {
     std::unique_lock lock(mutex_);
-    if (ended_) {
+    if (resting_) {
       lock.unlock();
       return action();
     }

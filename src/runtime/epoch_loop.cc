@@ -33,11 +33,29 @@ EpochLoop::EpochLoop(Assembly& assembly)
   note_counts();
 }
 
+Status EpochLoop::begin() {
+  {
+    std::lock_guard lock(mutex_);
+    resting_ = false;
+  }
+  const bool says_something = std::ranges::any_of(assembly_.views, [](const ViewSlot& slot) {
+    const auto* aggregate = std::get_if<op::AggregateView>(&slot.node->definition);
+    return aggregate != nullptr && aggregate->query.key_count == 0;
+  });
+  if (!assembly_.views_are_new || !says_something) return {};
+  begin_epoch();
+  for (ViewSlot& slot : assembly_.views) slot.touched = epoch_;
+  LEAT_TRY(update_views());
+  LEAT_TRY(write_outputs());
+  publish();
+  return {};
+}
+
 Status EpochLoop::run(std::stop_token stop) {
   Status status = turn(stop);
   {
     std::lock_guard lock(mutex_);
-    ended_ = true;
+    resting_ = true;
   }
   run_actions();
   return status;

@@ -24,6 +24,9 @@ class EpochLoop {
  public:
   explicit EpochLoop(Assembly& assembly);
 
+  /// Before run(): what views say of no input at all (an aggregate without GROUP BY has a row then
+  /// too) is made visible, so that the views above them, sinks and followers know of it.
+  Status begin();
   /// Turns until `stop` is asked for, everything has ended (`once`), or something fails.
   Status run(std::stop_token stop);
 
@@ -130,7 +133,7 @@ class EpochLoop {
   mutable std::mutex mutex_;  // of what follows
   mutable std::condition_variable_any changed_;
   bool woken_ = false;
-  bool ended_ = false;  // no more epochs: actions run where they are asked for
+  bool resting_ = true;  // no epochs run, yet or any more: actions run where they are asked for
   std::deque<std::function<void()>> actions_;
   Counts counts_;
 };
