@@ -136,4 +136,14 @@ Result<std::optional<std::string>> JsonBody::text_at(std::string_view body,
   return std::string(text_.raw(*at, next));
 }
 
+Result<std::optional<std::string_view>> JsonBody::raw_at(std::string_view body,
+                                                         std::string_view pointer) {
+  LEAT_TRY(check(body));
+  const std::optional<std::size_t> at = LEAT_TRY(find(pointer));
+  if (!at) return std::nullopt;
+  std::size_t next = *at;
+  text_.skip(next);
+  return text_.raw(*at, next);
+}
+
 }  // namespace leat::format

@@ -34,6 +34,8 @@ class JsonBody {
   /// What is at the pointer as text: a string without quotes and escapes, any other scalar as it
   /// stands, an object or array as JSON. Nothing: null, or not there.
   Result<std::optional<std::string>> text_at(std::string_view body, std::string_view pointer);
+  /// What is at the pointer, byte for byte as it stands. Nothing: not there.
+  Result<std::optional<std::string_view>> raw_at(std::string_view body, std::string_view pointer);
 
  private:
   Status check(std::string_view body);

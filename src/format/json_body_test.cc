@@ -68,6 +68,12 @@ TEST(JsonBody, FindsRecordsAndCursorsByPointer) {
   EXPECT_EQ(*parser.text_at(body, "/o/x/0"), "3");
   EXPECT_EQ(*parser.text_at(body, "/o"), "{\"x\":[3]}");
   EXPECT_EQ(*parser.text_at(body, "/none"), std::nullopt);
+  const std::string raw = padded(R"({"s":"p\u00e1", "n": 1.50 ,"o":{ "x":[3] },"z":null})");
+  EXPECT_EQ(*parser.raw_at(raw, "/s"), R"("p\u00e1")");
+  EXPECT_EQ(*parser.raw_at(raw, "/n"), "1.50");
+  EXPECT_EQ(*parser.raw_at(raw, "/o"), R"({ "x":[3] })");
+  EXPECT_EQ(*parser.raw_at(raw, "/z"), "null");
+  EXPECT_EQ(*parser.raw_at(raw, "/none"), std::nullopt);
   EXPECT_EQ(*parser.text_at(body, "/o/x/1"), std::nullopt);
 }
 

@@ -137,13 +137,13 @@ def sql_formats(failures, what, target):
     failures.equal(f"{what}: an unknown format", bad.returncode, 2)
 
 
-def topics_and_tails(failures, what, target):
+def topics_and_tails(failures, what, target, count):
     table = run("topics", *target)
     failures.check(f"{what}: topics", table.returncode == 0 and re.search(
-        r"orders +0 +4 .* 0 +3", table.stdout) and ESCAPE not in table.stdout, table.stdout)
+        rf"orders +0 +{count} .* 0 +{count - 1}", table.stdout) and ESCAPE not in table.stdout, table.stdout)
     listed = json.loads(run("topics", *target, "--json").stdout)["topics"]
     failures.equal(f"{what}: topics --json", next(t["records"] for t in listed
-                                                  if t["name"] == "orders"), 4)
+                                                  if t["name"] == "orders"), count)
     answer = run("tail", "orders", *target, "--from-beginning", "--limit", 3)
     failures.equal(f"{what}: tail of a topic", [json.loads(line) for line in
                                                 answer.stdout.splitlines()], ORDERS[:3])
@@ -157,9 +157,11 @@ def topics_and_tails(failures, what, target):
     answer = run("tail", "dead_letters", *target, "--from-beginning", "--limit", 1, "--json")
     failures.equal(f"{what}: tail of the dead letters",
                    json.loads(answer.stdout)["value"]["expectation"], "positive")
-    bad = run("tail", "ordres", *target, "--limit", 1)
-    failures.check(f"{what}: tail of an unknown name", bad.returncode == 2
-                   and "ordres" in bad.stderr, f"{bad.returncode} {bad.stderr}")
+    for slip, meant in (("ordres", "orders"), ("orders_claen", "orders_clean"),
+                        ("by_custmer", "by_customer"), ("dead_leters", "dead_letters")):
+        bad = run("tail", slip, *target, "--limit", 1)
+        failures.check(f"{what}: tail of {slip}", bad.returncode == 2 and slip in bad.stderr
+                       and f'did you mean "{meant}"?' in bad.stderr, f"{bad.returncode} {bad.stderr}")
 
 
 def reading(folder, failures):
@@ -173,13 +175,26 @@ def reading(folder, failures):
         url = f"http://127.0.0.1:{server.port}"
         for what, target in (("server", ["--server", url]), ("data in use", ["--data", folder / "data"])):
             sql_formats(failures, what, target)
-            topics_and_tails(failures, what, target)
+            topics_and_tails(failures, what, target, len(ORDERS))
         answer = run("sql", QUERY, "--format", "csv", env={**os.environ, "LEAT_SERVER": url})
         failures.check("LEAT_SERVER", "Ada,1,20.00" in answer.stdout, answer.stderr)
         prompt(folder, failures, url)
         follow_live(failures, server, url)
+        count = len(server.client.records("orders"))
         failures.equal("exit code", server.stop(), 0)
-    sql_formats(failures, "at rest", ["--data", folder / "data"])
+    at_rest = ["--data", folder / "data"]
+    sql_formats(failures, "at rest", at_rest)
+    topics_and_tails(failures, "at rest", at_rest, count)
+    everything = run("tail", "orders", *at_rest, "--from-beginning")
+    failures.equal("at rest: a tail ends after what is there",
+                   (everything.returncode, [json.loads(line) for line in everything.stdout.splitlines()][:4]),
+                   (0, ORDERS))
+    rows = run("tail", "by_customer", *at_rest, "--from-beginning")
+    failures.check("at rest: so does a view's", rows.returncode == 0 and '+ {"customer":"Ada"'
+                   in rows.stdout, rows.stdout + rows.stderr)
+    vain = run("tail", "orders", *at_rest)
+    failures.check("at rest: nothing more can come", vain.returncode == 2
+                   and "error[at-rest]" in vain.stderr and "--from-beginning" in vain.stderr, vain.stderr)
     for what, command in (("sql", ["sql", "SELECT 1"]), ("topics", ["topics"]),
                           ("tail", ["tail", "orders"])):
         answer = run(*command, "--server", NOBODY)
@@ -190,6 +205,45 @@ def reading(folder, failures):
         failures.equal(f"{what} without data: exit code", answer.returncode, 2)
     answer = run("topics", "--json", "--server", NOBODY)
     failures.check("an error as JSON", "code" in json.loads(answer.stderr)["error"], answer.stderr)
+
+
+EXACT = """
+pipeline: exact
+streams:
+  exact:
+    from: numbers
+    columns:
+      id:     {type: integer}
+      price:  {type: "decimal(38, 10)"}
+      huge:   {type: hugeint}
+      big:    {type: ubigint}
+      single: {type: double}
+views:
+  newest: {from: exact, key: id}
+"""
+
+
+def exact_numbers(folder, failures):
+    """A tail prints numbers as the server sent them, however long they are."""
+    path = folder / "exact.yaml"
+    path.write_text(EXACT)
+    sent = ('{"id": 1, "price": 12345678901234567890.1234567890, "huge": %d, "big": %d, "single": 0.1}'
+            % (2**127 - 1, 2**64 - 1))
+    row = ('{"id":1,"price":12345678901234567890.1234567890,"huge":%d,"big":%d,"single":0.1}'
+           % (2**127 - 1, 2**64 - 1))
+    with Server(path, folder / "data") as server:
+        server.wait_ready()
+        server.client.push("numbers", sent)
+        server.client.settle()
+        tail = ["tail", "--server", f"http://127.0.0.1:{server.port}", "--from-beginning", "--limit", 1]
+        for name in ("newest", "exact"):
+            failures.equal(f"tail of {name}", run(*tail, name).stdout, f"+ {row}\n")
+            failures.equal(f"tail of {name} --json", run(*tail, name, "--json").stdout,
+                           f'{{"weight":1,"row":{row}}}\n')
+        failures.equal("tail of a topic", run(*tail, "numbers").stdout, sent + "\n")
+        whole = run(*tail, "numbers", "--json").stdout
+        failures.check("tail of a topic --json", f'"value":{sent}' in whole, whole)
+        failures.equal("exit code", server.stop(), 0)
 
 
 def follow_live(failures, server, url):
@@ -275,7 +329,7 @@ def mocks(folder, failures):
     failures.equal("a bad address", run("mock", "random-user", "--listen", "x").returncode, 2)
 
 
-TESTS = [helps, versions, completions, checks, reading, mocks]
+TESTS = [helps, versions, completions, checks, reading, exact_numbers, mocks]
 
 
 def main():
