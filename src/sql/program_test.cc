@@ -177,6 +177,35 @@ TEST_F(ProgramTest, AnInputsOrSinksErrorComesOutUnchanged) {
   EXPECT_EQ(Run(*program, *input_of(rows, {}, true, false)).size(), 1u);
 }
 
+TEST_F(ProgramTest, AChunkOfOtherTypesIsRefusedAndNothingIsHarmed) {
+  auto program = Prepare("SELECT age FROM __leat_input()");
+  const Chunk good = people_chunk(3);
+  const auto refuse = [](Chunk) -> Status { return {}; };
+  std::vector<Column> columns = people.columns();
+  columns.pop_back();
+  std::vector<Schema> wrong{Schema(columns)};
+  for (const char* type :
+       {"bigint", "decimal(9,2)", "json", "varchar[]", "struct(a integer)", "timestamp"}) {
+    columns = people.columns();
+    columns.back().type = Type::parse(type).value();
+    wrong.emplace_back(columns);
+  }
+  for (const Schema& schema : wrong) {
+    Chunk bad(schema);
+    bad.set_size(1);
+    for (const std::size_t count : {chunk_rows_max, std::size_t{0}}) {
+      // All rows are referenced, some are copied.
+      bad.set_size(count == 0 ? 2 : 1);
+      const auto input = input_of(bad, {}, true, false, 0, count == 0 ? 1 : count);
+      const Status ran = program->run(*input, refuse);
+      ASSERT_FALSE(ran) << schema[schema.size() - 1].type.to_sql();
+      EXPECT_EQ(ran.error().code, "chunk-mismatch");
+      EXPECT_EQ(ran.error().domain, Domain::internal);
+    }
+  }
+  EXPECT_EQ(Run(*program, *input_of(good, {}, true, false)).size(), 1u);
+}
+
 TEST_F(ProgramTest, TwoSessionsRunAtOnce) {
   const auto work = [&](std::int32_t base) {
     auto program = Prepare(
