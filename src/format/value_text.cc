@@ -11,8 +11,6 @@
 namespace leat::format {
 namespace {
 
-constexpr std::int64_t day_us = 86'400'000'000;
-
 template <class Number>
 void append_number(Number value, std::string& out) {
   char text[64];
