@@ -90,6 +90,31 @@ TEST_F(Check, SharesNamesAmongFilesAndKeepsThemUnique) {
                                  "again.yaml:4:3: error[duplicate-name]: t"));
 }
 
+TEST_F(Check, KnowsOnePlaceHoweverItsPathIsWritten) {
+  const auto link = std::filesystem::path(testing::TempDir()) / "leat_check_link";
+  std::filesystem::remove(link);
+  std::filesystem::create_directory_symlink(std::filesystem::current_path(), link);
+  const auto targets = [&](const std::string& one, const std::string& other) {
+    return findings(
+        fmt::format("pipeline: a\ntopics: {{t: {{}}}}\nstreams:\n  s: {{from: t, columns: {{n: "
+                    "integer}}}}\nsinks:\n  a: {{from: s, file: {{path: \"{}\"}}}}\n"
+                    "  b: {{from: s, file: {{path: \"{}\"}}}}\n",
+                    one, other));
+  };
+  const std::string here = std::filesystem::current_path().string();
+  for (const auto& [one, other] : std::vector<std::pair<std::string, std::string>>{
+           {"out/rows", "out/rows/"},
+           {"out/rows.jsonl", here + "/out/rows.jsonl"},
+           {"out/rows.jsonl", "out/../out/./rows.jsonl"},
+           {"rows.jsonl", link.string() + "/rows.jsonl"}}) {
+    EXPECT_THAT(targets(one, other), HasSubstr("a.yaml:7:3: error[same-target]: the sink \"b\" "
+                                               "writes to the path of the sink \"a\" (a.yaml:6)"))
+        << one << " " << other;
+  }
+  EXPECT_THAT(targets("out/rows", "out/rows2"), Not(HasSubstr("same-target")));
+  std::filesystem::remove(link);
+}
+
 TEST_F(Check, PutsEachNodeAfterItsInputs) {
   const auto graph = graph_of(
       "pipeline: a\ntopics: {t: {}}\n"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -103,6 +104,17 @@ bool inputs_known(Scope& scope, std::string_view sql) {
   return known;
 }
 
+/// One text for all ways to write a path: relative or absolute, through links, with "/" at the end.
+std::string same_for_one_place(const std::string& path) {
+  if (path.empty()) return {};
+  std::error_code failed;
+  auto absolute = std::filesystem::absolute(path, failed);
+  if (failed) absolute = path;
+  auto real = std::filesystem::weakly_canonical(absolute, failed);
+  if (failed) real = absolute.lexically_normal();
+  return (real.has_filename() ? real : real.parent_path()).string();
+}
+
 }  // namespace
 
 void check_sink(Scope& scope, const Declaration& declaration) {
@@ -134,8 +146,8 @@ void check_sink_targets(Scope& scope) {
     if (spec == specs.end()) continue;
     for (const auto& setting : spec->settings) {
       if (setting.kind != connector::Kind::path || !setting.required) continue;
-      const auto path =
-          std::filesystem::path(sink.settings.text(setting.name)).lexically_normal().string();
+      const auto path = same_for_one_place(sink.settings.text(setting.name));
+      if (path.empty()) continue;
       const auto [other, fresh] = targets.try_emplace({sink.connector, path}, &sink);
       if (fresh) continue;
       scope.diagnostics.error(
