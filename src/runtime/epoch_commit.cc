@@ -14,8 +14,10 @@ constexpr std::chrono::milliseconds wait_max{10};
 constexpr std::chrono::milliseconds discover_every{1000};
 /// How often idle sinks are asked whether they want a commit.
 constexpr std::chrono::milliseconds sinks_asked_every{1000};
-/// Commits are at least this far apart, even when it is quiet.
+/// Commits are at least this far apart, even when it is quiet: a pause, and after one that wrote
+/// much a longer one, so that a trickle of input doesn't have the same keys written over and over.
 constexpr std::chrono::milliseconds commit_spacing{10};
+constexpr std::chrono::milliseconds pause_per_mib{500};
 /// With this many commit intervals gone since the last commit, epochs wait for the one that runs.
 constexpr int overdue_intervals = 2;
 /// An epoch with fewer rows than this runs on one worker: waking the others would take longer.
@@ -81,7 +83,12 @@ bool EpochLoop::sinks_want_commit(std::chrono::steady_clock::time_point now) {
   return false;
 }
 
-/// When quiet at once, under load when the interval has passed; never two at a time.
+std::chrono::milliseconds EpochLoop::quiet_spacing() const {
+  const auto pause = pause_per_mib * static_cast<std::int64_t>(last_commit_bytes_) / (1 << 20);
+  return std::min(assembly_.options.commit_interval, commit_spacing + pause);
+}
+
+/// When quiet soon, under load when the interval has passed; never two at a time.
 Status EpochLoop::commit_if_due(bool force, bool last) {
   const auto now = std::chrono::steady_clock::now();
   const auto interval = assembly_.options.commit_interval;
@@ -91,8 +98,7 @@ Status EpochLoop::commit_if_due(bool force, bool last) {
   }
   if (committer_.busy()) return {};
   if (!uncommitted_ && !last && !sinks_want_commit(now)) return {};
-  const auto spacing = has_input() ? interval : commit_spacing;
-  if (!force && now - last_commit_ < spacing) return {};
+  if (!force && now - last_commit_ < (has_input() ? interval : quiet_spacing())) return {};
 
   auto batch = assembly_.store->new_batch();
   for (ViewSlot& slot : assembly_.views) {
@@ -111,6 +117,7 @@ Status EpochLoop::commit_if_due(bool force, bool last) {
     if (slot.watermark) stream.watermark = slot.watermark->state();
   }
   for (const ViewSlot& slot : assembly_.views) record.views[slot.node->name] = slot.counts;
+  last_commit_bytes_ = batch->bytes();
   committer_.commit({.batch = std::move(batch), .record = std::move(record), .last = last});
   uncommitted_ = false;
   last_commit_ = now;

@@ -97,6 +97,7 @@ class EpochLoop {
   Status run_epoch();
   Status finish();
   Status commit_if_due(bool force, bool last = false);
+  std::chrono::milliseconds quiet_spacing() const;
   bool sinks_want_commit(std::chrono::steady_clock::time_point now);
   void wait_for_input(const std::stop_token& stop);
   void run_actions();
@@ -120,6 +121,7 @@ class EpochLoop {
   std::mutex slices_mutex_;
   std::map<std::string, op::EventTimeUs> event_time_per_slice_;  // by input
   std::chrono::steady_clock::time_point last_commit_{};
+  std::size_t last_commit_bytes_ = 0;  // of the views' state
   std::chrono::steady_clock::time_point last_discovery_{};
   std::chrono::steady_clock::time_point last_sinks_asked_{};
   bool uncommitted_ = false;

@@ -11,6 +11,14 @@ constexpr std::size_t slots_min = 64;
 constexpr std::size_t prefetch_rows = 32;     // how far looking up runs ahead of itself
 constexpr std::size_t doomed_at_once = 4096;  // dead entries looked at in one begin(), at least
 constexpr std::uint64_t blob_overhead = 16;   // the allocator's own, about
+
+std::size_t common_prefix(std::string_view left, std::string_view right) {
+  const std::size_t size = std::min(left.size(), right.size());
+  std::size_t common = 0;
+  while (common < size && left[common] == right[common]) ++common;
+  return common;
+}
+
 }  // namespace
 
 KeyedShard::KeyedShard(const TableOptions& options)
@@ -267,22 +275,31 @@ void KeyedShard::unpin(Entry* entry) {
   if (!entry->has(Entry::live)) doom(entry);
 }
 
-/// In order the store takes rows several times as fast. Most pairs are told apart by the first
-/// eight bytes, which are looked up once a row.
+/// In order the store takes rows several times as fast. Where keys differ they mostly do so within
+/// sixteen bytes behind what all of them begin with (a window's start, zeros of a number): those
+/// are looked up once a row.
 void KeyedShard::sort_by_key(std::vector<Entry*>& entries) const {
-  std::vector<std::pair<std::uint64_t, Entry*>> order;
+  struct Place {
+    unsigned __int128 begin;
+    Entry* entry;
+  };
+  if (entries.empty()) return;
+  const std::string_view first = key_of(entries.front());
+  std::size_t common = first.size();
+  for (const Entry* entry : entries) common = common_prefix(first.substr(0, common), key_of(entry));
+  std::vector<Place> order;
   order.reserve(entries.size());
   for (Entry* entry : entries) {
-    char begin[8] = {};
-    const std::string_view key = key_of(entry);
-    key.copy(begin, sizeof begin);
-    order.emplace_back(__builtin_bswap64(load_u64(begin)), entry);
+    char begin[16] = {};
+    key_of(entry).substr(common).copy(begin, sizeof begin);
+    const auto high = static_cast<unsigned __int128>(__builtin_bswap64(load_u64(begin)));
+    order.push_back({high << 64 | __builtin_bswap64(load_u64(begin + 8)), entry});
   }
-  std::sort(order.begin(), order.end(), [this](const auto& left, const auto& right) {
-    if (left.first != right.first) return left.first < right.first;
-    return key_of(left.second) < key_of(right.second);
+  std::sort(order.begin(), order.end(), [this](const Place& left, const Place& right) {
+    if (left.begin != right.begin) return left.begin < right.begin;
+    return key_of(left.entry) < key_of(right.entry);
   });
-  for (std::size_t i = 0; i < entries.size(); ++i) entries[i] = order[i].second;
+  for (std::size_t i = 0; i < entries.size(); ++i) entries[i] = order[i].entry;
 }
 
 void KeyedShard::persist(CommitBatch& batch) {

@@ -9,6 +9,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
@@ -130,6 +131,9 @@ rocksdb::ColumnFamilyOptions family_options(const Store::Options& options,
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   family.write_buffer_size = options.write_buffer_bytes / 2;
   family.arena_block_size = 128u << 10;  // a family of a small view stays small
+  // A commit brings its rows in order of their keys: each is looked for from where the last one
+  // went, all of them under one prefix, the empty one.
+  family.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(0));
   family.compression = rocksdb::kNoCompression;
   for (const auto kind : rocksdb::GetSupportedCompressions()) {
     if (kind == rocksdb::kLZ4Compression) family.compression = kind;
