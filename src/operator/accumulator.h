@@ -67,9 +67,10 @@ class Accumulator {
   };
 
   virtual ~Accumulator() = default;
-  /// Takes the rows into their groups' records. The error is `sum-overflow` (user) or the store's.
+  /// Takes the rows into their groups' records. The error is the store's.
   virtual Status update(const GroupRows& rows) = 0;
-  /// Writes the results for these records into rows 0… of a column of `out`.
+  /// Writes the results for these records into rows 0… of a column of `out`. Error `sum-overflow`
+  /// (user): the result of some record is beyond its type.
   virtual Status finalise(std::span<const std::byte* const> records, Chunk& out,
                           std::size_t column) const = 0;
 };
@@ -92,6 +93,9 @@ struct AccumulatorSite {
 /// input is a view, with rows taken back.
 Result<std::unique_ptr<Accumulator>> make_accumulator(const sql::AggregateCall& call,
                                                       const AccumulatorSite& site);
+
+/// Whether it is a sum or average of values of 128 bits, whose record is larger than of others.
+bool keeps_wide_sum(const sql::AggregateCall& call);
 
 // One maker a family of functions; make_accumulator chooses.
 Result<std::unique_ptr<Accumulator>> make_counter(const sql::AggregateCall& call,

@@ -39,6 +39,7 @@ std::string AggregateViewOperator::definition_text() const {
     text += fmt::format("\naggregate {} distinct {} filter {} of", static_cast<int>(call.function),
                         call.distinct, call.filter ? static_cast<long>(*call.filter) : -1);
     for (const std::size_t argument : call.arguments) text += fmt::format(" {}", argument);
+    if (keeps_wide_sum(call)) text += " in 192 bits";
   }
   if (query_.tumble) text += fmt::format("\nwindow {}", query_.tumble->width_us);
   return text;

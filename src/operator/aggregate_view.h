@@ -108,6 +108,8 @@ class AggregateViewOperator final : public ViewOperator {
     for (const auto& details : details_.all()) bytes += details->memory_bytes();
     return bytes;
   }
+  std::uint64_t refused() const override { return writer_->refused(); }
+  std::string last_refusal() const override { return writer_->last_refusal(); }
 
  private:
   struct Shard {

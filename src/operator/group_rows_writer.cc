@@ -33,35 +33,71 @@ Chunk GroupRowsWriter::without_row_column(const Chunk& result) const {
   return rows;
 }
 
-Status GroupRowsWriter::run(const Groups& groups,
-                            const std::function<Status(const Chunk&, Chunk)>& sink) {
-  LEAT_CHECK(groups.keys.size() <= chunk_rows_max);
-  if (groups.keys.empty()) return {};
+Result<std::vector<Chunk>> GroupRowsWriter::compute(std::span<const std::string_view> keys,
+                                                    std::span<const std::byte* const> records) {
   Chunk chunk(query_.groups);
-  if (query_.key_count > 0) LEAT_TRY(keys_.decode(groups.keys, key_columns_, chunk, 0));
+  if (query_.key_count > 0) LEAT_TRY(keys_.decode(keys, key_columns_, chunk, 0));
   for (std::size_t i = 0; i < accumulators_.size(); ++i) {
-    LEAT_TRY(accumulators_[i]->finalise(groups.records, chunk, query_.key_count + i));
+    LEAT_TRY(accumulators_[i]->finalise(records, chunk, query_.key_count + i));
   }
-  chunk.set_size(groups.keys.size());
+  chunk.set_size(keys.size());
   const ProgramPool::Lease post = LEAT_TRY(post_.borrow());
   const std::vector<std::int64_t> no_weights;
   const auto input = sql::input_of(chunk, no_weights, true, false);
-  return post->run(*input, [&](Chunk result) { return sink(result, without_row_column(result)); });
+  std::vector<Chunk> results;
+  LEAT_TRY(post->run(*input, [&](Chunk result) -> Status {
+    results.push_back(std::move(result));
+    return {};
+  }));
+  return results;
+}
+
+/// Where some group fails, the groups are halved until it stands alone.
+Status GroupRowsWriter::run(const Groups& groups, std::size_t first, std::size_t count,
+                            const Sink& sink) {
+  LEAT_CHECK(count <= chunk_rows_max);
+  if (count == 0) return {};
+  const auto results = compute(std::span(groups.keys).subspan(first, count),
+                               std::span(groups.records).subspan(first, count));
+  if (results) {
+    for (const Chunk& result : *results) {
+      LEAT_TRY(sink(result, without_row_column(result), first));
+    }
+    return {};
+  }
+  if (results.error().domain != Domain::user) return std::unexpected(results.error());
+  if (count == 1) {
+    note_refusal(results.error());
+    return {};
+  }
+  LEAT_TRY(run(groups, first, count / 2, sink));
+  return run(groups, first + count / 2, count - count / 2, sink);
+}
+
+void GroupRowsWriter::note_refusal(const Error& error) {
+  refused_.fetch_add(1, std::memory_order_relaxed);
+  const std::lock_guard lock(refusal_mutex_);
+  last_refusal_ = error.message;
+}
+
+std::string GroupRowsWriter::last_refusal() const {
+  const std::lock_guard lock(refusal_mutex_);
+  return last_refusal_;
 }
 
 Status GroupRowsWriter::write(const Groups& groups, const std::function<Status(Chunk)>& sink) {
-  return run(groups, [&](const Chunk&, Chunk rows) { return sink(std::move(rows)); });
+  return run(groups, [&](const Chunk&, Chunk rows, std::size_t) { return sink(std::move(rows)); });
 }
 
 Result<GroupRowsWriter::Written> GroupRowsWriter::write_apart(
     const Groups& groups, std::size_t group_count, std::span<const std::size_t> index_of) {
   Written written;
   written.row_of.resize(group_count);
-  const auto sink = [&](const Chunk& result, Chunk rows) -> Status {
+  const auto sink = [&](const Chunk& result, Chunk rows, std::size_t first) -> Status {
     const auto* group_rows = static_cast<const std::int64_t*>(
         duckdb_vector_get_data(result.vector(query_.output.size())));
     for (std::size_t row = 0; row < rows.size(); ++row) {
-      const auto group = static_cast<std::size_t>(group_rows[row]);
+      const auto group = first + static_cast<std::size_t>(group_rows[row]);
       written.row_of[index_of[group]] = Row{written.chunks.size(), static_cast<std::uint32_t>(row)};
     }
     output_codec_.encode(rows, written.encoded.emplace_back());

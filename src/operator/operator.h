@@ -76,6 +76,11 @@ class ViewOperator {
   /// takes.
   virtual std::uint64_t row_count() const = 0;
   virtual std::uint64_t memory_bytes() const = 0;
+
+  /// How often a row could not be computed from its group since the start, and why the last one;
+  /// the view is without such a row until it can be. Any thread.
+  virtual std::uint64_t refused() const { return 0; }
+  virtual std::string last_refusal() const { return {}; }
 };
 
 }  // namespace leat::op

@@ -22,9 +22,68 @@ struct Wide {
   }
 };
 
+/// A number of 192 bits: no count of rows brings a sum of 128-bit values beyond it, so that what is
+/// taken back later makes it right again.
+struct Wider {
+  std::uint64_t words[3];  ///< two's complement, the lowest first
+
+  void add_product(__int128 value, std::int64_t weight) {
+    using Unsigned = unsigned __int128;
+    const Unsigned magnitude =
+        value < 0 ? -static_cast<Unsigned>(value) : static_cast<Unsigned>(value);
+    const std::uint64_t times =
+        weight < 0 ? -static_cast<std::uint64_t>(weight) : static_cast<std::uint64_t>(weight);
+    const Unsigned low = static_cast<Unsigned>(static_cast<std::uint64_t>(magnitude)) * times;
+    const Unsigned high =
+        static_cast<Unsigned>(static_cast<std::uint64_t>(magnitude >> 64)) * times + (low >> 64);
+    const std::uint64_t product[3] = {static_cast<std::uint64_t>(low),
+                                      static_cast<std::uint64_t>(high),
+                                      static_cast<std::uint64_t>(high >> 64)};
+    const bool negative = (value < 0) != (weight < 0);
+    // To subtract is to add the complement and one.
+    Unsigned carry = negative ? 1 : 0;
+    for (int i = 0; i < 3; ++i) {
+      carry += words[i];
+      carry += negative ? ~product[i] : product[i];
+      words[i] = static_cast<std::uint64_t>(carry);
+      carry >>= 64;
+    }
+  }
+  bool fits() const { return words[2] == (words[1] >> 63 != 0 ? ~std::uint64_t{0} : 0); }
+  /// Of one that fits.
+  __int128 value() const {
+    return static_cast<__int128>((static_cast<unsigned __int128>(words[1]) << 64) | words[0]);
+  }
+  double as_double() const {
+    if (fits()) return static_cast<double>(value());
+    return std::ldexp(static_cast<double>(static_cast<std::int64_t>(words[2])), 128) +
+           std::ldexp(static_cast<double>(words[1]), 64);
+  }
+};
+
 struct WholeSum {
   std::int64_t count;
   Wide sum;
+
+  void add(__int128 value, std::int64_t weight) {
+    // 64-bit values: 2^63 of them fit.
+    sum.set(sum.value() + value * weight);
+    count += weight;
+  }
+  static constexpr bool fits() { return true; }
+  double as_double() const { return static_cast<double>(sum.value()); }
+};
+
+struct WiderSum {
+  std::int64_t count;
+  Wider sum;
+
+  void add(__int128 value, std::int64_t weight) {
+    sum.add_product(value, weight);
+    count += weight;
+  }
+  bool fits() const { return sum.fits(); }
+  double as_double() const { return sum.as_double(); }
 };
 
 /// Sums of whole numbers and decimals, exact in 128 bits; avg divides at the end.
@@ -39,31 +98,15 @@ class WholeSumAccumulator final : public Accumulator {
         scale_(scale),
         shape_(VectorShape::of(result)) {}
 
+  using State = std::conditional_t<sizeof(T) == 16, WiderSum, WholeSum>;
+
   Status update(const GroupRows& rows) override {
     const T* values = values_of<T>(rows, argument_);
-    bool overflow = false;
     for_each_value(rows, argument_, [&](std::size_t i, std::uint32_t row) {
-      auto& state = part_of<WholeSum>(rows.groups[i], offset_);
       T value;
       std::memcpy(&value, values + row, sizeof value);
-      const std::int64_t weight = rows.weight(i);
-      __int128 sum;
-      if constexpr (sizeof(T) == 16) {
-        __int128 product;
-        overflow |= __builtin_mul_overflow(static_cast<__int128>(value),
-                                           static_cast<__int128>(weight), &product);
-        overflow |= __builtin_add_overflow(state.sum.value(), product, &sum);
-      } else {
-        // 64-bit values: 2^63 of them fit.
-        sum = state.sum.value() + static_cast<__int128>(value) * weight;
-      }
-      state.sum.set(sum);
-      state.count += weight;
+      part_of<State>(rows.groups[i], offset_).add(value, rows.weight(i));
     });
-    if (overflow) {
-      return user_error("sum-overflow",
-                        "a sum does not fit into 128 bits; cast the argument to DOUBLE");
-    }
     return {};
   }
 
@@ -71,12 +114,14 @@ class WholeSumAccumulator final : public Accumulator {
                   std::size_t column) const override {
     VectorWriter results(shape_, out.vector(column));
     for (std::size_t i = 0; i < records.size(); ++i) {
-      const auto& state = part_of<WholeSum>(records[i], offset_);
+      const auto& state = part_of<State>(records[i], offset_);
       if (state.count == 0) {
         results.set_null(i);
       } else if (average_) {
-        const auto sum = static_cast<double>(state.sum.value());
-        results.set(i, sum / (static_cast<double>(state.count) * scale_));
+        results.set(i, state.as_double() / (static_cast<double>(state.count) * scale_));
+      } else if (!state.fits()) {
+        return user_error("sum-overflow",
+                          "a sum does not fit into 128 bits; cast its argument to DOUBLE");
       } else {
         results.set(i, state.sum.value());
       }
@@ -136,6 +181,13 @@ struct RetractableSum {
 
 }  // namespace
 
+bool keeps_wide_sum(const sql::AggregateCall& call) {
+  if (call.function != Function::sum && call.function != Function::avg) return false;
+  bool wide = false;
+  with_whole_number(call.argument_type, [&]<class T>() { wide = sizeof(T) == 16; });
+  return wide;
+}
+
 Result<std::unique_ptr<Accumulator>> make_sum(const sql::AggregateCall& call,
                                               const AccumulatorSite& site) {
   const std::size_t argument = call.arguments[0];
@@ -145,7 +197,8 @@ Result<std::unique_ptr<Accumulator>> make_sum(const sql::AggregateCall& call,
   const double scale =
       type.id() == DUCKDB_TYPE_DECIMAL ? std::pow(10.0, type.decimal_scale()) : 1.0;
   const bool whole = with_whole_number(type, [&]<class T>() {
-    made = std::make_unique<WholeSumAccumulator<T>>(site.record.add(sizeof(WholeSum)), argument,
+    using State = typename WholeSumAccumulator<T>::State;
+    made = std::make_unique<WholeSumAccumulator<T>>(site.record.add(sizeof(State)), argument,
                                                     average, scale, call.result);
   });
   const bool wide_result =
