@@ -156,13 +156,15 @@ class Cassandra(Server):
             wait_until(self.agrees, AGREE_SECONDS_MAX, "Cassandra's nodes to agree with each other")
 
     def agrees(self):
-        """Every node that runs reaches all others that run, and has their schema: it reads from all of them."""
+        """Every node that runs reaches all others that run, and has their schema."""
         running = [number for number, node in enumerate(self.nodes, 1) if node.process.alive()]
+        schemas = set()
         for number in running:
             with self.client(number, USER_CREDENTIALS if self.has_users else FIRST_USER) as client:
                 # Kept three times wherever there are three nodes; the consistencies ONE, TWO and THREE are so numbered.
                 client.query("SELECT * FROM system_distributed.view_build_status", len(running))
-        return True
+                schemas.add(client.query("SELECT schema_version FROM system.local")[0][0])
+        return len(schemas) == 1
 
     def client(self, number=1, credentials=USER_CREDENTIALS):
         """A session with a node, behind its relay."""
