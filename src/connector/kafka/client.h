@@ -1,0 +1,114 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include <librdkafka/rdkafka.h>
+
+#include "base/error.h"
+#include "connector/kafka/connection.h"
+
+namespace leat::connector::kafka {
+
+/// A call that waits in slices so short that a stop is noticed in time.
+inline constexpr int slice_ms = 250;
+
+/// Until when something may take, and whether it shall go on at all.
+class Deadline {
+ public:
+  Deadline(std::stop_token stop, std::int64_t timeout_ms)
+      : stop_(std::move(stop)),
+        at_(std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms)) {}
+  bool stopped() const { return stop_.stop_requested(); }
+  bool over() const { return stopped() || std::chrono::steady_clock::now() >= at_; }
+  const std::stop_token& stop() const { return stop_; }
+
+ private:
+  std::stop_token stop_;
+  std::chrono::steady_clock::time_point at_;
+};
+
+/// One librdkafka client, with what it reported of its connections. Errors of `make`:
+/// `kafka-setting` (user). librdkafka has threads of its own; the callbacks run in the thread that
+/// calls `serve` or waits in one of the other calls, those for tokens in a thread of librdkafka's.
+class Client {
+ public:
+  using Properties = std::map<std::string, std::string>;
+  /// Of each message that could not be delivered: the number that it was produced with, and why.
+  using OnFailed = std::function<void(std::uintptr_t number, rd_kafka_resp_err_t why)>;
+
+  /// `own`: properties that the caller needs; the user's `settings` come on top of them.
+  static Result<std::unique_ptr<Client>> make(rd_kafka_type_t type, const Connection& connection,
+                                              const Properties& own, OnFailed on_failed = {});
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  rd_kafka_t* handle() const { return handle_; }
+  const Connection& connection() const { return connection_; }
+  /// Runs callbacks that are due, waiting for the first one at most this long.
+  void serve(int timeout_ms) { rd_kafka_poll(handle_, timeout_ms); }
+
+  /// True once a broker has refused our credentials or TLS: waiting is of no use.
+  bool was_refused() const { return refused_; }
+  /// True while no broker can be reached, as far as librdkafka has noticed.
+  bool is_cut_off() const { return cut_off_; }
+  /// What the brokers said last, if anything.
+  std::string last_words() const;
+  void forget_trouble();
+
+  /// The Error for a librdkafka error, told apart as outage, refusal or misconfiguration; a
+  /// time-out gets the reason that connections failed for. `doing`: "can't …".
+  Error error(rd_kafka_resp_err_t code, std::string_view text, std::string_view doing) const;
+  Error error(rd_kafka_resp_err_t code, std::string_view doing) const {
+    return error(code, rd_kafka_err2str(code), doing);
+  }
+  /// Destroys the librdkafka error.
+  Error error(rd_kafka_error_t* error, std::string_view doing) const;
+
+  /// Calls `attempt(slice_ms)` again and again while it runs into its time-out, until the deadline.
+  /// `attempt` returns a librdkafka code. A refusal by the brokers ends it early.
+  template <class Attempt>
+  Status wait(const Deadline& deadline, std::string_view doing, Attempt&& attempt) {
+    while (true) {
+      const rd_kafka_resp_err_t code = attempt(slice_ms);
+      serve(0);
+      if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+      if (!may_pass(code) || deadline.over() || was_refused()) {
+        return std::unexpected(error(code, doing));
+      }
+    }
+  }
+  /// Whether a code says nothing but "not now".
+  static bool may_pass(rd_kafka_resp_err_t code);
+  /// Whether a code says that a newer producer has our transactional id, or that our transaction
+  /// was ended for lasting too long.
+  static bool is_fencing(rd_kafka_resp_err_t code);
+
+ private:
+  Client(const Connection& connection, OnFailed on_failed)
+      : connection_(connection), on_failed_(std::move(on_failed)) {}
+  void note(rd_kafka_resp_err_t code, const char* text);
+  static void on_error(rd_kafka_t* handle, int code, const char* text, void* self);
+  static void on_log(const rd_kafka_t* handle, int level, const char* facility, const char* text);
+  static void on_delivery(rd_kafka_t* handle, const rd_kafka_message_t* message, void* self);
+  static void on_token(rd_kafka_t* handle, const char* config, void* self);
+
+  const Connection connection_;
+  const OnFailed on_failed_;
+  rd_kafka_t* handle_ = nullptr;
+  std::atomic<bool> refused_ = false, cut_off_ = false;
+  mutable std::mutex mutex_;
+  rd_kafka_resp_err_t last_code_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+  std::string last_text_;
+};
+
+}  // namespace leat::connector::kafka

@@ -1,0 +1,156 @@
+#include "connector/kafka/producer.h"
+
+#include <algorithm>
+
+namespace leat::connector::kafka {
+
+bool FailedMessage::is_refusal() const {
+  switch (why) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Result<std::unique_ptr<Producer>> Producer::make(const Connection& connection,
+                                                 const Client::Properties& properties,
+                                                 const std::string& topic) {
+  std::unique_ptr<Producer> out(new Producer());
+  const auto on_failed = [self = out.get()](std::uintptr_t number, rd_kafka_resp_err_t why) {
+    self->failed_.push_back({number, why});
+  };
+  out->client_ = LEAT_TRY(Client::make(RD_KAFKA_PRODUCER, connection, properties, on_failed));
+  out->topic_.reset(rd_kafka_topic_new(out->client_->handle(), topic.c_str(), nullptr));
+  if (!out->topic_) {
+    return user_error("kafka-topic-missing", "kafka {}: \"{}\" can't be a topic's name: {}",
+                      connection.brokers, topic, rd_kafka_err2str(rd_kafka_last_error()));
+  }
+  return out;
+}
+
+/// Goes on with a call that ran into its time-out; librdkafka works on it meanwhile.
+template <class Call>
+Status Producer::resume(const Deadline& deadline, std::string_view doing, Call&& call) {
+  while (true) {
+    rd_kafka_error_t* error = call(slice_ms);
+    client_->serve(0);
+    if (error == nullptr) return {};
+    const bool again =
+        rd_kafka_error_is_retriable(error) != 0 && !deadline.over() && !client_->was_refused();
+    if (!again) return std::unexpected(client_->error(error, doing));
+    const bool timed_out = rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT;
+    rd_kafka_error_destroy(error);
+    // An error that comes at once would come at once again.
+    if (!timed_out) client_->serve(20);
+  }
+}
+
+Status Producer::init(const Deadline& deadline) {
+  return resume(deadline, "can't begin with transactions", [&](int timeout_ms) {
+    return rd_kafka_init_transactions(client_->handle(), timeout_ms);
+  });
+}
+
+Status Producer::begin() {
+  failed_.clear();
+  if (rd_kafka_error_t* error = rd_kafka_begin_transaction(client_->handle())) {
+    return std::unexpected(client_->error(error, "can't begin a transaction"));
+  }
+  return {};
+}
+
+Result<std::optional<rd_kafka_resp_err_t>> Producer::send(const Message& message,
+                                                          const RecordHeader* headers,
+                                                          std::size_t number,
+                                                          const Deadline& deadline) {
+  const auto argument = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
+    arguments_.push_back({.vtype = type, .u = {}});
+    return arguments_.back();
+  };
+  const auto bytes = [&](rd_kafka_vtype_t type, std::string_view text) {
+    rd_kafka_vu_t& out = argument(type);
+    out.u.mem.ptr = const_cast<char*>(text.data());
+    out.u.mem.size = text.size();
+  };
+  arguments_.clear();
+  argument(RD_KAFKA_VTYPE_RKT).u.rkt = topic_.get();
+  argument(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY;
+  argument(RD_KAFKA_VTYPE_OPAQUE).u.ptr = reinterpret_cast<void*>(number);
+  bytes(RD_KAFKA_VTYPE_VALUE, message.value);
+  bytes(RD_KAFKA_VTYPE_KEY, message.key);
+  if (message.timestamp_ms != Message::no_timestamp) {
+    argument(RD_KAFKA_VTYPE_TIMESTAMP).u.i64 = message.timestamp_ms;
+  }
+  std::vector<std::string> names;  // librdkafka wants them with a zero at the end
+  names.reserve(message.header_count);
+  for (std::uint32_t i = 0; i < message.header_count; ++i) {
+    names.emplace_back(headers[i].name);
+    rd_kafka_vu_t& out = argument(RD_KAFKA_VTYPE_HEADER);
+    out.u.header.name = names.back().c_str();
+    out.u.header.val = headers[i].value ? headers[i].value->data() : nullptr;
+    out.u.header.size = headers[i].value ? static_cast<ssize_t>(headers[i].value->size()) : 0;
+  }
+  while (true) {
+    rd_kafka_error_t* error =
+        rd_kafka_produceva(client_->handle(), arguments_.data(), arguments_.size());
+    if (error == nullptr) return std::nullopt;
+    const auto code = rd_kafka_error_code(error);
+    if (FailedMessage{number, code}.is_refusal()) {
+      rd_kafka_error_destroy(error);
+      return code;
+    }
+    if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || deadline.over()) {
+      return std::unexpected(client_->error(error, "can't send a message"));
+    }
+    rd_kafka_error_destroy(error);
+    client_->serve(10);
+  }
+}
+
+Status Producer::flush(const Deadline& deadline) {
+  return client_->wait(deadline, "messages are not acknowledged", [&](int timeout_ms) {
+    return rd_kafka_flush(client_->handle(), timeout_ms);
+  });
+}
+
+Status Producer::store(const PositionPlace& place, const StoredPosition& stored,
+                       const Deadline& deadline) {
+  const PartitionList offsets = offset_with(place, stored);
+  const std::unique_ptr<rd_kafka_consumer_group_metadata_t,
+                        decltype(&rd_kafka_consumer_group_metadata_destroy)>
+      group(rd_kafka_consumer_group_metadata_new(place.group.c_str()),
+            rd_kafka_consumer_group_metadata_destroy);
+  return resume(deadline, "can't store the position", [&](int) {
+    // Not resumable: a shorter time-out would only send it again.
+    return rd_kafka_send_offsets_to_transaction(client_->handle(), offsets.get(), group.get(),
+                                                4 * slice_ms);
+  });
+}
+
+Status Producer::commit(const Deadline& deadline) {
+  return resume(deadline, "can't commit a transaction", [&](int timeout_ms) {
+    return rd_kafka_commit_transaction(client_->handle(), timeout_ms);
+  });
+}
+
+Status Producer::abort(const Deadline& deadline) {
+  return resume(deadline, "can't abort a transaction", [&](int timeout_ms) {
+    return rd_kafka_abort_transaction(client_->handle(), timeout_ms);
+  });
+}
+
+std::vector<FailedMessage> Producer::take_failed() {
+  client_->serve(0);
+  std::erase_if(failed_, [](const FailedMessage& failed) {
+    return failed.why == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+           failed.why == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+  });
+  return std::exchange(failed_, {});
+}
+
+}  // namespace leat::connector::kafka

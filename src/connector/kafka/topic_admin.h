@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "connector/kafka/client.h"
+
+namespace leat::connector::kafka {
+
+/// What a cluster says of a topic.
+struct TopicState {
+  int partitions = 0;
+  std::optional<std::int64_t> message_bytes_max;  ///< `max.message.bytes`, where we may see it
+  bool compacted = false;                         ///< the cluster takes no message without a key
+};
+
+/// How a missing topic is made.
+struct NewTopic {
+  int partitions = -1;   ///< -1: as the cluster does by default
+  int replication = -1;  ///< likewise
+  std::map<std::string, std::string> settings;
+};
+
+/// Looks at a topic without making it. Nothing: there is none.
+Result<std::optional<TopicState>> look_at_topic(Client& client, const std::string& topic,
+                                                const Deadline& deadline);
+
+/// Makes the topic and waits until it can be written to. It is no error when somebody else was
+/// faster.
+Result<TopicState> create_topic(Client& client, const std::string& topic, const NewTopic& wanted,
+                                const Deadline& deadline);
+
+}  // namespace leat::connector::kafka
