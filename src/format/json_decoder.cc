@@ -6,24 +6,26 @@ namespace {
 
 using Outcome = JsonValueReader::Outcome;
 
+constexpr std::size_t no_node = SIZE_MAX;
+
 /// A place in the document that some column's pointer leads to or through.
 struct PointerNode {
   std::vector<std::string> names;       ///< the next tokens…
   std::vector<std::size_t> nodes;       ///< …and where they lead
   std::vector<std::size_t> elements;    ///< nodes by array index; no_node between
   std::vector<std::size_t> columns;     ///< that end here
+  std::size_t only_column = no_node;    ///< the one column, where no pointer leads on from here
   std::optional<FieldMatcher> matcher;  ///< over `names`, when all are there
   std::uint64_t visited = 0;            ///< by which record last
 };
-constexpr std::size_t no_node = SIZE_MAX;
 /// Array indices in pointers at most: the nodes lie in an array.
 constexpr std::size_t element_max = 65'535;
 
 /// What a column of the document is besides its plan.
 struct PointerColumn {
-  std::optional<JsonValueReader> reader;
-  std::uint64_t seen = 0;     ///< in which record last, not null
-  std::uint64_t null_in = 0;  ///< in which record last it was there, but null
+  std::optional<JsonValueReader> reader;  ///< none: only looked for
+  std::uint64_t seen = 0;                 ///< in which record last, not null
+  std::uint64_t null_in = 0;              ///< in which record last it was there, but null
 };
 
 class JsonDecoder final : public RecordDecoder {
@@ -42,6 +44,7 @@ class JsonDecoder final : public RecordDecoder {
   void add_pointer(const std::vector<std::string>& tokens, std::size_t column);
   std::size_t next_node(std::size_t from, const std::string& token);
   bool visit(std::size_t index, std::size_t& at, std::size_t row);
+  bool visit_field(std::size_t index, std::size_t& at, std::size_t row);
   bool visit_fields(PointerNode& node, std::size_t& at, std::size_t row);
   bool visit_elements(PointerNode& node, std::size_t& at, std::size_t row);
   bool read_column(std::size_t index, std::size_t& at, std::size_t row);
@@ -71,12 +74,17 @@ Status JsonDecoder::prepare(std::vector<DecodedColumn> definitions,
       return user_error("json-pointer", "column {}: {}", of.name, tokens.error().message);
     }
     if (!columns_[i].is_wanted()) continue;
-    pointer_columns_[i].reader.emplace(
-        of.type, JsonValueReader::Options{of.numbers_from_text, of.time_unit});
+    if (columns_[i].read) {
+      pointer_columns_[i].reader.emplace(
+          of.type, JsonValueReader::Options{of.numbers_from_text, of.time_unit});
+    }
     wanted_.push_back(i);
     add_pointer(*tokens, i);
   }
-  for (PointerNode& node : nodes_) node.matcher.emplace(node.names);
+  for (PointerNode& node : nodes_) {
+    node.matcher.emplace(node.names);
+    if (node.nodes.empty() && node.columns.size() == 1) node.only_column = node.columns.front();
+  }
   return {};
 }
 
@@ -149,18 +157,27 @@ bool JsonDecoder::visit(std::size_t index, std::size_t& at, std::size_t row) {
   return c == '{' || c == '[' ? text_.skip(at) : text_.check(at);
 }
 
+/// As visit, without its preparations where they are not needed: most fields are one column.
+inline bool JsonDecoder::visit_field(std::size_t index, std::size_t& at, std::size_t row) {
+  PointerNode& node = nodes_[index];
+  if (node.only_column == no_node || node.visited == record_) return visit(index, at, row);
+  node.visited = record_;
+  return read_column(node.only_column, at, row);
+}
+
 bool JsonDecoder::visit_fields(PointerNode& node, std::size_t& at, std::size_t row) {
   ++at;
   if (text_.byte(at) == '}') {
     ++at;
     return true;
   }
+  FieldMatcher& matcher = *node.matcher;
   for (std::size_t ordinal = 0;; ++ordinal) {
     if (!text_.check_name(at)) return false;
-    const int field = node.matcher->match(text_, at, ordinal);
+    const int field = matcher.match(text_, at, ordinal);
     at += 2;
     if (field >= 0) {
-      if (!visit(node.nodes[static_cast<std::size_t>(field)], at, row)) return false;
+      if (!visit_field(node.nodes[static_cast<std::size_t>(field)], at, row)) return false;
     } else if (field == FieldMatcher::malformed || !text_.skip(at)) {
       return false;
     }
@@ -194,10 +211,10 @@ bool JsonDecoder::visit_elements(PointerNode& node, std::size_t& at, std::size_t
   }
 }
 
-bool JsonDecoder::read_column(std::size_t index, std::size_t& at, std::size_t row) {
+inline bool JsonDecoder::read_column(std::size_t index, std::size_t& at, std::size_t row) {
   PointerColumn& column = pointer_columns_[index];
   Outcome outcome = Outcome::value;
-  if (columns_[index].read) {
+  if (column.reader) {
     const std::size_t begin = at;
     VectorWriter& out = writer(index);
     out.set_valid(row);

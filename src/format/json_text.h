@@ -49,7 +49,7 @@ class JsonText {
   /// The string at `at` between its quotes, escapes as they are.
   std::string_view string(std::size_t at) const {
     const std::string_view quoted = scalar(at);
-    return quoted.substr(1, quoted.size() - 2);
+    return {quoted.data() + 1, quoted.size() - 2};
   }
   bool has_escapes() const { return has_escapes_; }
   bool has_escape(std::string_view string) const {

@@ -40,6 +40,9 @@ bool JsonValueReader::supports(const Type& type) {
 JsonValueReader::JsonValueReader(const Type& type, const Options& options)
     : type_(type),
       kind_(VectorShape::of(type).kind),
+      is_json_(type.is_json()),
+      is_text_(type.id() == DUCKDB_TYPE_VARCHAR && !is_json_),
+      is_boolean_(type.id() == DUCKDB_TYPE_BOOLEAN),
       numbers_from_text_(options.numbers_from_text) {
   switch (type.id()) {
     case DUCKDB_TYPE_LIST:
@@ -64,8 +67,8 @@ JsonValueReader::JsonValueReader(const Type& type, const Options& options)
   }
 }
 
-Outcome JsonValueReader::read(JsonText& text, std::size_t& at, TextArena& arena, VectorWriter& out,
-                              std::size_t row) {
+Outcome JsonValueReader::read_any(JsonText& text, std::size_t& at, TextArena& arena,
+                                  VectorWriter& out, std::size_t row) {
   const char c = text.byte(at);
   if (c == 'n' && text.is_null(at)) {
     ++at;
@@ -73,7 +76,7 @@ Outcome JsonValueReader::read(JsonText& text, std::size_t& at, TextArena& arena,
   }
   if (parser_) {
     const bool nested = c == '{' || c == '[';
-    if (type_.is_json() || (nested && type_.id() == DUCKDB_TYPE_VARCHAR)) {
+    if (is_json_ || (nested && is_text_)) {
       return raw(text, at, out, row);
     }
     const Outcome outcome = scalar(text, at, arena, out, row);
@@ -93,23 +96,22 @@ Outcome JsonValueReader::scalar(JsonText& text, std::size_t at, TextArena& arena
                                 std::size_t row) {
   const char c = text.byte(at);
   if (c == '"') return string(text, at, arena, out, row);
-  const bool is_text = type_.id() == DUCKDB_TYPE_VARCHAR;
   if (starts_number(c)) {
     const std::string_view number = text.scalar(at);
-    if (is_text) {
+    if (is_text_) {
       NumberText scanned;
       if (!scan_number(number, NumberGrammar::json, scanned)) return mismatch(text, at);
       out.point_at_text(row, number);
       return Outcome::value;
     }
-    if (type_.id() == DUCKDB_TYPE_BOOLEAN) return mismatch(text, at);
+    if (is_boolean_) return mismatch(text, at);
     return checked(parser_->number(number, NumberGrammar::json, out, row), text, at, number);
   }
   const bool yes = c == 't' && text.is_true(at);
   if (yes || (c == 'f' && text.is_false(at))) {
-    if (is_text) {
+    if (is_text_) {
       out.point_at_text(row, text.scalar(at));
-    } else if (type_.id() == DUCKDB_TYPE_BOOLEAN) {
+    } else if (is_boolean_) {
       parser_->boolean(yes, out, row);
     } else {
       return mismatch(text, at);
@@ -136,7 +138,7 @@ Outcome JsonValueReader::string(JsonText& text, std::size_t at, TextArena& arena
                                 std::size_t row) {
   const auto value = unescaped(text, at, arena);
   if (!value) return Outcome::malformed;
-  const bool is_number = parser_->takes_numbers() || type_.id() == DUCKDB_TYPE_BOOLEAN;
+  const bool is_number = parser_->takes_numbers() || is_boolean_;
   if (is_number && !numbers_from_text_) {
     problem_ = fmt::format(
         "\"{}\" is text where {} is wanted (numbers given as text are taken "
@@ -147,9 +149,8 @@ Outcome JsonValueReader::string(JsonText& text, std::size_t at, TextArena& arena
   return checked(parser_->text(*value, arena, out, row), text, at, *value);
 }
 
-Outcome JsonValueReader::checked(ParseFault fault, JsonText& text, std::size_t at,
+Outcome JsonValueReader::refused(ParseFault fault, JsonText& text, std::size_t at,
                                  std::string_view shown) {
-  if (fault == ParseFault::none) return Outcome::value;
   if (text.byte(at) != '"') {
     std::size_t end = at;
     if (!text.check(end)) return Outcome::malformed;

@@ -36,10 +36,20 @@ class JsonValueReader {
   /// Reads the value at `at` into the row and goes past it (after `refused`: somewhere into it).
   /// Texts without escapes are pointed at, others are put into the arena.
   Outcome read(JsonText& text, std::size_t& at, TextArena& arena, VectorWriter& out,
-               std::size_t row);
+               std::size_t row) {
+    // What most values are: text that is read as text.
+    if (is_text_ && text.byte(at) == '"' && !text.has_escapes()) {
+      out.point_at_text(row, text.string(at));
+      ++at;
+      return Outcome::value;
+    }
+    return read_any(text, at, arena, out, row);
+  }
   const std::string& problem() const { return problem_; }
 
  private:
+  Outcome read_any(JsonText& text, std::size_t& at, TextArena& arena, VectorWriter& out,
+                   std::size_t row);
   Outcome scalar(JsonText& text, std::size_t at, TextArena& arena, VectorWriter& out,
                  std::size_t row);
   Outcome string(JsonText& text, std::size_t at, TextArena& arena, VectorWriter& out,
@@ -54,12 +64,18 @@ class JsonValueReader {
   /// Of a list's element, a struct's field or a map's value.
   Outcome member(JsonValueReader& reader, JsonText& text, std::size_t& at, TextArena& arena,
                  VectorWriter& out, std::size_t row);
-  Outcome checked(ParseFault fault, JsonText& text, std::size_t at, std::string_view shown);
+  Outcome checked(ParseFault fault, JsonText& text, std::size_t at, std::string_view shown) {
+    return fault == ParseFault::none ? Outcome::value : refused(fault, text, at, shown);
+  }
+  Outcome refused(ParseFault fault, JsonText& text, std::size_t at, std::string_view shown);
   Outcome mismatch(JsonText& text, std::size_t at);
   std::optional<std::string_view> unescaped(JsonText& text, std::size_t at, TextArena& arena);
 
   Type type_;
   VectorShape::Kind kind_;
+  bool is_json_;
+  bool is_text_;  ///< VARCHAR that is not JSON
+  bool is_boolean_;
   bool numbers_from_text_;
   std::optional<ScalarParser> parser_;      ///< of a scalar type
   std::vector<JsonValueReader> members_;    ///< a list's element; a map's value; a struct's fields

@@ -28,6 +28,14 @@ bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
 /// Takes digits into the number; returns how many there were.
 std::size_t take_digits(const char*& at, const char* end, int& significant, NumberText& out) {
   const char* const begin = at;
+  if (end - begin + significant <= mantissa_digits_max) {
+    // All that can come fits: nothing but the digits themselves needs a look.
+    for (; at != end && is_digit(*at); ++at) {
+      out.mantissa = out.mantissa * 10 + static_cast<unsigned>(*at - '0');
+    }
+    if (out.mantissa != 0) significant += static_cast<int>(at - begin);
+    return static_cast<std::size_t>(at - begin);
+  }
   for (; at != end && is_digit(*at); ++at) {
     if (significant < mantissa_digits_max) {
       out.mantissa = out.mantissa * 10 + static_cast<unsigned>(*at - '0');

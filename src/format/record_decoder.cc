@@ -82,11 +82,11 @@ std::size_t RecordDecoder::decode(const Slice& slice, const Origin& origin, std:
                                   duckdb_data_chunk out, std::vector<std::uint32_t>& record_of,
                                   std::vector<Refused>& refused) {
   writers_.clear();
-  writer_of_.assign(columns_.size(), 0);
+  writers_.reserve(columns_.size());
+  writer_of_.assign(columns_.size(), nullptr);
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     if (!columns_[i].read) continue;
-    writer_of_[i] = writers_.size();
-    writers_.emplace_back(shapes_[i], duckdb_data_chunk_get_vector(out, i));
+    writer_of_[i] = &writers_.emplace_back(shapes_[i], duckdb_data_chunk_get_vector(out, i));
   }
   record_of.clear();
   std::size_t at = begin;

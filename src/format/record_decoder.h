@@ -52,7 +52,7 @@ class RecordDecoder : public Decoder {
 
   /// Always false.
   bool refuse(std::string column, std::string reason);
-  VectorWriter& writer(std::size_t column) { return writers_[writer_of_[column]]; }
+  VectorWriter& writer(std::size_t column) { return *writer_of_[column]; }
   /// For a value that is missing or null. False: it was required, and the record is refused.
   bool fill_missing(std::size_t column, bool null, std::size_t row);
 
@@ -66,7 +66,7 @@ class RecordDecoder : public Decoder {
   std::vector<std::size_t> metadata_columns_;
   std::vector<VectorShape> shapes_;
   std::vector<VectorWriter> writers_;
-  std::vector<std::size_t> writer_of_;  ///< by column
+  std::vector<VectorWriter*> writer_of_;  ///< by column; null where it is not read
   Refused refusal_;
 };
 

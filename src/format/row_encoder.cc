@@ -1,9 +1,11 @@
 #include "format/encoder.h"
 
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <optional>
 
+#include "format/text_tail.h"
 #include "format/utf8.h"
 #include "format/value_text.h"
 #include "model/vector_access.h"
@@ -132,6 +134,36 @@ struct Writer {
     }
   }
 
+  /// `prefix`, then the value: as append_json, with the commonest types written in place.
+  void put_json(std::string_view prefix, const VectorReader& reader, std::size_t row,
+                TextTail& tail) const {
+    const bool valid = reader.valid(row);
+    switch (valid ? shape.id : DUCKDB_TYPE_INVALID) {
+      case DUCKDB_TYPE_VARCHAR: {
+        const std::string_view text = reader.text(row);
+        if (json || has_special(text)) break;
+        char* at = TextTail::put(tail.room(prefix.size() + text.size() + 2), prefix);
+        *at++ = '"';
+        at = TextTail::put(at, text);
+        *at++ = '"';
+        return tail.written(at);
+      }
+      case DUCKDB_TYPE_INTEGER:
+        return put_number(prefix, reader.value<std::int32_t>(row), tail);
+      case DUCKDB_TYPE_BIGINT:
+        return put_number(prefix, reader.value<std::int64_t>(row), tail);
+      case DUCKDB_TYPE_DOUBLE:
+        if (!is_finite(reader, row)) break;
+        return put_number(prefix, reader.value<double>(row), tail);
+      default:
+        break;
+    }
+    tail.append_by([&](std::string& out) {
+      out += prefix;
+      append_json(reader, row, out);
+    });
+  }
+
   /// Without JSON's quotes.
   void append_plain(const VectorReader& reader, std::size_t row, std::string& out) const {
     if (shape.id == DUCKDB_TYPE_VARCHAR) {
@@ -144,6 +176,13 @@ struct Writer {
   }
 
  private:
+  template <class Number>
+  static void put_number(std::string_view prefix, Number value, TextTail& tail) {
+    constexpr std::size_t number_bytes_max = 32;
+    char* const at = TextTail::put(tail.room(prefix.size() + number_bytes_max), prefix);
+    tail.written(std::to_chars(at, at + number_bytes_max, value).ptr);
+  }
+
   void append_fixed(const VectorReader& reader, std::size_t row, std::string& out) const {
     if (quoted) {
       out += '"';
@@ -299,17 +338,18 @@ void RowEncoder::append_json_object(const Chunk& chunk, std::size_t row, std::st
 void RowEncoder::append_json_lines(const Chunk& chunk, std::string& out) const {
   const auto readers = plan_->readers(chunk);
   const std::size_t rows = chunk.size();
+  TextTail tail(out);
   for (std::size_t row = 0; row < rows; ++row) {
-    if (readers.empty()) out += '{';
+    if (readers.empty()) tail.add("{");
     for (std::size_t i = 0; i < readers.size(); ++i) {
-      out += plan_->prefixes[i];
       if (readers[i]) {
-        plan_->append_json(*readers[i], i, row, out);
+        plan_->writers[i].put_json(plan_->prefixes[i], *readers[i], row, tail);
       } else {
-        out += "null";
+        tail.add(plan_->prefixes[i]);
+        tail.add("null");
       }
     }
-    out += "}\n";
+    tail.add("}\n");
   }
 }
 

@@ -7,6 +7,11 @@ namespace leat::connector {
 
 Status RowText::append(const ChangeChunk& changes, std::string& out) const {
   const std::size_t rows = changes.rows.size();
+  if (!changes_ && changes.weights.empty()) {
+    format_ == Format::json ? encoder_.append_json_lines(changes.rows, out)
+                            : encoder_.append_csv_lines(changes.rows, out);
+    return {};
+  }
   if (changes_) {
     for (std::size_t row = 0; row < rows; ++row) append_row(changes, row, out);
     return {};
