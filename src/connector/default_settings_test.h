@@ -27,10 +27,14 @@ inline Settings default_settings(const std::vector<Setting>& settings) {
   for (const Setting& setting : settings) {
     EXPECT_FALSE(setting.doc.empty()) << setting.name;
     if (setting.kind == Kind::group) {
-      // A group with a required setting is there as a whole or not at all.
-      bool optional = true;
-      for (const Setting& field : setting.fields) optional = optional && !field.required;
-      if (optional) values.set(setting.name, default_settings(setting.fields));
+      // A group with a required setting, or one in which nothing has a default, is there only where
+      // it is written.
+      bool optional = true, any_default = false;
+      for (const Setting& field : setting.fields) {
+        optional = optional && !field.required;
+        any_default = any_default || !field.default_value.empty();
+      }
+      if (optional && any_default) values.set(setting.name, default_settings(setting.fields));
       continue;
     }
     if (setting.default_value.empty()) continue;
