@@ -1,7 +1,8 @@
 # What can be done with Leat's sources, by name. The work itself is in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench fuzz torture asan tsan tidy format docs install deb fresh-test clean
+.PHONY: help run build test bench fuzz torture asan tsan tidy format docs install deb fresh-test clean \
+  server-kafka server-cassandra server-mongodb server-postgresql server-s3
 
 PIPELINE ?= pipelines/users.yaml
 DATA ?= leat-data
@@ -12,9 +13,10 @@ SECONDS ?= 60
 KILLS ?= 1000
 PREFIX ?= /usr/local
 DESTDIR ?=
+PORT ?=
 
 help: ## List what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build the program, build/leat
 	@scripts/build release leat
@@ -24,7 +26,16 @@ run: build ## Run the users pipeline with a look-alike of its API (PIPELINE=, DA
 
 test: ## Build all and run every test (ONLY=NAME… runs some)
 	@scripts/build release all
+	@tests/servers/serve --fetch
 	@scripts/test $(ONLY)
+
+server-kafka: ## Run a real Kafka on loopback until Ctrl-C (PORT=9092, ARGS="--nodes 3 --auth --tls")
+server-cassandra: ## Run a real Cassandra on loopback until Ctrl-C (PORT=9042)
+server-mongodb: ## Run a real MongoDB on loopback until Ctrl-C (PORT=27017)
+server-postgresql: ## Run a real PostgreSQL on loopback until Ctrl-C (PORT=5432)
+server-s3: ## Run a real S3-compatible store on loopback until Ctrl-C (PORT=9000)
+server-kafka server-cassandra server-mongodb server-postgresql server-s3:
+	@exec tests/servers/serve $(@:server-%=%) --in-words $(if $(PORT),--port $(PORT)) $(ARGS)
 
 bench: build ## Measure speed (ONLY=NAME…, ARGS=)
 	@scripts/bench $(ONLY) -- $(ARGS)

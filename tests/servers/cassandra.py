@@ -4,8 +4,6 @@ Clients meet node N at 127.0.0.N, where its relay stands; the node itself listen
 address of its relay. All nodes share one port, as the protocol before its version 5 wants it. A write is in the commit log
 before it is acknowledged (`commitlog_sync: batch`): by the default, a node that is killed may lose its last ten seconds.
 """
-import ssl
-
 from . import downloads
 from .cassandra_client import ALL, CassandraClient
 from .process import Process, wait_until
@@ -168,12 +166,7 @@ class Cassandra(Server):
 
     def client(self, number=1, credentials=USER_CREDENTIALS):
         """A session with a node, behind its relay."""
-        tls = None
-        if self.tls:
-            tls = ssl.create_default_context(cafile=str(self.certificates.authority))
-            if self.mutual_tls:
-                tls.load_cert_chain(str(self.certificates.client_bundle))
-        return CassandraClient(*self.nodes[number - 1].back, credentials=credentials, tls=tls)
+        return CassandraClient(*self.nodes[number - 1].back, credentials=credentials, tls=self.client_tls())
 
     def is_ready(self, node):
         """It takes clients. Nobody signs in here: that may need other nodes."""

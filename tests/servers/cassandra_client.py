@@ -2,6 +2,8 @@
 import socket
 import struct
 
+from .connection import Connection
+
 TIMEOUT_SECONDS = 20
 REQUEST, ANSWER = 0x04, 0x84
 ERROR, STARTUP, READY, AUTHENTICATE, OPTIONS, SUPPORTED, QUERY, RESULT, AUTH_RESPONSE, AUTH_SUCCESS = (
@@ -17,7 +19,7 @@ def text(value):
     return struct.pack(">H", len(raw)) + raw
 
 
-class CassandraClient:
+class CassandraClient(Connection):
     """One connection to one node. credentials: (user, password) where the node asks for them; tls: an SSLContext."""
 
     def __init__(self, host, port, credentials=None, tls=None, timeout=TIMEOUT_SECONDS):
@@ -33,20 +35,13 @@ class CassandraClient:
             self.socket.close()
             raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-        return False
-
     def ask(self, kind, body):
         """(kind, body) of the answer; raises OSError with the server's words."""
         self.socket.sendall(struct.pack(">BBhBi", REQUEST, 0, 0, kind, len(body)) + body)
-        version, _, _, kind, length = struct.unpack(">BBhBi", self._read(9))
+        version, _, _, kind, length = struct.unpack(">BBhBi", self.read(9))
         if version != ANSWER or not 0 <= length <= BODY_BYTES_MAX:
             raise OSError(f"no answer of protocol 4: version {version:#x}, {length} bytes")
-        body = self._read(length)
+        body = self.read(length)
         if kind == ERROR:
             code, size = struct.unpack_from(">iH", body)
             raise OSError(f"{code:#06x}: {body[6:6 + size].decode(errors='replace')}")
@@ -90,12 +85,3 @@ class CassandraClient:
         for _ in range({0x20: 1, 0x21: 2, 0x22: 1}.get(kind, 0)):  # list, map, set
             at = self._after_type(body, at)
         return at
-
-    def _read(self, count):
-        raw = b""
-        while len(raw) < count:
-            part = self.socket.recv(count - len(raw))
-            if not part:
-                raise ConnectionError("the node closed the connection")
-            raw += part
-        return raw

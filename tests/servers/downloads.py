@@ -75,7 +75,8 @@ def run_client(command, folder=None, environment=None, seconds_max=CLIENT_SECOND
 
 def install(packages):
     """Debian packages, by one of the lists in scripts/setup; nothing happens where all are there."""
-    run_client(["bash", SETUP, packages])
+    with locked("setup"):
+        run_client(["bash", SETUP, packages])
 
 
 @contextlib.contextmanager

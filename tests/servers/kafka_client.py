@@ -3,6 +3,8 @@ import socket
 import struct
 import zlib
 
+from .connection import Connection
+
 TIMEOUT_SECONDS = 5
 PRODUCE, FETCH, METADATA = 0, 1, 3
 ANSWER_BYTES_MAX = 1 << 26
@@ -32,40 +34,24 @@ class Reader:
         return (self.bytes(self.take("h")) or b"").decode()
 
 
-class KafkaClient:
+class KafkaClient(Connection):
     """One connection to one broker, without signing in."""
 
     def __init__(self, host, port, timeout=TIMEOUT_SECONDS):
         self.socket = socket.create_connection((host, port), timeout)
         self.requests = 0
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-        return False
-
     def ask(self, kind, version, body):
         self.requests += 1
         request = struct.pack(">hhi", kind, version, self.requests) + text("leat-tests") + body
         self.socket.sendall(struct.pack(">i", len(request)) + request)
-        length = struct.unpack(">i", self._read(4))[0]
+        length = struct.unpack(">i", self.read(4))[0]
         if not 4 <= length <= ANSWER_BYTES_MAX:
             raise OSError(f"an answer of {length} bytes")
-        reader = Reader(self._read(length))
+        reader = Reader(self.read(length))
         if reader.take("i") != self.requests:
             raise OSError("the answer to another request")
         return reader
-
-    def _read(self, count):
-        raw = b""
-        while len(raw) < count:
-            part = self.socket.recv(count - len(raw))
-            if not part:
-                raise ConnectionError("the broker closed the connection")
-            raw += part
-        return raw
 
     def brokers(self):
         """[(number, host, port)]"""

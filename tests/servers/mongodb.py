@@ -7,7 +7,6 @@ their relays, too: what cuts one off cuts it off from everybody.
 import base64
 import os
 import platform
-import ssl
 import subprocess
 
 from . import downloads
@@ -95,12 +94,7 @@ class MongoDb(Server):
 
     def client(self, number=1, signed_in=True):
         """A session with a member, behind its relay."""
-        tls = None
-        if self.tls:
-            tls = ssl.create_default_context(cafile=str(self.certificates.authority))
-            if self.mutual_tls:
-                tls.load_cert_chain(str(self.certificates.client_bundle))
-        client = MongoDbClient(*self.nodes[number - 1].back, tls=tls)
+        client = MongoDbClient(*self.nodes[number - 1].back, tls=self.client_tls())
         if self.auth and signed_in:
             client.sign_in(USER, PASSWORD)
         return client

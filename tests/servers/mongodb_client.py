@@ -10,6 +10,8 @@ import os
 import socket
 import struct
 
+from .connection import Connection
+
 TIMEOUT_SECONDS = 10
 OP_MSG = 2013
 MESSAGE_BYTES_MAX = 1 << 26
@@ -77,7 +79,7 @@ def _value(kind, raw, at):
     raise OSError(f"a value of BSON's type {kind:#x} is not understood here")
 
 
-class MongoDbClient:
+class MongoDbClient(Connection):
     """One connection to one member. tls: an SSLContext."""
 
     def __init__(self, host, port, tls=None, timeout=TIMEOUT_SECONDS):
@@ -90,22 +92,15 @@ class MongoDbClient:
             self.socket.close()
             raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-        return False
-
     def command(self, database, **command):
         """The answer; raises OSError with the server's words where it refuses."""
         self.requests += 1
         body = struct.pack("<ib", 0, 0) + to_bson({**command, "$db": database})
         self.socket.sendall(struct.pack("<iiii", len(body) + 16, self.requests, 0, OP_MSG) + body)
-        length, _, answers, kind = struct.unpack("<iiii", self._read(16))
+        length, _, answers, kind = struct.unpack("<iiii", self.read(16))
         if kind != OP_MSG or answers != self.requests or not 26 <= length <= MESSAGE_BYTES_MAX:
             raise OSError(f"an answer of kind {kind} with {length} bytes")
-        answer = from_bson(self._read(length - 16), 5)
+        answer = from_bson(self.read(length - 16), 5)
         refused = answer if not answer.get("ok") else (answer.get("writeErrors") or [None])[0]
         refused = refused or answer.get("writeConcernError")
         if refused:
@@ -126,12 +121,3 @@ class MongoDbClient:
         proof = base64.b64encode(bytes(a ^ b for a, b in zip(key, proof))).decode()
         self.command(database, saslContinue=1, conversationId=answer["conversationId"],
                      payload=f"{last},p={proof}".encode())
-
-    def _read(self, count):
-        raw = b""
-        while len(raw) < count:
-            part = self.socket.recv(count - len(raw))
-            if not part:
-                raise ConnectionError("the member closed the connection")
-            raw += part
-        return raw

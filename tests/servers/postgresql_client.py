@@ -2,11 +2,13 @@
 import socket
 import struct
 
+from .connection import Connection
+
 TIMEOUT_SECONDS = 10
 PROTOCOL_3 = 196608
 
 
-class PostgreSqlClient:
+class PostgreSqlClient(Connection):
     """address: (host, port), or the path of a Unix socket."""
 
     def __init__(self, address, user, database, timeout=TIMEOUT_SECONDS):
@@ -21,33 +23,17 @@ class PostgreSqlClient:
             self.socket.close()
             raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-        return False
-
     def query(self, text):
         """Rows as lists of text; raises OSError with the server's words."""
         raw = text.encode() + b"\0"
         self.socket.sendall(b"Q" + struct.pack(">i", len(raw) + 4) + raw)
         return self._until_ready()
 
-    def _read(self, count):
-        raw = b""
-        while len(raw) < count:
-            part = self.socket.recv(count - len(raw))
-            if not part:
-                raise ConnectionError("the server closed the connection")
-            raw += part
-        return raw
-
     def _until_ready(self):
         rows, refused = [], None
         while True:
-            kind, length = struct.unpack(">ci", self._read(5))
-            body = self._read(length - 4)
+            kind, length = struct.unpack(">ci", self.read(5))
+            body = self.read(length - 4)
             if kind == b"Z":
                 if refused:
                     raise OSError(refused)

@@ -10,6 +10,7 @@ import pathlib
 import random
 import shutil
 import socket
+import ssl
 import tempfile
 
 from . import certificates, downloads
@@ -125,6 +126,8 @@ class Server:
 
     def start(self):
         self.home = self.fetch(self.may_fetch)
+        if self.port and not _is_free("127.0.0.1", self.port):
+            raise RuntimeError(f"port {self.port} is taken, so {self.title} can't listen there; name another")
         _remove_abandoned()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX))
         self._lock = open(self.folder / "lock", "w")
@@ -176,6 +179,15 @@ class Server:
             wait_until(ready, READY_SECONDS_MAX, f"{self.name} to be ready")
         except TimeoutError as error:
             raise RuntimeError(f"{error}\n{node.process.log_end()}") from None
+
+    def client_tls(self):
+        """What our own clients verify the server with and show it, or None without TLS."""
+        if not self.tls:
+            return None
+        context = ssl.create_default_context(cafile=str(self.certificates.authority))
+        if self.mutual_tls:
+            context.load_cert_chain(str(self.certificates.client_bundle))
+        return context
 
     # ---- Verbs: of one node, or without a number of all
 
