@@ -184,6 +184,36 @@ def run_once(name, pipeline, folder, *arguments):
     return seconds, cpu, program.peak_bytes
 
 
+def generator(name):
+    """A load generator of this folder, built when it is older than its sources."""
+    source, program = ROOT / "bench" / f"{name}.cc", OUT / name
+    sources = [source, ROOT / "bench" / "http_connection.h"]
+    if not program.exists() or program.stat().st_mtime < max(s.stat().st_mtime for s in sources):
+        OUT.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["g++", "-std=c++20", "-O2", source, "-o", program], check=True)
+    return program
+
+
+def microbenchmark(name):
+    """Runs a Google Benchmark program of this folder; each of its benchmarks is a result. CPU
+    seconds are those of the measured loop alone."""
+    subprocess.run([ROOT / "scripts" / "build", "release", name], check=True,
+                   stdout=subprocess.DEVNULL)
+    folder = fresh(name)
+    done = subprocess.run([ROOT / "build" / "bench" / name, "--benchmark_format=json",
+                           "--benchmark_min_time=2"], cwd=folder, check=True, capture_output=True,
+                          text=True)
+    for one in json.loads(done.stdout)["benchmarks"]:
+        check(not one.get("error_occurred"), f"{one['name']}: {one.get('error_message')}")
+        turns = one["iterations"]
+        seconds, cpu = one["real_time"] * turns / 1e9, one["cpu_time"] * turns / 1e9
+        clock = seconds if "real_time" in one["name"] else cpu
+        note(one["name"].removesuffix("/real_time"),
+             events=round(one["items_per_second"] * clock), seconds=seconds, cpu=cpu,
+             megabytes_per_second=round(one["bytes_per_second"] / 1e6))
+    fresh(name)
+
+
 def count_lines(folder):
     """Lines of all visible files."""
     lines = 0

@@ -5,15 +5,11 @@
 //
 // At a rate, a request's latency begins when it was due, be a connection free then or not. Rate 0:
 // each connection sends its next request when it has its answer. One JSON line on standard output.
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -25,14 +21,14 @@
 #include <string>
 #include <vector>
 
+#include "http_connection.h"
+
 namespace {
 
+using leat::bench::answer_bytes;
+using leat::bench::connect_to;
+using leat::bench::die;
 using Clock = std::chrono::steady_clock;
-
-[[noreturn]] void die(const std::string& what) {
-  std::fprintf(stderr, "push_load: %s\n", what.c_str());
-  std::exit(1);
-}
 
 struct Connection {
   int socket = -1;
@@ -40,32 +36,6 @@ struct Connection {
   Clock::time_point due;
   bool busy = false;
 };
-
-/// Bytes of the whole answer at the front of the text, 0 while it is not complete.
-std::size_t answer_bytes(const std::string& text) {
-  const std::size_t head = text.find("\r\n\r\n");
-  if (head == std::string::npos) return 0;
-  std::string lower = text.substr(0, head);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  const std::size_t at = lower.find("content-length:");
-  if (at == std::string::npos) die("an answer without Content-Length: " + text);
-  const std::size_t whole = head + 4 + std::strtoul(lower.c_str() + at + 15, nullptr, 10);
-  return text.size() >= whole ? whole : 0;
-}
-
-int connect_to(int port) {
-  const int made = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (connect(made, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
-    die("no connection to the port");
-  }
-  const int on = 1;
-  setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  return made;
-}
 
 class Load {
  public:
@@ -124,24 +94,15 @@ class Load {
       idle_.pop_front();
       connection.due = due;
       ++sent_;
-      for (std::size_t at = 0; at < request_.size();) {
-        const ssize_t written =
-            send(connection.socket, request_.data() + at, request_.size() - at, MSG_NOSIGNAL);
-        if (written <= 0) die("a connection was closed");
-        at += static_cast<std::size_t>(written);
-      }
+      leat::bench::send_all(connection.socket, request_);
     }
   }
 
   void receive(std::size_t index) {
     Connection& connection = connections_[index];
-    char block[16384];
-    const ssize_t count = recv(connection.socket, block, sizeof(block), 0);
-    if (count <= 0) die("a connection was closed");
-    connection.answer.append(block, static_cast<std::size_t>(count));
+    leat::bench::receive_some(connection.socket, connection.answer);
     const std::size_t whole = answer_bytes(connection.answer);
     if (whole == 0) return;
-    if (connection.answer.compare(9, 1, "2") != 0) die("refused: " + connection.answer);
     const std::chrono::duration<double, std::milli> took = Clock::now() - connection.due;
     latencies_.push_back(took.count());
     connection.answer.erase(0, whole);
@@ -185,10 +146,7 @@ int main(int count, char** arguments) {
   std::ifstream file(arguments[4], std::ios::binary);
   const std::string body{std::istreambuf_iterator<char>(file), {}};
   if (body.empty()) die("no body");
-  const std::string request = std::string("POST ") + arguments[2] +
-                              " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: " + arguments[3] +
-                              "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
-                              body;
+  const std::string request = leat::bench::post_request(arguments[2], arguments[3], body);
   Load(std::atoi(arguments[1]), request, std::strtoul(arguments[5], nullptr, 10),
        std::atof(arguments[6]), std::atof(arguments[7]))
       .run();
