@@ -87,6 +87,7 @@ Status configure(rd_kafka_conf_t* conf, const Connection& connection,
   LEAT_TRY(set("client.id", "leat"));
   LEAT_TRY(set("log.connection.close", "false"));
   LEAT_TRY(set("reconnect.backoff.max.ms", "2000"));
+  LEAT_TRY(set("socket.timeout.ms", "10000"));
   LEAT_TRY(set("socket.connection.setup.timeout.ms",
                fmt::format("{}", std::max<std::int64_t>(1000, connection.connect_timeout_ms))));
   for (const auto* properties : {&connection.properties, &own, &connection.settings}) {

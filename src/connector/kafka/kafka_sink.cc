@@ -247,12 +247,15 @@ Result<bool> KafkaSink::attempt(Pending& pending, const Deadline& deadline) {
   if (options_.exactly_once) LEAT_TRY(producer_->begin());
   Status status = send_all(pending, deadline);
   if (status) status = finish(pending, deadline);
-  std::vector<FailedMessage> failed = producer_->take_failed();
-  if (failed.empty()) {
-    if (!status) return std::unexpected(status.error());
-    return true;
+  if (status && !producer_->any_failed()) return true;
+  if (options_.exactly_once && !deadline.over()) {
+    // Also tells the fate of each message that was under way.
+    if (const Status aborted = producer_->abort(deadline); !aborted) {
+      return std::unexpected((status ? aborted : status).error());
+    }
   }
-  if (options_.exactly_once) LEAT_TRY(producer_->abort(deadline));
+  std::vector<FailedMessage> failed = producer_->take_failed();
+  if (failed.empty()) return std::unexpected(status.error());
   return learn_from(std::move(failed), pending);
 }
 
@@ -280,13 +283,11 @@ Status KafkaSink::send_all(Pending& pending, const Deadline& deadline) {
 }
 
 Status KafkaSink::finish(Pending& pending, const Deadline& deadline) {
-  if (!options_.exactly_once) return producer_->flush(deadline);
+  // Before the position, whose storing can't be interrupted when a broker has fallen silent.
+  LEAT_TRY(producer_->flush(deadline));
+  if (!options_.exactly_once || producer_->any_failed()) return {};
+  if (!pending.refused.empty()) LEAT_TRY(pending.batch.set_aside(pending.refused));
   LEAT_TRY(producer_->store(place(), {instance_, pending.batch.position}, deadline));
-  if (!pending.refused.empty()) {
-    // Letters of a transaction that fails would come twice: first all messages must have arrived.
-    LEAT_TRY(producer_->flush(deadline));
-    if (!producer_->any_failed()) LEAT_TRY(pending.batch.set_aside(pending.refused));
-  }
   return producer_->commit(deadline);
 }
 
