@@ -1,10 +1,17 @@
-# leat_layer(NAME [HOT] DEPS layer… LIBS target…): the folder src/NAME as one static library `leat_NAME`, with its unit tests
-# (`*_test.cc` beside the source) as one program `NAME_test`, and its fuzz targets (`*_fuzz.cc`) as one program each.
-# HOT: it touches every value of every record, and is optimised harder.
+# leat_layer(NAME [HOT] [FOLDER folder] [EXCEPT subfolder…] DEPS layer… LIBS target…): the folder src/NAME (or src/FOLDER) as one
+# static library `leat_NAME`, with its unit tests (`*_test.cc` beside the source) as one program `NAME_test`, and its fuzz targets
+# (`*_fuzz.cc`) as one program each. HOT: it touches every value of every record, and is optimised harder. EXCEPT: subfolders
+# that are libraries of their own.
 # The order of the layers and who may include whom is checked by scripts/tidy.
 function(leat_layer name)
-  cmake_parse_arguments(ARG "HOT" "" "DEPS;LIBS;TEST_LIBS" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc")
+  cmake_parse_arguments(ARG "HOT" "FOLDER" "EXCEPT;DEPS;LIBS;TEST_LIBS" ${ARGN})
+  if(NOT ARG_FOLDER)
+    set(ARG_FOLDER ${name})
+  endif()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${ARG_FOLDER}/*.cc")
+  foreach(subfolder ${ARG_EXCEPT})
+    list(FILTER sources EXCLUDE REGEX "/src/${ARG_FOLDER}/${subfolder}/")
+  endforeach()
   set(tests ${sources})
   set(fuzzers ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")

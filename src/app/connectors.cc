@@ -43,8 +43,8 @@ runtime::Connectors connectors() {
       .live = {}, .replayable = connector::make_file_source, .csv_header = connector::csv_header};
   all.sources["random_user"] = {
       .live = {}, .replayable = connector::make_random_user_source, .csv_header = {}};
-  all.sinks["file"] = [](const pipeline::SinkNode& node, const Schema& schema,
-                         const connector::Context& context) {
+  all.sinks["file"].with_the_epoch = [](const pipeline::SinkNode& node, const Schema& schema,
+                                        const connector::Context& context) {
     return connector::make_file_sink(node.settings, schema, node.changes, context);
   };
   return all;

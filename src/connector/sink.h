@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -53,6 +55,14 @@ struct SinkRows {
   std::vector<std::int64_t> versions_us;
 };
 
+/// A row that the system will never take: too large, a constraint, a type. It goes to the dead
+/// letters with the system's words.
+struct RefusedRow {
+  std::size_t part = 0;
+  std::size_t row = 0;
+  std::string reason;
+};
+
 /// What a sink is given to write at a time. The rows that take back a key's old row come before the
 /// one that puts its new one in.
 struct SinkBatch {
@@ -60,14 +70,10 @@ struct SinkBatch {
   Partition partition;   ///< of the topic or changelog; a batch is of one partition
   std::string position;  ///< where the sink's input goes on after this batch: opaque, a few bytes
   std::size_t rows = 0;  ///< in all parts
-};
-
-/// A row that the system will never take: too large, a constraint, a type. It goes to the dead
-/// letters with the system's words.
-struct RefusedRow {
-  std::size_t part = 0;
-  std::size_t row = 0;
-  std::string reason;
+  /// Puts refused rows among the dead letters, durably. A sink that stores the position with the
+  /// rows calls it before it commits and then returns none from `write`: were it the other way
+  /// round, a crash in between would lose the letters. Never null.
+  std::function<Status(std::span<const RefusedRow>)> set_aside;
 };
 
 /// A sink in another system. It reads its input from the log with a cursor of its own, so that a

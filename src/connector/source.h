@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -57,8 +58,16 @@ class RecordWriter {
     std::string_view value;
     std::string_view key;
     bool has_key = false;
+    bool tombstone = false;  ///< no value at all: the key is gone
   };
   virtual Status append(std::span<const Entry> records) = 0;
+  /// Appends, and stores with the records where the source goes on after them: an opaque text, a
+  /// few bytes to a few KiB. Both are there after a crash, or neither. All records of a source that
+  /// uses this go to one partition, in order.
+  virtual Status append(std::span<const Entry> records, std::string_view position) = 0;
+  /// What the newest `append` with a position stored, in this run or an earlier one; nothing: there
+  /// was none.
+  virtual Result<std::optional<std::string>> position() = 0;
 };
 
 /// A source that can't be read again (an HTTP API): it writes what it receives to a topic before
@@ -92,6 +101,9 @@ class PartitionReader {
   /// Goes on at `position`, which a slice's `next` gave earlier. Error `position-lost` when it is
   /// no longer there.
   virtual Status seek(Offset position) = 0;
+  /// Everything before `position` is part of a durable commit: a system that shows its readers' lag
+  /// can be told. Called from another thread than the others, now and then; must be quick.
+  virtual void committed(Offset position) { (void)position; }
   /// Bytes or records that are there and not yet read, where it can be told.
   virtual std::uint64_t lag() const { return 0; }
 };

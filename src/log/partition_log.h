@@ -57,6 +57,7 @@ class SegmentedLog final : public PartitionLog {
   Status read(Offset from, std::size_t bytes_max, Slice& slice) const override;
   Result<Offset> offset_at(TimestampMs time) const override;
   Status truncate_to(Offset offset) override;
+  Status remove_before(Offset offset) override;
 
   /// Retention, then compaction, as the topic's settings ask for.
   Status housekeep(const CompactionRules& rules);

@@ -60,6 +60,17 @@ Status SegmentedLog::apply_retention(const TopicConfig& config) {
   return count == 0 ? Status() : remove_oldest(count);
 }
 
+Status SegmentedLog::remove_before(Offset offset) {
+  std::lock_guard trim_lock(trim_mutex_);
+  LEAT_TRY(usable());
+  std::size_t count = 0;
+  {
+    std::lock_guard lock(mutex_);
+    while (count + 1 < segments_.size() && segments_[count + 1]->base() <= offset) ++count;
+  }
+  return count == 0 ? Status() : remove_oldest(count);
+}
+
 Status SegmentedLog::remove_oldest(std::size_t count) {
   Segments removed;
   Offset first;

@@ -87,6 +87,9 @@ class PartitionLog {
   /// returns, that and all before `offset` are on disk. Error `offset-out-of-range` (user): the log
   /// ends before.
   virtual Status truncate_to(Offset offset) = 0;
+  /// Frees what lies wholly before `offset` and will never be read again: whole segments, so that
+  /// `first_offset` may stay before it.
+  virtual Status remove_before(Offset offset) = 0;
 };
 
 class Topic {

@@ -46,6 +46,7 @@ constexpr std::array all_codes = {
     Code{"reserved-word", "A name that is a word of SQL; for a column only a note."},
     Code{"same-target", "Two sinks write to one place."},
     Code{"secret-in-file", "A secret stands in the pipeline file (a warning)."},
+    Code{"sink-input", "A sink's settings do not fit the columns that it reads."},
     Code{"sql-invalid", "SQL that DuckDB refuses for another reason."},
     Code{"sql-syntax", "SQL that can't be parsed."},
     Code{"topic-conflict", "Two entries say what a topic is."},

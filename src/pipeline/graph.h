@@ -112,6 +112,7 @@ struct SinkNode {
   connector::Settings settings;
   ShownSettings shown;
   bool changes = false;  ///< write the weight with each row
+  bool from_topic = false;  ///< `from` is a topic: its records as they are
 };
 
 struct PanelNode {
@@ -123,6 +124,10 @@ struct PanelNode {
   std::string sql;
   std::vector<std::string> inputs;  ///< views and streams that the SQL reads
 };
+
+struct Graph;
+/// What a sink reads: columns, and which of them identify a row.
+connector::SinkInput sink_input_of(const Graph& graph, const SinkNode& sink);
 
 /// Everything that a server runs: one or more checked pipeline files, names shared. Pure data;
 /// nodes stand in an order in which each comes after its inputs.

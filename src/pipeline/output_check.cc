@@ -17,12 +17,39 @@ using Kind = Relation::Kind;
 
 constexpr std::array<std::string_view, 5> panel_kinds = {"stat", "pie", "bar", "line", "table"};
 
+/// A topic that the embedded log does not hold can't be read by a cursor of the sink's own.
+bool check_topic_input(Scope& scope, const Node& from, SinkNode& sink) {
+  sink.from_topic = true;
+  const auto source = std::ranges::find_if(scope.graph.sources, [&](const SourceNode& node) {
+    return node.topic == sink.from && !node.copied &&
+           scope.registry.replayable.contains(node.connector);
+  });
+  if (source == scope.graph.sources.end()) return true;
+  scope.diagnostics.error(
+      from.at, "wrong-input",
+      fmt::format("the records of the topic \"{}\" are read from the source \"{}\" itself and not "
+                  "kept; write copy: true under its topic, or let the sink read a stream",
+                  sink.from, source->name));
+  return false;
+}
+
+/// What the connector itself says of its input.
+void check_by_connector(Scope& scope, const Node& from, const SinkNode& sink,
+                        const connector::Spec& spec) {
+  if (!spec.check_input) return;
+  const Status status = spec.check_input(sink_input_of(scope.graph, sink), sink.settings);
+  if (!status) scope.diagnostics.error(from.at, "sink-input", status.error().message);
+}
+
 /// Whether what the sink reads is known and may be written by this connector.
 bool check_input(Scope& scope, const Node& from, SinkNode& sink, const connector::Spec* spec) {
-  const auto* input = scope.resolve(from, {Kind::stream, Kind::view});
+  const bool takes_topics = spec != nullptr && spec->takes_topics;
+  const auto* input = takes_topics ? scope.resolve(from, {Kind::stream, Kind::view, Kind::topic})
+                                   : scope.resolve(from, {Kind::stream, Kind::view});
   if (input == nullptr) return false;
   scope.use(input->name);
   sink.from = input->name;
+  if (input->kind == Kind::topic && takes_topics) return check_topic_input(scope, from, sink);
   if (input->kind == Kind::topic) {
     scope.diagnostics.error(
         from.at, "wrong-input",
@@ -32,7 +59,7 @@ bool check_input(Scope& scope, const Node& from, SinkNode& sink, const connector
             input->name));
     return false;
   }
-  if (input->kind == Kind::stream) return true;
+  if (input->kind == Kind::stream) return scope.stream(input->name) != nullptr;
   const auto* view = scope.view(input->name);
   if (view == nullptr || spec == nullptr) return false;
   if (!view->append_only && !sink.changes && spec->rows_only_added) {
@@ -42,6 +69,7 @@ bool check_input(Scope& scope, const Node& from, SinkNode& sink, const connector
                     "write changes: true to get each change with its weight, or emit: on_close in "
                     "the view",
                     view->name, spec->name));
+    return false;
   }
   return true;
 }
@@ -134,7 +162,9 @@ void check_sink(Scope& scope, const Declaration& declaration) {
     sink.shown = std::move(chosen->checked.shown);
   }
   const Node* from = fields.find("from");
-  if (from != nullptr) check_input(scope, *from, sink, chosen ? chosen->spec : nullptr);
+  const bool known =
+      from != nullptr && check_input(scope, *from, sink, chosen ? chosen->spec : nullptr);
+  if (known && chosen) check_by_connector(scope, *from, sink, *chosen->spec);
   scope.graph.sinks.push_back(std::move(sink));
 }
 

@@ -10,6 +10,7 @@
 #include "operator/view.h"
 #include "runtime/dead_letters.h"
 #include "runtime/definition.h"
+#include "runtime/refused_row.h"
 
 namespace leat::runtime {
 namespace {
@@ -83,6 +84,7 @@ Status Assembly::open_directory() {
   }
   store = LEAT_TRY(state::Store::open(options.data_directory + "/store"));
   family = LEAT_TRY(store->family("engine"));
+  LEAT_TRY(open_cursors());
   timeline = std::make_unique<state::Timeline>(*store);
   last_commit = LEAT_TRY(CommitRecord::load(*store, *family));
   if (last_commit.epoch != Epoch(0)) {
@@ -111,8 +113,9 @@ Status Assembly::open_topics() {
           std::make_unique<LogInput>(node.name, partition, topic->partition(partition)));
     }
   }
-  log::Topic* letters = LEAT_TRY(topics->open(dead_letters_topic, log::TopicConfig{}));
+  log::Topic* letters = LEAT_TRY(topics->open(dead_letters_topic, {.partitions = 2}));
   dead_letters = &letters->partition(Partition(0));
+  sink_letters = &letters->partition(sink_letters_partition);
   return {};
 }
 
@@ -151,12 +154,18 @@ Status Assembly::drop_views() {
 
 Status Assembly::begin_anew() {
   LEAT_TRY(drop_views());
-  const Epoch epoch = last_commit.epoch;
-  last_commit = CommitRecord{};
-  last_commit.epoch = epoch;
+  CommitRecord anew;
+  anew.epoch = last_commit.epoch;
   const auto batch = store->new_batch();
   batch->remove_range(*family, "", "\xff");
-  batch->put(*family, "epoch", fmt::format("{}", epoch));
+  batch->put(*family, "epoch", fmt::format("{}", anew.epoch));
+  // Changelogs go on where they are: what sinks have read is not read again.
+  for (const auto& [name, prepared] : last_commit.sinks) {
+    if (!name.starts_with(Changelog::topic_of(""))) continue;
+    anew.sinks[name] = prepared;
+    batch->put(*family, "sink/" + name, prepared);
+  }
+  last_commit = std::move(anew);
   LEAT_TRY(store->commit(*batch));
   return {};
 }
@@ -246,17 +255,6 @@ Status Assembly::make_views() {
   return {};
 }
 
-Status Assembly::make_sinks() {
-  for (const pipeline::SinkNode& node : graph.sinks) {
-    const auto make = connectors.sinks.find(node.connector);
-    LEAT_CHECK(make != connectors.sinks.end());
-    SinkSlot slot{.node = &node, .sink = {}};
-    slot.sink = LEAT_TRY(make->second(node, schema_of(node.from), options.context));
-    sinks.push_back(std::move(slot));
-  }
-  return {};
-}
-
 /// Tells every stream who takes its rows. Slots don't move any more from here on.
 Status Assembly::connect_all() {
   for (StreamSlot& slot : streams) {
@@ -268,7 +266,7 @@ Status Assembly::connect_all() {
     streams[slot.stream].stage->add_view({slot.view.get(), slot.node, slot.index, &slot.context});
   }
   for (std::size_t i = 0; i < sinks.size(); ++i) {
-    const std::string& from = sinks[i].node->from;
+    const std::string& from = sinks[i].node->from;  // never a topic
     if (const auto stream = find_stream(from)) {
       streams[*stream].stage->add_sink({sinks[i].sink.get(), i});
     } else {
@@ -292,12 +290,7 @@ Status Assembly::recover() {
     const auto found = last_commit.views.find(slot.node->name);
     if (found != last_commit.views.end()) slot.counts = found->second;
   }
-  for (SinkSlot& slot : sinks) {
-    const auto found = last_commit.sinks.find(slot.node->name);
-    LEAT_TRY(slot.sink->recover(found == last_commit.sinks.end()
-                                    ? std::nullopt
-                                    : std::optional<std::string>(found->second)));
-  }
+  LEAT_TRY(recover_sinks());
   if (dead_letters->next_offset() > last_commit.dead_letters) {
     LEAT_TRY(dead_letters->truncate_to(last_commit.dead_letters));
   }

@@ -12,11 +12,13 @@
 #include "operator/operator.h"
 #include "pipeline/graph.h"
 #include "runtime/change_feed.h"
+#include "runtime/changelog.h"
 #include "runtime/commit_record.h"
 #include "runtime/connectors.h"
 #include "runtime/engine.h"
 #include "runtime/input.h"
 #include "runtime/recent_rows.h"
+#include "runtime/sink_status.h"
 #include "runtime/stream_stage.h"
 #include "runtime/watermark.h"
 #include "sql/program.h"
@@ -52,9 +54,21 @@ struct ViewSlot {
   std::vector<std::vector<ChangeChunk>> output;  ///< of this epoch, by shard
 };
 
+/// A sink that commits with the epoch: a file, or the changelog of a sink in another system.
 struct SinkSlot {
   const pipeline::SinkNode* node = nullptr;
+  std::string name;  ///< in the commit
   std::unique_ptr<connector::EpochSink> sink;
+};
+
+/// A sink in another system.
+struct RemoteSinkSlot {
+  const pipeline::SinkNode* node = nullptr;
+  connector::SinkInput input;
+  std::unique_ptr<connector::Sink> sink;
+  log::Topic* topic = nullptr;     ///< what it reads: its changelog, or a topic
+  Changelog* changelog = nullptr;  ///< one of `sinks`; null: it reads a topic
+  std::unique_ptr<SinkStatus> status = std::make_unique<SinkStatus>();
 };
 
 /// A source in the graph: either live (it fills a topic) or replayable (its partitions are inputs).
@@ -82,16 +96,20 @@ class Assembly {
 
   std::unique_ptr<io::FileLock> lock;
   std::unique_ptr<state::Store> store;
-  state::Family* family = nullptr;  ///< the engine's own
+  state::Family* family = nullptr;   ///< the engine's own
+  state::Family* cursors = nullptr;  ///< where sinks in other systems stand
+  std::string identity;              ///< of the data directory, made at its first start
   std::unique_ptr<state::Timeline> timeline;
   std::unique_ptr<log::Topics> topics;
   log::PartitionLog* dead_letters = nullptr;
+  log::PartitionLog* sink_letters = nullptr;
   std::unique_ptr<sql::Database> database;
   std::vector<std::shared_ptr<sql::Session>> sessions;  ///< one a worker
 
   std::vector<StreamSlot> streams;  ///< in the graph's order
   std::vector<ViewSlot> views;
   std::vector<SinkSlot> sinks;
+  std::vector<RemoteSinkSlot> remote_sinks;
   std::vector<SourceSlot> sources;
   std::vector<std::unique_ptr<InputPartition>> inputs;
   CommitRecord last_commit;
@@ -120,8 +138,12 @@ class Assembly {
   Status make_streams();
   Status make_views();
   Status make_sinks();
+  Status make_remote_sink(const pipeline::SinkNode& node);
   Status connect_all();
   Status recover();
+  Status recover_sinks();
+  Status add_present_rows(const RemoteSinkSlot& slot);
+  Status open_cursors();
   void add_input(std::unique_ptr<InputPartition> input);
   Result<std::vector<std::string>> csv_header_of(const pipeline::StreamNode& node) const;
   const Schema& schema_of(const std::string& name) const;

@@ -29,11 +29,18 @@ struct Connectors {
                                                    const connector::Context&)>
         csv_header;
   };
-  using MakeSink = std::function<Result<std::unique_ptr<connector::EpochSink>>(
-      const pipeline::SinkNode&, const Schema&, const connector::Context&)>;
+  /// A sink either commits with the epoch (files) or is another system's, read from the log.
+  struct Sink {
+    std::function<Result<std::unique_ptr<connector::EpochSink>>(
+        const pipeline::SinkNode&, const Schema&, const connector::Context&)>
+        with_the_epoch = {};
+    std::function<Result<std::unique_ptr<connector::Sink>>(
+        const connector::SinkInput&, const connector::Settings&, const connector::Context&)>
+        remote = {};
+  };
 
   std::map<std::string, Source> sources;
-  std::map<std::string, MakeSink> sinks;
+  std::map<std::string, Sink> sinks;
 };
 
 }  // namespace leat::runtime

@@ -9,6 +9,7 @@
 #include "runtime/engine_status.h"
 #include "runtime/epoch_loop.h"
 #include "runtime/pusher.h"
+#include "runtime/sink_runner.h"
 #include "runtime/source_runner.h"
 
 namespace leat::runtime {
@@ -22,12 +23,17 @@ class RunningEngine final : public Engine {
         loop_(*assembly_),
         sources_(*assembly_, [this] { loop_.close_inputs(); }),
         disk_(assembly_->options, [this](bool full) { on_disk_full(full); }) {
-    assembly_->topics->on_durable([this](log::Topic&, Partition) { loop_.wake(); });
+    for (RemoteSinkSlot& slot : assembly_->remote_sinks) make_sink_runner(slot);
+    assembly_->topics->on_durable([this](log::Topic& topic, Partition) {
+      loop_.wake();
+      wake_sinks_of(topic);
+    });
   }
 
   ~RunningEngine() override {
     sources_.stop();
     thread_ = {};
+    stop_sinks();
     assembly_->topics->on_durable({});
     close_feeds();
   }
@@ -37,6 +43,7 @@ class RunningEngine final : public Engine {
     disk_.start();
     thread_ = std::jthread([this](std::stop_token stop) { run_loop(std::move(stop)); });
     sources_.start();
+    for (const auto& runner : sink_runners_) runner->start();
     return {};
   }
 
@@ -45,6 +52,7 @@ class RunningEngine final : public Engine {
     wait_until_caught_up(limit);
     thread_.request_stop();
     loop_.wake();
+    stop_sinks();
     std::unique_lock lock(mutex_);
     if (!ended_changed_.wait_for(lock, limit, [&] { return ended_; })) {
       return transient_error("stop-timeout",
@@ -124,8 +132,43 @@ class RunningEngine final : public Engine {
                       did_you_mean(name, names));
   }
 
-  void run_loop(std::stop_token stop) {
-    Status status = loop_.run(std::move(stop));
+  void make_sink_runner(RemoteSinkSlot& slot) {
+    sink_runners_.push_back(
+        std::make_unique<SinkRunner>(SinkRunner::Setup{.sink = *slot.sink,
+                                                       .input = slot.input,
+                                                       .topic = *slot.topic,
+                                                       .changelog = slot.changelog,
+                                                       .letters = *assembly_->sink_letters,
+                                                       .store = *assembly_->store,
+                                                       .cursors = *assembly_->cursors,
+                                                       .identity = assembly_->identity,
+                                                       .status = *slot.status}));
+    if (slot.changelog == nullptr) return;
+    slot.changelog->on_committed([runner = sink_runners_.back().get()] { runner->wake(); });
+  }
+
+  /// Of sinks that read the topic itself.
+  void wake_sinks_of(const log::Topic& topic) {
+    for (std::size_t i = 0; i < sink_runners_.size(); ++i) {
+      const RemoteSinkSlot& slot = assembly_->remote_sinks[i];
+      if (slot.topic == &topic && slot.changelog == nullptr) sink_runners_[i]->wake();
+    }
+  }
+
+  void stop_sinks() {
+    for (const auto& runner : sink_runners_) runner->ask_to_stop();
+    for (const auto& runner : sink_runners_) runner->stop();
+  }
+
+  /// Everything is committed: now it must get where it belongs.
+  Status drain_sinks(const std::stop_token& stop) {
+    for (const auto& runner : sink_runners_) LEAT_TRY(runner->drain(stop));
+    return {};
+  }
+
+  void run_loop(const std::stop_token& stop) {
+    Status status = loop_.run(stop);
+    if (status && assembly_->options.once) status = drain_sinks(stop);
     if (!status) spdlog::error("the engine has stopped: {}", status.error().message);
     close_feeds();
     {
@@ -170,6 +213,7 @@ class RunningEngine final : public Engine {
   Pusher pusher_;
   EpochLoop loop_;
   SourceRunner sources_;
+  std::vector<std::unique_ptr<SinkRunner>> sink_runners_;  // by index in assembly_->remote_sinks
   DiskGuard disk_;
   mutable Rate rate_;
 

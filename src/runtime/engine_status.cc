@@ -64,6 +64,38 @@ void add_inputs(const EpochLoop::Counts& counts, EngineStatus& status) {
   }
 }
 
+void add_sinks(const Assembly& assembly, const EpochLoop& loop, EngineStatus& status) {
+  for (std::size_t i = 0; i < assembly.sinks.size(); ++i) {
+    const SinkSlot& slot = assembly.sinks[i];
+    if (slot.name != slot.node->name) continue;  // a changelog: its sink is in another system
+    const Committer::SinkCounts sink = loop.committer().counts(i);
+    status.sinks.push_back({.name = slot.name,
+                            .from = slot.node->from,
+                            .connector = slot.node->connector,
+                            .rows = sink.rows,
+                            .bytes = sink.bytes,
+                            .last_error = sink.last_error,
+                            .state = sink.last_error.empty() ? "writing" : "failed"});
+  }
+  for (const RemoteSinkSlot& slot : assembly.remote_sinks) {
+    const SinkStatus& sink = *slot.status;
+    status.sinks.push_back({.name = slot.node->name,
+                            .from = slot.node->from,
+                            .connector = slot.node->connector,
+                            .rows = sink.rows,
+                            .bytes = 0,
+                            .last_error = sink.last_error(),
+                            .state = sink.state(),
+                            .lag = sink.lag,
+                            .batches = sink.batches,
+                            .failures = sink.failures,
+                            .refused = sink.refused,
+                            .missed = sink.missed,
+                            .batch_ms_p50 = sink.batch_time.quantile_ms(0.5),
+                            .batch_ms_p99 = sink.batch_time.quantile_ms(0.99)});
+  }
+}
+
 void add_sources(const Assembly& assembly, EngineStatus& status) {
   for (const SourceSlot& source : assembly.sources) {
     status.sources.push_back({.name = source.node->name,
@@ -134,12 +166,7 @@ EngineStatus status_of(const Assembly& assembly, const EpochLoop& loop) {
                             .touched_epoch = counts.views_touched[i].value()});
     status.state_bytes += status.views.back().memory_bytes;
   }
-  for (std::size_t i = 0; i < assembly.sinks.size(); ++i) {
-    const pipeline::SinkNode& node = *assembly.sinks[i].node;
-    const Committer::SinkCounts sink = loop.committer().counts(i);
-    status.sinks.push_back(
-        {node.name, node.from, node.connector, sink.rows, sink.bytes, sink.last_error});
-  }
+  add_sinks(assembly, loop, status);
   for (const TopicState& topic : status.topics) {
     if (topic.name == dead_letters_topic) {
       status.dead_letters = topic.records;

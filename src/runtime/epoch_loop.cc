@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t slices_per_worker = 8;
 std::vector<Committer::SinkSlot> sinks_of(const Assembly& assembly) {
   std::vector<Committer::SinkSlot> slots;
-  for (const SinkSlot& slot : assembly.sinks) slots.push_back({slot.node->name, slot.sink.get()});
+  for (const SinkSlot& slot : assembly.sinks) slots.push_back({slot.name, slot.sink.get()});
   return slots;
 }
 

@@ -26,7 +26,6 @@ class SourceRunner {
   void set_paused(bool paused);
 
  private:
-  class TopicWriter;
   void run_live(std::stop_token stop, SourceSlot& source);
   void run_copy(std::stop_token stop, SourceSlot& source);
   void one_ended();

@@ -54,6 +54,11 @@ struct SinkState {
   std::string name, from, connector;
   std::uint64_t rows = 0, bytes = 0;
   std::string last_error;
+  std::string state;  ///< "writing", "waiting", "retrying", "failed", "ended"
+  /// Of a sink in another system: rows that wait, batches written, tries that failed, rows that
+  /// went to the dead letters, records that retention took away before.
+  std::uint64_t lag = 0, batches = 0, failures = 0, refused = 0, missed = 0;
+  double batch_ms_p50 = 0, batch_ms_p99 = 0;
 };
 
 /// How the engine is doing, as of one moment.

@@ -11,6 +11,7 @@ struct StreamStage::Pass {
   std::vector<format::Refused> refused;  ///< records that became no row
   std::vector<Fate> fates;               ///< by input row
   std::vector<Rows> rows;
+  std::vector<Chunk> decoded;  ///< the input rows, where some of their columns are passed on
   std::vector<StreamTally::Expected> expected;
 
   /// A later fate is a graver one: a record of which one row was refused counts as refused.

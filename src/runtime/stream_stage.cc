@@ -35,9 +35,10 @@ Result<std::unique_ptr<StreamStage>> StreamStage::make(const Setup& setup) {
   for (const std::shared_ptr<sql::Session>& session : setup.sessions) {
     Tools tools;
     if (node.from_topic) tools.decoder = LEAT_TRY(make_decoder(setup));
-    if (!node.query.identity) {
+    const std::string& select = node.query.passes.empty() ? node.query.sql : node.query.rest;
+    if (!node.query.identity && !select.empty()) {
       sql::Program::Input input{.schema = setup.input, .with_row = true};
-      tools.select = LEAT_TRY(sql::Program::prepare(session, node.query.sql, std::move(input)));
+      tools.select = LEAT_TRY(sql::Program::prepare(session, select, std::move(input)));
     }
     for (const pipeline::Expectation& expectation : node.expectations) {
       sql::Program::Input input{.schema = node.schema, .with_row = true};
@@ -55,23 +56,23 @@ void StreamStage::begin_epoch() {
   }
 }
 
-/// Feeds a slice's records into the stream's SELECT as they are decoded: no rows in between.
+/// Feeds a slice's records into the stream's SELECT as they are decoded: no rows in between. They
+/// are kept where the SELECT's columns are not all that is wanted of them.
 class StreamStage::DecodeInput final : public sql::ChunkInput {
  public:
-  DecodeInput(format::Decoder& decoder, const SliceWork& work, Pass& pass, std::size_t row_column)
+  /// `kept`: the input's schema where the rows are to be kept in `pass`, else null.
+  DecodeInput(format::Decoder& decoder, const SliceWork& work, Pass& pass, std::size_t row_column,
+              const Schema* kept)
       : decoder_(decoder),
         slice_(work.slice),
         origin_{work.input->topic(), work.input->number()},
         pass_(pass),
-        row_column_(row_column) {}
+        row_column_(row_column),
+        kept_(kept) {}
 
   Status fill(duckdb_data_chunk out) override {
     const std::size_t before = pass_.record_of.size();
-    std::size_t rows = 0;
-    while (next_ < slice_.records.size() && rows == 0) {
-      next_ = decoder_.decode(slice_, origin_, next_, out, records_, pass_.refused);
-      rows = records_.size();
-    }
+    const std::size_t rows = kept_ == nullptr ? decode(out) : decode_and_keep(out);
     if (rows > 0) pass_.record_of.insert(pass_.record_of.end(), records_.begin(), records_.end());
     auto* numbers = static_cast<std::int64_t*>(
         duckdb_vector_get_data(duckdb_data_chunk_get_vector(out, row_column_)));
@@ -83,11 +84,33 @@ class StreamStage::DecodeInput final : public sql::ChunkInput {
   }
 
  private:
+  std::size_t decode(duckdb_data_chunk out) {
+    std::size_t rows = 0;
+    while (next_ < slice_.records.size() && rows == 0) {
+      next_ = decoder_.decode(slice_, origin_, next_, out, records_, pass_.refused);
+      rows = records_.size();
+    }
+    return rows;
+  }
+
+  std::size_t decode_and_keep(duckdb_data_chunk out) {
+    Chunk chunk(*kept_);
+    const std::size_t rows = decode(chunk.handle());
+    if (rows == 0) return 0;
+    for (std::size_t column = 0; column < row_column_; ++column) {
+      duckdb_vector_reference_vector(duckdb_data_chunk_get_vector(out, column),
+                                     chunk.vector(column));
+    }
+    pass_.decoded.push_back(std::move(chunk));
+    return rows;
+  }
+
   format::Decoder& decoder_;
   const Slice& slice_;
   const format::Origin origin_;
   Pass& pass_;
   const std::size_t row_column_;
+  const Schema* const kept_;
   std::size_t next_ = 0;
   std::vector<std::uint32_t> records_;  // of the chunk
 };
@@ -96,7 +119,7 @@ Status StreamStage::take_slice(SliceWork& work) const {
   Pass pass;
   pass.expected.resize(node_.expectations.size());
   pass.record_of.reserve(work.slice.records.size());
-  LEAT_TRY(node_.query.identity ? decode_as_is(work, pass) : decode_and_select(work, pass));
+  LEAT_TRY(selects() ? decode_and_select(work, pass) : decode_as_is(work, pass));
   work.streams[index_].tally.accepted += pass.refused.size();
   for (format::Refused& refused : pass.refused) {
     ++work.streams[index_].tally.dead_letters;
@@ -123,6 +146,7 @@ Status StreamStage::decode_as_is(SliceWork& work, Pass& pass) const {
     next =
         decoder.decode(work.slice, origin, next, rows.changes.rows.handle(), records, pass.refused);
     if (records.empty()) continue;
+    if (passed_) rows.changes.rows = passed_->pick(rows.changes.rows);
     pass.record_of.insert(pass.record_of.end(), records.begin(), records.end());
     rows.input_row.resize(records.size());
     std::iota(rows.input_row.begin(), rows.input_row.end(), first);
@@ -135,7 +159,7 @@ Status StreamStage::decode_as_is(SliceWork& work, Pass& pass) const {
 Status StreamStage::decode_and_select(SliceWork& work, Pass& pass) const {
   const Tools& tools = tools_[work.worker];
   std::vector<Chunk> outputs;
-  DecodeInput input(*tools.decoder, work, pass, input_.size());
+  DecodeInput input(*tools.decoder, work, pass, input_.size(), passed_ ? &input_ : nullptr);
   Status status = tools.select->run(input, [&](Chunk chunk) -> Status {
     outputs.push_back(std::move(chunk));
     return {};
@@ -143,7 +167,7 @@ Status StreamStage::decode_and_select(SliceWork& work, Pass& pass) const {
   if (!status && status.error().code == "row-failed") return decode_and_select_apart(work, pass);
   LEAT_TRY(std::move(status));
   pass.fates.assign(pass.record_of.size(), Fate::filtered);
-  return collect(pass, std::move(outputs), pass.record_of, 0);
+  return collect(pass, std::move(outputs), pass.decoded, pass.record_of, 0);
 }
 
 /// Some row made the SELECT fail: decode first, then find the culprits by halves, so that all
@@ -151,6 +175,7 @@ Status StreamStage::decode_and_select(SliceWork& work, Pass& pass) const {
 Status StreamStage::decode_and_select_apart(SliceWork& work, Pass& pass) const {
   pass.record_of.clear();
   pass.refused.clear();
+  pass.decoded.clear();
   format::Decoder& decoder = *tools_[work.worker].decoder;
   const format::Origin origin{work.input->topic(), work.input->number()};
   for (std::size_t next = 0; next < work.slice.records.size();) {
@@ -168,7 +193,7 @@ Status StreamStage::decode_and_select_apart(SliceWork& work, Pass& pass) const {
     std::vector<Chunk> outputs;
     LEAT_TRY(select_by_halves(work, of_chunk, chunk, 0, records.size(), outputs));
     std::copy(of_chunk.fates.begin(), of_chunk.fates.end(), pass.fates.begin() + first);
-    LEAT_TRY(collect(pass, std::move(outputs), records, first));
+    LEAT_TRY(collect(pass, std::move(outputs), {&chunk, 1}, records, first));
   }
   return {};
 }
@@ -194,22 +219,22 @@ Status StreamStage::select_by_halves(SliceWork& work, Pass& pass, const Chunk& c
 }
 
 /// Ties result chunks back to the input rows they came from: the SELECT's last column says which.
-Status StreamStage::collect(Pass& pass, std::vector<Chunk> outputs,
+Status StreamStage::collect(Pass& pass, std::vector<Chunk> outputs, std::span<const Chunk> inputs,
                             std::span<const std::uint32_t> record_of,
                             std::uint32_t first_input_row) const {
   for (Chunk& output : outputs) {
     const std::size_t count = output.size();
     if (count == 0) continue;
-    const std::int64_t* numbers = numbers_of(output, node_.schema.size());
+    const std::int64_t* numbers = numbers_of(output, output.column_count() - 1);
     Rows rows;
     rows.input_row.resize(count);
     rows.changes.record_of.resize(count);
     for (std::size_t row = 0; row < count; ++row) {
-      const auto input_row = static_cast<std::uint32_t>(numbers[row]);
-      rows.input_row[row] = first_input_row + input_row;
-      rows.changes.record_of[row] = record_of[input_row];
+      rows.input_row[row] = static_cast<std::uint32_t>(numbers[row]);
+      rows.changes.record_of[row] = record_of[rows.input_row[row]];
     }
-    rows.changes.rows = std::move(output);
+    rows.changes.rows = passed_ ? passed_->join(output, inputs, rows.input_row) : std::move(output);
+    for (std::uint32_t& input_row : rows.input_row) input_row += first_input_row;
     pass.rows.push_back(std::move(rows));
   }
   return {};
@@ -220,17 +245,17 @@ Status StreamStage::take_rows(SliceWork& work, const ChangeChunk& parent) const 
   pass.expected.resize(node_.expectations.size());
   pass.record_of = parent.record_of;
   pass.fates.assign(parent.rows.size(), Fate::filtered);
-  if (node_.query.identity) {
+  if (!selects()) {
     Rows rows;
     rows.input_row.resize(parent.rows.size());
     std::iota(rows.input_row.begin(), rows.input_row.end(), 0);
-    rows.changes.rows = copy_of(parent.rows);
+    rows.changes.rows = passed_ ? passed_->pick(parent.rows) : copy_of(parent.rows);
     rows.changes.record_of = parent.record_of;
     pass.rows.push_back(std::move(rows));
   } else {
     std::vector<Chunk> outputs;
     LEAT_TRY(select_by_halves(work, pass, parent.rows, 0, parent.rows.size(), outputs));
-    LEAT_TRY(collect(pass, std::move(outputs), pass.record_of, 0));
+    LEAT_TRY(collect(pass, std::move(outputs), {&parent.rows, 1}, pass.record_of, 0));
   }
   for (Rows& rows : std::exchange(pass.rows, {})) LEAT_TRY(hand_on(work, pass, std::move(rows)));
   tally(work, pass);

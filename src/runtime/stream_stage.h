@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "format/decoder.h"
 #include "operator/operator.h"
 #include "pipeline/graph.h"
+#include "runtime/passed_columns.h"
 #include "runtime/slice_work.h"
 #include "sql/program.h"
 
@@ -56,7 +58,7 @@ class StreamStage {
   /// What each worker has for itself.
   struct Tools {
     std::unique_ptr<format::Decoder> decoder;
-    std::unique_ptr<sql::Program> select;  // null: rows pass as they are
+    std::unique_ptr<sql::Program> select;  // null: rows pass, with all or some of their columns
     std::vector<std::unique_ptr<sql::Program>> expectations;
   };
   enum class Fate : std::uint8_t { filtered, out, late, dead };
@@ -71,7 +73,10 @@ class StreamStage {
   class DecodeInput;
 
   explicit StreamStage(const Setup& setup)
-      : node_(*setup.node), index_(setup.index), input_(setup.input) {}
+      : node_(*setup.node), index_(setup.index), input_(setup.input) {
+    if (!node_.query.passes.empty()) passed_.emplace(node_.query, input_);
+  }
+  bool selects() const { return tools_.front().select != nullptr; }
 
   Status take_rows(SliceWork& work, const ChangeChunk& parent) const;
   Status decode_as_is(SliceWork& work, Pass& pass) const;
@@ -79,8 +84,8 @@ class StreamStage {
   Status decode_and_select_apart(SliceWork& work, Pass& pass) const;
   Status select_by_halves(SliceWork& work, Pass& pass, const Chunk& chunk, std::size_t begin,
                           std::size_t count, std::vector<Chunk>& outputs) const;
-  Status collect(Pass& pass, std::vector<Chunk> outputs, std::span<const std::uint32_t> record_of,
-                 std::uint32_t first_input_row) const;
+  Status collect(Pass& pass, std::vector<Chunk> outputs, std::span<const Chunk> inputs,
+                 std::span<const std::uint32_t> record_of, std::uint32_t first_input_row) const;
   Status hand_on(SliceWork& work, Pass& pass, Rows rows) const;
   Status expect(SliceWork& work, Pass& pass, Rows& rows) const;
   Status judge(SliceWork& work, std::size_t expectation, const Chunk& chunk,
@@ -106,6 +111,7 @@ class StreamStage {
   const pipeline::StreamNode& node_;
   const std::size_t index_;
   const Schema input_;
+  std::optional<PassedColumns> passed_;
   std::vector<Tools> tools_;  // by worker
   std::vector<ViewConsumer> views_;
   std::vector<SinkConsumer> sinks_;

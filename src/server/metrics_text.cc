@@ -23,9 +23,11 @@ class Families {
     metric.gauge.value = value;
     family(name, help, prometheus::MetricType::Gauge).metric.push_back(std::move(metric));
   }
-  void quantiles(const char* name, const char* help, double p50, double p99) {
-    gauge(name, help, p50, {{"quantile", "0.5"}});
-    gauge(name, help, p99, {{"quantile", "0.99"}});
+  void quantiles(const char* name, const char* help, double p50, double p99, Labels labels = {}) {
+    labels.emplace_back("quantile", "0.5");
+    gauge(name, help, p50, labels);
+    labels.back().second = "0.99";
+    gauge(name, help, p99, labels);
   }
   void histogram(const char* name, const char* help, const HttpMetrics::Route& route,
                  const Labels& labels) {
@@ -137,6 +139,18 @@ void add_flow(const runtime::EngineStatus& status, Families& out) {
     const Labels labels = {{"sink", sink.name}, {"connector", sink.connector}};
     out.counter("leat_sink_rows_total", "Rows a sink wrote.", number(sink.rows), labels);
     out.counter("leat_sink_bytes_total", "Bytes a sink wrote.", number(sink.bytes), labels);
+    out.gauge("leat_sink_lag_rows", "Rows that a sink has still to write.", number(sink.lag),
+              labels);
+    out.counter("leat_sink_batches_total", "Batches a sink wrote.", number(sink.batches), labels);
+    out.counter("leat_sink_failures_total", "Tries of a sink that failed.", number(sink.failures),
+                labels);
+    out.counter("leat_sink_refused_total", "Rows that a sink's system refused for good.",
+                number(sink.refused), labels);
+    out.counter("leat_sink_missed_total",
+                "Records that retention removed before a sink wrote them.", number(sink.missed),
+                labels);
+    out.quantiles("leat_sink_batch_milliseconds", "How long a sink's batches take.",
+                  sink.batch_ms_p50, sink.batch_ms_p99, labels);
     out.gauge("leat_sink_failing", "1 while the sink's last try failed.",
               sink.last_error.empty() ? 0 : 1, labels);
   }

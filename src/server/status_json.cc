@@ -47,8 +47,17 @@ Json counters(const runtime::ViewState& view) {
 }
 
 Json counters(const runtime::SinkState& sink) {
-  return {
-      {"rows", sink.rows}, {"bytes", sink.bytes}, {"last_error", text_or_null(sink.last_error)}};
+  return {{"state", sink.state},
+          {"rows", sink.rows},
+          {"bytes", sink.bytes},
+          {"lag", sink.lag},
+          {"batches", sink.batches},
+          {"failures", sink.failures},
+          {"refused", sink.refused},
+          {"missed", sink.missed},
+          {"batch_ms_p50", sink.batch_ms_p50},
+          {"batch_ms_p99", sink.batch_ms_p99},
+          {"last_error", text_or_null(sink.last_error)}};
 }
 
 /// {"name": …} with the counters behind it.

@@ -1,0 +1,29 @@
+#include <algorithm>
+
+#include "pipeline/graph.h"
+
+namespace leat::pipeline {
+
+connector::SinkInput sink_input_of(const Graph& graph, const SinkNode& sink) {
+  using Kind = connector::SinkInput::Kind;
+  connector::SinkInput input{
+      .sink = sink.name, .from = sink.from, .schema = {}, .key = {}, .changes = sink.changes};
+  if (sink.from_topic) {
+    input.kind = Kind::topic;
+    input.schema = connector::record_schema();
+    return input;
+  }
+  const auto view = std::ranges::find(graph.views, sink.from, &ViewNode::name);
+  if (view != graph.views.end()) {
+    input.kind = Kind::view;
+    input.schema = view->schema;
+    input.key = view->key;
+    input.rows_change = !view->append_only;
+    return input;
+  }
+  const auto stream = std::ranges::find(graph.streams, sink.from, &StreamNode::name);
+  if (stream != graph.streams.end()) input.schema = stream->schema;
+  return input;
+}
+
+}  // namespace leat::pipeline

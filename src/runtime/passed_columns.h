@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "model/chunk.h"
+#include "sql/query.h"
+
+namespace leat::runtime {
+
+/// Puts a stream's rows together from what its SELECT computed and the input columns that it passes
+/// on as they stand, which DuckDB never saw the texts of. Immutable: any thread.
+class PassedColumns {
+ public:
+  /// Of a query that has `passes`.
+  PassedColumns(const sql::RowQuery& query, const Schema& input);
+
+  /// Output row i is row i of `computed` (the columns of `query.rest`) and of the input's row
+  /// `rows[i]`; input row n is row n % chunk_rows_max of `inputs[n / chunk_rows_max]`. Texts are
+  /// pointed at: those of the inputs must outlive the result.
+  Chunk join(const Chunk& computed, std::span<const Chunk> inputs,
+             std::span<const std::uint32_t> rows) const;
+  /// Where nothing is computed and each row passes: the input's columns, shared with it.
+  Chunk pick(const Chunk& input) const;
+
+ private:
+  const std::vector<std::optional<std::size_t>> passes_;
+  const Schema output_;
+  std::vector<std::size_t> widths_;  ///< bytes of an element, by output column; 0: computed
+};
+
+}  // namespace leat::runtime

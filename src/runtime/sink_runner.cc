@@ -1,0 +1,207 @@
+#include "runtime/sink_runner.h"
+
+#include <spdlog/spdlog.h>
+
+#include "runtime/refused_row.h"
+
+namespace leat::runtime {
+namespace {
+
+/// How long a sink that has written all waits before it looks by itself.
+constexpr std::chrono::milliseconds look_again{1000};
+
+}  // namespace
+
+SinkRunner::SinkRunner(Setup setup)
+    : setup_(std::move(setup)),
+      reader_(setup_.input, setup_.topic, setup_.changelog),
+      encoder_(setup_.input.schema),
+      backoff_(retry_first_ms, retry_max_ms) {}
+
+void SinkRunner::start() {
+  thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
+}
+
+void SinkRunner::stop() {
+  thread_.request_stop();
+  thread_ = {};
+}
+
+void SinkRunner::wake() {
+  {
+    std::lock_guard lock(mutex_);
+    woken_ = true;
+    all_written_ = false;
+  }
+  changed_.notify_all();
+}
+
+Status SinkRunner::drain(std::stop_token stop) {
+  wake();
+  std::unique_lock lock(mutex_);
+  while (!stop.stop_requested() && !all_written_ && !ended_) {
+    const bool lost_patience =
+        failing_since_ && std::chrono::steady_clock::now() - *failing_since_ > patience;
+    if (lost_patience) break;
+    changed_.wait_for(lock, stop, look_again, [&] { return all_written_ || ended_; });
+  }
+  if (all_written_ || stop.stop_requested()) return {};
+  return external_error("sink-failed",
+                        "sink {}: {}; {} rows are not written, they go out at the next start",
+                        setup_.input.sink, last_failure_.message, setup_.status.lag.load());
+}
+
+void SinkRunner::run(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    const Status status = write_until_it_fails(stop);
+    if (status || stop.stop_requested()) break;
+    on_failure(status.error(), stop);
+    if (status.error().code == "sink-fenced") break;
+  }
+  std::lock_guard lock(mutex_);
+  ended_ = true;
+  if (stop.stop_requested()) setup_.status.set("ended", setup_.status.last_error());
+  changed_.notify_all();
+}
+
+/// One session with the system. Returns well only when asked to stop.
+Status SinkRunner::write_until_it_fails(const std::stop_token& stop) {
+  SinkPosition position = LEAT_TRY(open(stop));
+  while (!stop.stop_requested()) {
+    SinkPosition after = position;
+    auto batch = LEAT_TRY(reader_.next(after));
+    if (!batch) {
+      position = std::move(after);
+      setup_.status.lag = reader_.lag(position);
+      LEAT_TRY(note_position(position, true));
+      wait_for_rows(stop);
+      continue;
+    }
+    setup_.status.lag = reader_.lag(position);
+    LEAT_TRY(write(*batch, after, stop));
+    position = std::move(after);
+    LEAT_TRY(note_position(position, false));
+  }
+  return note_position(position, true);
+}
+
+Result<SinkPosition> SinkRunner::open(const std::stop_token& stop) {
+  const std::optional<std::string> stored = LEAT_TRY(setup_.sink.open(stop));
+  const std::optional<std::string> noted =
+      LEAT_TRY(setup_.store.get(setup_.cursors, setup_.input.sink));
+  std::optional<SinkPosition> position;
+  if (stored) position = SinkPosition::parse(*stored, setup_.identity);
+  if (stored && !position) {
+    spdlog::warn(
+        "sink {}: what the system says of its position is of another data directory ({}); "
+        "it goes on where this directory says",
+        setup_.input.sink, *stored);
+  }
+  if (!position && noted) position = SinkPosition::parse(*noted, setup_.identity);
+  if (!position) position = reader_.begin();
+  const std::uint64_t missed = reader_.bring_into_range(*position);
+  if (missed > 0) {
+    setup_.status.missed += missed;
+    spdlog::error(
+        "sink {}: the topic's retention has removed {} records before they were written; "
+        "keep records for longer (topics: retention)",
+        setup_.input.sink, missed);
+  }
+  setup_.status.lag = reader_.lag(*position);
+  setup_.status.set("writing", "");
+  return *std::move(position);
+}
+
+Status SinkRunner::write(connector::SinkBatch& batch, const SinkPosition& after,
+                         const std::stop_token& stop) {
+  batch.position = after.text(setup_.identity);
+  batch.set_aside = [&](std::span<const connector::RefusedRow> refused) {
+    return set_aside(batch, refused);
+  };
+  setup_.status.set("writing", "");
+  {
+    const Latency::Stopwatch stopwatch(setup_.status.batch_time);
+    const auto refused = LEAT_TRY(setup_.sink.write(batch, stop));
+    LEAT_TRY(set_aside(batch, refused));
+  }
+  setup_.status.rows += batch.rows;
+  ++setup_.status.batches;
+  failures_ = 0;
+  std::lock_guard lock(mutex_);
+  failing_since_.reset();
+  return {};
+}
+
+Status SinkRunner::set_aside(const connector::SinkBatch& batch,
+                             std::span<const connector::RefusedRow> refused) {
+  if (refused.empty()) return {};
+  std::vector<std::string> values;
+  std::vector<log::NewRecord> records;
+  values.reserve(refused.size());
+  for (const connector::RefusedRow& row : refused) {
+    const connector::SinkRows& part = batch.parts[row.part];
+    values.push_back(refused_row_json({.sink = setup_.input.sink,
+                                       .from = setup_.input.from,
+                                       .topic = setup_.topic.name(),
+                                       .partition = batch.partition,
+                                       .offset = part.offsets[row.row],
+                                       .weight = part.weights[row.row],
+                                       .reason = row.reason},
+                                      encoder_, part.rows, row.row));
+    records.push_back({.value = values.back()});
+  }
+  const log::AppendResult appended = LEAT_TRY(setup_.letters.append(records, std::nullopt));
+  LEAT_TRY(setup_.letters.sync(appended.last));
+  setup_.status.refused += refused.size();
+  return {};
+}
+
+/// What was written before the position need never be read again.
+Status SinkRunner::note_position(const SinkPosition& position, bool now) {
+  const auto time = std::chrono::steady_clock::now();
+  if (!now && time - last_noted_ < note_position_every) return {};
+  last_noted_ = time;
+  std::string text = position.text(setup_.identity);
+  if (text == noted_) return {};
+  const auto batch = setup_.store.new_batch();
+  batch->put(setup_.cursors, setup_.input.sink, text);
+  LEAT_TRY(setup_.store.commit(*batch));
+  noted_ = std::move(text);
+  if (setup_.changelog == nullptr) return {};
+  return setup_.changelog->log().remove_before(position.offsets.front());
+}
+
+void SinkRunner::wait_for_rows(const std::stop_token& stop) {
+  setup_.status.set("waiting", "");
+  std::unique_lock lock(mutex_);
+  if (!woken_) {
+    all_written_ = true;
+    changed_.notify_all();
+  }
+  changed_.wait_for(lock, stop, look_again, [&] { return woken_; });
+  woken_ = false;
+}
+
+void SinkRunner::on_failure(const Error& error, const std::stop_token& stop) {
+  ++setup_.status.failures;
+  const bool fenced = error.code == "sink-fenced";
+  // The first of a row of failures is worth a line; the rest are in the status.
+  if (failures_ == 0 || fenced) spdlog::error("sink {}: {}", setup_.input.sink, error.message);
+  setup_.status.set(error.retryable ? "retrying" : "failed", error.message);
+  {
+    std::lock_guard lock(mutex_);
+    if (!failing_since_) failing_since_ = std::chrono::steady_clock::now();
+    last_failure_ = error;
+  }
+  if (fenced) return;
+  const std::int64_t wait_ms = error.retryable ? backoff_.wait_ms(failures_) : mended_by_hand_ms;
+  ++failures_;
+  wait(std::chrono::milliseconds(wait_ms), stop);
+}
+
+void SinkRunner::wait(std::chrono::milliseconds time, const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, stop, time, [] { return false; });
+}
+
+}  // namespace leat::runtime

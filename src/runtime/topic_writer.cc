@@ -1,0 +1,108 @@
+#include "runtime/topic_writer.h"
+
+#include <mutex>
+
+#include <nlohmann/json.hpp>
+
+#include "format/record_metadata.h"
+
+namespace leat::runtime {
+namespace {
+
+/// How often a source that waits for room on the disk looks again.
+constexpr std::chrono::milliseconds look_again{100};
+/// The position is also kept beside the topic, for when retention has removed every record. It may
+/// be this old: retention takes longer.
+constexpr std::chrono::seconds note_every{5};
+/// How far from its end a topic is searched for a position: others may push to it, too.
+constexpr std::int64_t records_searched_max = 100'000;
+constexpr std::size_t read_bytes = 1u << 20;
+
+std::vector<log::NewRecord> new_records(std::span<const connector::RecordWriter::Entry> entries) {
+  std::vector<log::NewRecord> records;
+  records.reserve(entries.size());
+  for (const auto& entry : entries) {
+    records.push_back({.key = entry.key,
+                       .value = entry.value,
+                       .has_key = entry.has_key,
+                       .tombstone = entry.tombstone,
+                       .headers = {}});
+  }
+  return records;
+}
+
+std::optional<std::string> position_in(std::string_view headers) {
+  std::string text;
+  if (headers.empty() || !format::append_headers_json(headers, text)) return std::nullopt;
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  const auto found = json.find(TopicWriter::position_header);
+  if (found == json.end() || !found->is_string()) return std::nullopt;
+  return found->get<std::string>();
+}
+
+}  // namespace
+
+Status TopicWriter::append(std::span<const Entry> entries) {
+  if (entries.empty()) return {};
+  const Partition partition(turn_++ % setup_.topic.partition_count());
+  return append_to(setup_.topic.partition(partition), new_records(entries));
+}
+
+Status TopicWriter::append(std::span<const Entry> entries, std::string_view position) {
+  if (entries.empty()) return note(position);
+  std::vector<log::NewRecord> records = new_records(entries);
+  records.back().headers = {{position_header, position}};
+  LEAT_TRY(append_to(setup_.topic.partition(Partition(0)), records));
+  if (std::chrono::steady_clock::now() - last_noted_ < note_every) return {};
+  return note(position);
+}
+
+Status TopicWriter::append_to(log::PartitionLog& log, std::span<const log::NewRecord> records) {
+  while (true) {
+    LEAT_TRY(wait_while_paused());
+    const Result<log::AppendResult> appended = log.append(records, std::nullopt);
+    if (appended) return log.sync(appended->last);
+    if (appended.error().code != "disk-full") return std::unexpected(appended.error());
+    setup_.status.set_error(appended.error().message);
+    wait(look_again);
+  }
+}
+
+Result<std::optional<std::string>> TopicWriter::position() {
+  const log::PartitionLog& log = setup_.topic.partition(Partition(0));
+  const Offset end = log.durable_offset();
+  Offset at = std::max(log.first_offset(), Offset(end.value() - records_searched_max));
+  std::optional<std::string> newest;
+  Slice slice;
+  while (at < end) {
+    LEAT_TRY(log.read(at, read_bytes, slice));
+    for (const Record& record : slice.records) {
+      if (auto position = position_in(record.headers)) newest = std::move(position);
+    }
+    if (slice.next <= at) break;
+    at = slice.next;
+  }
+  if (newest) return newest;
+  return setup_.store.get(setup_.cursors, "source/" + setup_.source);
+}
+
+Status TopicWriter::note(std::string_view position) {
+  last_noted_ = std::chrono::steady_clock::now();
+  const auto batch = setup_.store.new_batch();
+  batch->put(setup_.cursors, "source/" + setup_.source, position);
+  return setup_.store.commit(*batch);
+}
+
+Status TopicWriter::wait_while_paused() {
+  while (setup_.paused && !setup_.stop.stop_requested()) wait(look_again);
+  if (setup_.stop.stop_requested()) return transient_error("stopping", "the server is stopping");
+  return {};
+}
+
+void TopicWriter::wait(std::chrono::milliseconds time) {
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  never_.wait_for(lock, setup_.stop, time, [] { return false; });
+}
+
+}  // namespace leat::runtime

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <stop_token>
+#include <string>
+
+#include "connector/source.h"
+#include "log/topics.h"
+#include "state/store.h"
+
+namespace leat::runtime {
+
+/// Writes what a live source received to its topic: each call's records into one partition, the
+/// partitions by turns; those with a position into partition 0, the position in a header of the
+/// last record. Used by the source's thread.
+class TopicWriter final : public connector::RecordWriter {
+ public:
+  /// Header of a record after which a source went on at the position that it holds.
+  static constexpr std::string_view position_header = "leat.position";
+
+  struct Setup {
+    std::string source;
+    log::Topic& topic;
+    state::Store& store;
+    state::Family& cursors;
+    const std::atomic<bool>& paused;  ///< the disk has no room
+    std::stop_token stop;
+    connector::SourceStatus& status;
+  };
+  explicit TopicWriter(Setup setup) : setup_(std::move(setup)) {}
+
+  Status append(std::span<const Entry> records) override;
+  Status append(std::span<const Entry> records, std::string_view position) override;
+  Result<std::optional<std::string>> position() override;
+
+ private:
+  Status append_to(log::PartitionLog& log, std::span<const log::NewRecord> records);
+  Status wait_while_paused();
+  void wait(std::chrono::milliseconds time);
+  Status note(std::string_view position);
+
+  Setup setup_;
+  std::condition_variable_any never_;
+  std::int32_t turn_ = 0;
+  std::chrono::steady_clock::time_point last_noted_{};
+};
+
+}  // namespace leat::runtime
