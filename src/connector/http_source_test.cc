@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "connector/default_settings_test.h"
-#include "connector/http/fetcher.h"
+#include "connector/fetcher.h"
 #include "connector/http/spec.h"
 #include "connector/random_user/mock_server.h"
 
@@ -32,6 +32,10 @@ class Topic final : public RecordWriter {
     for (const Entry& entry : entries) records_.emplace_back(entry.value);
     return {};
   }
+  Status append(std::span<const Entry>, std::string_view) override {
+    return internal_error("no-position", "an HTTP source has no position");
+  }
+  Result<std::optional<std::string>> position() override { return std::nullopt; }
   std::mutex mutex_;
   std::vector<std::string> records_;
   int failures_to_come_ = 0;
