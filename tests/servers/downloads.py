@@ -216,7 +216,8 @@ def build_go(module, version, module_sum, package, program, version_min):
     """Builds a Go program from the sources of one version; its go.sum pins everything below them."""
     go = find_go(version_min)
     if not go:
-        raise Unavailable(f"{module} needs Go {version_min[0]}.{version_min[1]} or newer, and there is none")
+        raise Unavailable(f"{module} needs Go {version_min[0]}.{version_min[1]} or newer, and there is none "
+                          "(Debian 12 has only an older one)")
     with tempfile.TemporaryDirectory() as scratch:
         pathlib.Path(scratch, "go.mod").write_text("module scratch\n")
         told = json.loads(run_client([go, "mod", "download", "-json", f"{module}@{version}"], folder=scratch))

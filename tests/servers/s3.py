@@ -24,8 +24,6 @@ class S3(Server):
     @classmethod
     def fetch(cls, may_fetch=True):
         def build(folder):
-            if not downloads.find_go((1, 0)):
-                downloads.install("s3")
             downloads.build_go(cls.module, cls.version, cls.module_sum, cls.package, folder / cls.program, cls.go_min)
         return downloads.fetched(f"{cls.program}-{cls.version}", build, f"source {cls.module_sum}", may_fetch)
 
