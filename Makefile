@@ -46,10 +46,10 @@ fuzz: ## Run each fuzz target for SECONDS=60 (ONLY=NAME… runs some)
 torture: build ## Kill the program KILLS=1000 times under load and check that nothing is lost (ARGS=)
 	@LEAT=build/leat python3 tests/recovery/kill_test.py --kills $(KILLS) $(ARGS)
 
-asan: ## Build with AddressSanitizer and UBSan, and run the unit tests
+asan: ## Build with AddressSanitizer and UBSan, and run every test of what was compiled (ONLY=NAME… runs some)
 	@scripts/sanitize asan $(ONLY)
 
-tsan: ## Build with ThreadSanitizer, and run the unit tests
+tsan: ## Build with ThreadSanitizer, and run every test of what was compiled (ONLY=NAME… runs some)
 	@scripts/sanitize tsan $(ONLY)
 
 tidy: ## Check the house rules alone
