@@ -7,9 +7,10 @@
 #include <spdlog/spdlog.h>
 
 #include "base/backoff.h"
-#include "connector/http/address.h"
-#include "connector/http/fetcher.h"
+#include "connector/address.h"
+#include "connector/fetcher.h"
 #include "connector/http/pages.h"
+#include "connector/request_settings.h"
 #include "format/json_body.h"
 
 namespace leat::connector {
@@ -45,10 +46,6 @@ std::string beginning_of(std::string_view body) {
     if (leads) break;
   }
   return body.size() > shown_bytes ? shown + "…" : shown;
-}
-
-bool is_worth_a_retry(long status) {
-  return status == 408 || status == 425 || status == 429 || status >= 500;
 }
 
 /// What a failed try says of the next one.
@@ -143,7 +140,7 @@ class HttpSource final : public LiveSource {
                   response.retry_after_ms.value_or(0)});
     };
     if (response.status < 200 || response.status > 299) {
-      return refuse("http-status", is_worth_a_retry(response.status),
+      return refuse("http-status", may_pass(response.status),
                     fmt::format("answered {}", response.status));
     }
     if (response.body.empty()) return page;
@@ -237,51 +234,6 @@ class HttpSource final : public LiveSource {
   std::int64_t logged_ms_ = 0;
 };
 
-bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char letter) {
-    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-           (letter >= '0' && letter <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(letter) != std::string_view::npos;
-  });
-}
-
-Status read_header(const Settings& settings, FetchRequest& request) {
-  bool typed = false;
-  for (const auto& [name, value] : settings.map("headers")) {
-    if (!is_token(name)) {
-      return user_error("bad-header", "\"{}\" can't be the name of a header", name);
-    }
-    if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
-      return user_error("bad-header",
-                        "the value of header {} holds a line break; a secret read from a file "
-                        "often ends with one",
-                        name);
-    }
-    std::string lower = name;
-    std::ranges::transform(lower, lower.begin(), [](char letter) {
-      return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
-    });
-    if (lower == "content-length" || lower == "transfer-encoding" || lower == "host") {
-      return user_error("bad-header", "header {} is set by Leat itself; leave it out", name);
-    }
-    typed = typed || lower == "content-type";
-    request.header.emplace_back(name, value);
-  }
-  if (request.method == "POST" && !typed) {
-    request.header.emplace_back("Content-Type", "application/json");
-  }
-  return {};
-}
-
-AllowedReach allowed_reach(const Settings& settings, const Context& context, const Url& url) {
-  if (context.allow_private_addresses) return {.loopback = true, .internal = true};
-  if (settings.has("allow_private")) {
-    const bool allowed = settings.flag("allow_private");
-    return {.loopback = allowed, .internal = allowed};
-  }
-  return {.loopback = reach_of_literal(url.host) == Reach::loopback, .internal = false};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<LiveSource>> make_http_source(const Settings& settings,
@@ -295,7 +247,8 @@ Result<std::unique_ptr<LiveSource>> make_http_source(const Settings& settings,
   if (request.method != "POST" && !request.body.empty()) {
     return user_error("bad-body", "http source: `body` is only sent with `method: POST`");
   }
-  LEAT_TRY(read_header(settings, request));
+  request.header = LEAT_TRY(
+      read_header(settings.map("headers"), request.method == "POST" ? "application/json" : ""));
   plan.paging = LEAT_TRY(Paging::from(settings.group("paging")));
   plan.records = settings.text("records");
   plan.every_ms = settings.duration_ms("every");

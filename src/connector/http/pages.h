@@ -5,9 +5,9 @@
 #include <string>
 
 #include "base/error.h"
-#include "connector/http/fetcher.h"
-#include "connector/http/url.h"
+#include "connector/fetcher.h"
 #include "connector/spec.h"
+#include "connector/url.h"
 
 namespace leat::connector {
 

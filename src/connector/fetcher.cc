@@ -1,4 +1,4 @@
-#include "connector/http/fetcher.h"
+#include "connector/fetcher.h"
 
 #include <algorithm>
 #include <charconv>
@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "connector/http/address.h"
+#include "connector/address.h"
 #include "model/slice.h"
 
 namespace leat::connector {
@@ -57,6 +57,10 @@ bool is_redirect(long status) {
 }
 
 }  // namespace
+
+bool may_pass(long status) {
+  return status == 408 || status == 425 || status == 429 || status >= 500;
+}
 
 /// One request under way, as libcurl's callbacks see it.
 struct Fetcher::Transfer {
@@ -139,7 +143,7 @@ Status Fetcher::may_reach(const Url& url) const {
       (reach == Reach::internal && !options_.allowed.internal)) {
     return external_error("address-refused",
                           "{} leads to {}, which is no public address; if that is meant, say "
-                          "`allow_private: true` for this source",
+                          "`allow_private: true`",
                           url.without_secrets(), url.host);
   }
   return {};
@@ -173,8 +177,15 @@ void Fetcher::set_up(const FetchRequest& request, Transfer& transfer) {
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Transfer::take_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
-  if (request.method == "POST") {
+  if (!options_.certificate_file.empty()) {
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, options_.certificate_file.c_str());
+    curl_easy_setopt(easy, CURLOPT_SSLKEY, options_.key_file.c_str());
+  }
+  if (request.method == "HEAD") {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  } else if (request.method != "GET") {
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                      static_cast<curl_off_t>(request.body.size()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.c_str());
@@ -242,7 +253,7 @@ Result<FetchResponse> Fetcher::fetch_once(const FetchRequest& request, const std
   if (!transfer.refused_address.empty() && result != CURLE_OK) {
     return external_error("address-refused",
                           "{} leads to {}, which is no public address; if that is meant, say "
-                          "`allow_private: true` for this source",
+                          "`allow_private: true`",
                           where, transfer.refused_address);
   }
   switch (result) {
@@ -286,6 +297,10 @@ Result<FetchResponse> Fetcher::fetch(const FetchRequest& request, std::stop_toke
     std::string redirect;
     Result<FetchResponse> response = fetch_once(sent, stop, redirect);
     if (!response || redirect.empty()) return response;
+    if (options_.redirects_max == 0) {
+      return external_error("redirect-refused", "{}: redirected ({}), which is not followed",
+                            request.url.without_secrets(), response->status);
+    }
     if (redirects >= options_.redirects_max) {
       return external_error("redirect-refused", "{}: more than {} redirects",
                             request.url.without_secrets(), options_.redirects_max);

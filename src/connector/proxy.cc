@@ -1,9 +1,9 @@
-#include "connector/http/proxy.h"
+#include "connector/proxy.h"
 
 #include <algorithm>
 #include <cstdlib>
 
-#include "connector/http/address.h"
+#include "connector/address.h"
 
 namespace leat::connector {
 namespace {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "connector/http/proxy.h"
-#include "connector/http/url.h"
+#include "connector/proxy.h"
+#include "connector/url.h"
 
 namespace leat::connector {
 
@@ -26,11 +26,13 @@ struct FetchOptions {
   std::uint64_t response_bytes_max = 32u << 20;  ///< after decompression
   unsigned redirects_max = 5;
   AllowedReach allowed;
-  std::string ca_file;  ///< empty: the system's authorities
+  std::string ca_file;           ///< empty: the system's authorities
+  std::string certificate_file;  ///< our own, for servers that ask for one; with its key
+  std::string key_file;
 };
 
 struct FetchRequest {
-  std::string method = "GET";
+  std::string method = "GET";  ///< a HEAD's answer has no body; a GET has none itself
   Url url;
   /// May hold secrets; goes to `home` alone.
   std::vector<std::pair<std::string, std::string>> header;
@@ -45,6 +47,9 @@ struct FetchResponse {
   std::string link;  ///< Link header, lines joined by commas
   std::optional<std::int64_t> retry_after_ms;  ///< as the server asked for, in whatever form
 };
+
+/// True for the answers that may be others a little later: 408, 425, 429 and 5xx.
+bool may_pass(long status);
 
 /// Fetches over HTTP. Every address is checked after it was resolved, on the very socket address
 /// that is connected to, for the first request and for each redirect: a name that changes its

@@ -1,4 +1,4 @@
-#include "connector/http/address.h"
+#include "connector/address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-#include "connector/http/fetcher.h"
+#include "connector/fetcher.h"
 
 #include <netdb.h>
 #include <zlib.h>
@@ -6,8 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "connector/http/address.h"
-#include "connector/http/raw_server_test.h"
+#include "connector/address.h"
+#include "connector/raw_server_test.h"
 
 namespace leat::connector {
 namespace {

@@ -1,4 +1,4 @@
-#include "connector/http/url.h"
+#include "connector/url.h"
 
 #include <algorithm>
 #include <cstdlib>

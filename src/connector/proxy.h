@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "connector/http/url.h"
+#include "connector/url.h"
 
 namespace leat::connector {
 
