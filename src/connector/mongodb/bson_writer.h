@@ -58,6 +58,11 @@ class BsonWriter {
     out_->push_back(static_cast<char>(subtype));
     out_->append(bytes);
   }
+  /// A whole document as it stands elsewhere.
+  void document(std::string_view name, std::string_view bytes) {
+    element(BSON_TYPE_DOCUMENT, name);
+    out_->append(bytes);
+  }
   /// An element as it stands in another document: type, name and value.
   void element_bytes(std::string_view bytes) { out_->append(bytes); }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include <spdlog/spdlog.h>
+
 namespace leat::connector::mongodb {
 namespace {
 
@@ -22,6 +24,35 @@ void append_majority(bson_t* options, std::int64_t timeout_ms) {
   mongoc_write_concern_append(concern.get(), options);
 }
 
+/// Makes the sink's document, or takes it over.
+std::string claim_command(const SinkPlan& plan, const bson_t& session) {
+  constexpr std::int32_t sessions_max = 8;
+  std::string bytes;
+  BsonWriter writer(bytes);
+  const std::size_t start = writer.begin();
+  writer.text("findAndModify", plan.positions);
+  const std::size_t query = writer.begin_document("query");
+  writer.text("_id", plan.input.sink);
+  writer.end(query);
+  const std::size_t update = writer.begin_document("update");
+  const std::size_t increase = writer.begin_document("$inc");
+  writer.int64("owner", 1);
+  writer.end(increase);
+  const std::size_t push = writer.begin_document("$push");
+  const std::size_t sessions = writer.begin_document("sessions");
+  const std::size_t each = writer.begin_array("$each");
+  writer.document("0", bytes_of(session));
+  writer.end(each);
+  writer.int32("$slice", -sessions_max);
+  writer.end(sessions);
+  writer.end(push);
+  writer.end(update);
+  writer.boolean("upsert", true);
+  writer.boolean("new", true);
+  writer.end(start);
+  return bytes;
+}
+
 }  // namespace
 
 TransactionWriter::TransactionWriter(Client& client, const SinkPlan& plan)
@@ -31,28 +62,18 @@ TransactionWriter::TransactionWriter(Client& client, const SinkPlan& plan)
       outside_(client, plan) {}
 
 Result<std::optional<std::string>> TransactionWriter::claim() {
+  bson_error_t error;
+  session_.reset(mongoc_client_start_session(client_.handle(), nullptr, &error));
+  if (session_ == nullptr) return client_.failed("start a session", error);
+  sender_.emplace(client_, plan_.collection, session_.get());
+
   const std::string action =
       fmt::format("take over sink {} in {}", plan_.input.sink, positions_.shown());
-  std::string bytes;
-  BsonWriter writer(bytes);
-  const std::size_t start = writer.begin();
-  writer.text("findAndModify", positions_.collection);
-  const std::size_t query = writer.begin_document("query");
-  writer.text("_id", plan_.input.sink);
-  writer.end(query);
-  const std::size_t update = writer.begin_document("update");
-  const std::size_t increase = writer.begin_document("$inc");
-  writer.int64("owner", 1);
-  writer.end(increase);
-  writer.end(update);
-  writer.boolean("upsert", true);
-  writer.boolean("new", true);
-  writer.end(start);
+  const std::string bytes = claim_command(plan_, *mongoc_client_session_get_lsid(session_.get()));
   const bson_t command = bson_view(bytes);
   const Bson options;
   append_majority(options.get(), client_.endpoint().timeout_ms);
   Reply reply;
-  bson_error_t error;
   if (!mongoc_client_write_command_with_opts(client_.handle(), positions_.database.c_str(),
                                              &command, options.get(), reply.fresh(), &error)) {
     return client_.failed(action, error, &reply.document);
@@ -64,10 +85,7 @@ Result<std::optional<std::string>> TransactionWriter::claim() {
                           client_.endpoint().shown, action);
   }
   owner_ = bson_iter_as_int64(&inside);
-
-  session_.reset(mongoc_client_start_session(client_.handle(), nullptr, &error));
-  if (session_ == nullptr) return client_.failed("start a session", error);
-  sender_.emplace(client_, plan_.collection, session_.get());
+  end_sessions(reply.document);
 
   bson_iter_init(&at, &reply.document);
   if (!bson_iter_find_descendant(&at, "value.position", &inside) ||
@@ -77,6 +95,39 @@ Result<std::optional<std::string>> TransactionWriter::claim() {
   std::uint32_t size = 0;
   const char* position = bson_iter_utf8(&inside, &size);
   return std::string(position, size);
+}
+
+/// All but our own. Where that is not allowed, they end by themselves.
+void TransactionWriter::end_sessions(const bson_t& reply) {
+  bson_iter_t at, sessions, each;
+  if (!bson_iter_init(&at, &reply) ||
+      !bson_iter_find_descendant(&at, "value.sessions", &sessions) ||
+      !bson_iter_recurse(&sessions, &each)) {
+    return;
+  }
+  const std::string_view ours = bytes_of(*mongoc_client_session_get_lsid(session_.get()));
+  std::string bytes;
+  BsonWriter writer(bytes);
+  const std::size_t start = writer.begin();
+  const std::size_t list = writer.begin_array("killSessions");
+  IndexName index_name;
+  std::size_t count = 0;
+  while (bson_iter_next(&each)) {
+    const std::uint8_t* data = nullptr;
+    std::uint32_t size = 0;
+    if (!BSON_ITER_HOLDS_DOCUMENT(&each)) continue;
+    bson_iter_document(&each, &size, &data);
+    const std::string_view session(reinterpret_cast<const char*>(data), size);
+    if (session != ours) writer.document(index_name.of(count++), session);
+  }
+  writer.end(list);
+  writer.end(start);
+  if (count == 0) return;
+  Reply ended;
+  if (const Status done = client_.run("admin", bson_view(bytes), ended, "end old sessions");
+      !done) {
+    spdlog::debug("{}", done.error().message);
+  }
 }
 
 Status TransactionWriter::write(const Operations& operations, const SinkBatch& batch,

@@ -17,9 +17,11 @@ namespace leat::connector::mongodb {
 
 /// Writes a batch's documents and the position after it in one transaction: exactly once. The
 /// position stands in a collection of its own, one document a sink:
-/// `{_id: <sink>, collection: <where the rows go>, position: <text>, owner: <number>, at: <date>}`.
-/// `owner` rises with every start: who holds an older number is shut out. Used by one thread;
-/// `client` and `plan` outlive it.
+/// `{_id: <sink>, collection: <where the rows go>, position: <text>, owner: <number>, at: <date>,
+/// sessions: [<id>, …]}`. `owner` rises with every start: who holds an older number is shut out.
+/// `sessions` are the newest starts': one that a server was in when it froze, or its client died,
+/// would hold its rows' places for a minute, so it is ended. Used by one thread; `client` and
+/// `plan` outlive it.
 class TransactionWriter {
  public:
   TransactionWriter(Client& client, const SinkPlan& plan);
@@ -47,6 +49,7 @@ class TransactionWriter {
     std::span<const RefusedRow> refused;
     std::size_t& set_aside;  ///< so many of them are among the dead letters already
   };
+  void end_sessions(const bson_t& reply);
   Outcome attempt(const Operations& operations, std::span<const Operation> list,
                   std::size_t count_max, const Completion* completion);
   Outcome complete(const Completion& completion);
