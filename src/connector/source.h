@@ -94,6 +94,15 @@ class PartitionReader {
   /// The partition's stable identity within its source, for the committed position: a path, a
   /// stripe number.
   virtual std::string name() const = 0;
+  /// Where reading begins without a `seek`: what a commit holds before anything was read.
+  virtual Offset start() const { return Offset(0); }
+  /// What `$topic` and `$partition` say of its records.
+  struct Origin {
+    std::string topic;
+    Partition partition;
+  };
+  /// Nothing: the pipeline's topic, and a number in the order of discovery.
+  virtual std::optional<Origin> origin() const { return std::nullopt; }
   /// Fills `slice` (its old content is discarded, its memory reused) with whole records of about
   /// `bytes_max` bytes, but at least one record. Bad bytes are no error here: they become records
   /// that decoding refuses.
@@ -118,6 +127,12 @@ class ReplayableSource {
   virtual Result<std::vector<std::unique_ptr<PartitionReader>>> discover() = 0;
   /// False: after the first call nothing more will be discovered.
   virtual bool keeps_discovering() const { return false; }
+  /// For `leat check --connect`: looks, as a sink's `probe` does. Nothing: there is nothing to
+  /// connect to.
+  virtual Result<std::optional<std::string>> probe(std::stop_token stop) {
+    (void)stop;
+    return std::nullopt;
+  }
 };
 
 }  // namespace leat::connector
