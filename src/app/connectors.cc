@@ -6,6 +6,10 @@
 #include "connector/file_sink/spec.h"
 #include "connector/http/http_source.h"
 #include "connector/http/spec.h"
+#include "connector/http_sink/http_sink.h"
+#include "connector/http_sink/spec.h"
+#include "connector/postgresql/postgresql_sink.h"
+#include "connector/postgresql/spec.h"
 #include "connector/random_user/generator.h"
 #include "connector/random_user/spec.h"
 #include "format/decoder.h"
@@ -30,7 +34,8 @@ Status can_decode(const std::string& format, const DecodedColumn& column) {
 pipeline::Registry registry() {
   return {.sources = {connector::http_source_spec(), connector::file_source_spec(),
                       connector::random_user_spec()},
-          .sinks = {connector::file_sink_spec()},
+          .sinks = {connector::file_sink_spec(), connector::http_sink_spec(),
+                    connector::postgresql_sink_spec()},
           .formats = pipeline::format_specs(),
           .replayable = {"file", "random_user"},
           .decodes = can_decode};
@@ -47,6 +52,8 @@ runtime::Connectors connectors() {
                                         const connector::Context& context) {
     return connector::make_file_sink(node.settings, schema, node.changes, context);
   };
+  all.sinks["http"].remote = connector::make_http_sink;
+  all.sinks["postgresql"].remote = connector::make_postgresql_sink;
   return all;
 }
 
