@@ -8,6 +8,8 @@
 #include "connector/http/spec.h"
 #include "connector/http_sink/http_sink.h"
 #include "connector/http_sink/spec.h"
+#include "connector/mongodb/mongodb_sink.h"
+#include "connector/mongodb/spec.h"
 #include "connector/postgresql/postgresql_sink.h"
 #include "connector/postgresql/spec.h"
 #include "connector/random_user/generator.h"
@@ -35,7 +37,7 @@ pipeline::Registry registry() {
   return {.sources = {connector::http_source_spec(), connector::file_source_spec(),
                       connector::random_user_spec()},
           .sinks = {connector::file_sink_spec(), connector::http_sink_spec(),
-                    connector::postgresql_sink_spec()},
+                    connector::postgresql_sink_spec(), connector::mongodb_sink_spec()},
           .formats = pipeline::format_specs(),
           .replayable = {"file", "random_user"},
           .decodes = can_decode};
@@ -54,6 +56,7 @@ runtime::Connectors connectors() {
   };
   all.sinks["http"].remote = connector::make_http_sink;
   all.sinks["postgresql"].remote = connector::make_postgresql_sink;
+  all.sinks["mongodb"].remote = connector::make_mongodb_sink;
   return all;
 }
 
