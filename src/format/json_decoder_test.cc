@@ -389,6 +389,23 @@ TEST(JsonDecoder, RefusesEveryMalformedDocumentWithAReason) {
   }
 }
 
+/// As the reference says (format json): passing over costs a fraction of checking.
+TEST(JsonDecoder, LooksAtWhatNoColumnReadsForItsOutlineOnly) {
+  const std::vector<DecodedColumn> a = {column("a", "INTEGER", "/a")};
+  const std::vector<DecodedColumn> both = {column("a", "INTEGER", "/a"), column("b", "JSON", "/b")};
+  for (const std::string b : {"tru", "01", "[1 2]", "{\"x\" 1}", "\"\\x\"", "nul"}) {
+    const std::string record = "{\"a\":1,\"b\":" + b + "}";
+    EXPECT_THAT(decode_json(a, {record}).rows, ElementsAre("[1]")) << record;
+    EXPECT_THAT(decode_json(both, {record}).refused, ElementsAre(HasSubstr("malformed JSON: ")))
+        << record;
+  }
+  for (const std::string b : {"[1}", "\"open", "\"\x01\"", "\"\xff\"", "", "[", "1,,2"}) {
+    const std::string record = "{\"a\":1,\"b\":" + b + "}";
+    EXPECT_THAT(decode_json(a, {record}).refused, ElementsAre(HasSubstr("malformed JSON: ")))
+        << record;
+  }
+}
+
 TEST(JsonDecoder, SaysWhereInvalidUtf8Is) {
   EXPECT_THAT(decode_json({column("v", "JSON", "/v")}, {"{\"v\":\"é\xff\"}"}).refused,
               ElementsAre("0: : malformed JSON: invalid UTF-8 at byte 8"));
