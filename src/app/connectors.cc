@@ -1,5 +1,7 @@
 #include "app/connectors.h"
 
+#include "connector/cassandra/cassandra_sink.h"
+#include "connector/cassandra/spec.h"
 #include "connector/file/file_source.h"
 #include "connector/file/spec.h"
 #include "connector/file_sink/file_sink.h"
@@ -37,7 +39,8 @@ pipeline::Registry registry() {
   return {.sources = {connector::http_source_spec(), connector::file_source_spec(),
                       connector::random_user_spec()},
           .sinks = {connector::file_sink_spec(), connector::http_sink_spec(),
-                    connector::postgresql_sink_spec(), connector::mongodb_sink_spec()},
+                    connector::postgresql_sink_spec(), connector::mongodb_sink_spec(),
+                    connector::cassandra_sink_spec()},
           .formats = pipeline::format_specs(),
           .replayable = {"file", "random_user"},
           .decodes = can_decode};
@@ -57,6 +60,7 @@ runtime::Connectors connectors() {
   all.sinks["http"].remote = connector::make_http_sink;
   all.sinks["postgresql"].remote = connector::make_postgresql_sink;
   all.sinks["mongodb"].remote = connector::make_mongodb_sink;
+  all.sinks["cassandra"].remote = connector::make_cassandra_sink;
   return all;
 }
 
