@@ -11,6 +11,7 @@
 #include "connector/kafka/batch_test_support.h"
 #include "connector/kafka/client.h"
 #include "connector/kafka/record_headers.h"
+#include "connector/kafka/stored_position.h"
 #include "connector/kafka/topic_admin.h"
 #include "connector/served_test_support.h"
 
@@ -96,6 +97,37 @@ class TestCluster {
     rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
     rd_kafka_DeleteTopic_destroy(request);
+  }
+  void alter(const std::string& topic, std::map<std::string, std::string> settings) {
+    const auto client = *Client::make(RD_KAFKA_PRODUCER, connection(), {});
+    rd_kafka_ConfigResource_t* request =
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str());
+    for (const auto& [name, value] : settings) {
+      rd_kafka_ConfigResource_set_config(request, name.c_str(), value.c_str());
+    }
+    rd_kafka_queue_t* queue = rd_kafka_queue_new(client->handle());
+    rd_kafka_AlterConfigs(client->handle(), &request, 1, nullptr, queue);
+    rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 20'000);
+    ASSERT_NE(event, nullptr);
+    EXPECT_EQ(rd_kafka_event_error(event), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_ConfigResource_destroy(request);
+  }
+  /// Of partition 0, before the offset.
+  void delete_records(const std::string& topic, std::int64_t before) {
+    const auto client = *Client::make(RD_KAFKA_PRODUCER, connection(), {});
+    const PartitionList list(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), 0)->offset = before;
+    rd_kafka_DeleteRecords_t* request = rd_kafka_DeleteRecords_new(list.get());
+    rd_kafka_queue_t* queue = rd_kafka_queue_new(client->handle());
+    rd_kafka_DeleteRecords(client->handle(), &request, 1, nullptr, queue);
+    rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 20'000);
+    ASSERT_NE(event, nullptr);
+    EXPECT_EQ(rd_kafka_event_error(event), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteRecords_destroy(request);
   }
   void add_partitions(const std::string& topic, int total) {
     const auto client = *Client::make(RD_KAFKA_PRODUCER, connection(), {});

@@ -84,6 +84,7 @@ class KafkaSink final : public Sink {
   };
 
   Status make_sure_of_topic(const Deadline& deadline);
+  Status make_producer(const Deadline& deadline);
   Status check_not_fenced(const Deadline& deadline);
   Client::Properties properties() const;
   Result<std::optional<std::string>> claim(const Deadline& deadline);
@@ -162,17 +163,25 @@ Result<std::optional<std::string>> KafkaSink::open(std::stop_token stop) {
   const Deadline deadline(stop, options_.connection.connect_timeout_ms);
   abandon();
   if (claimed_) LEAT_TRY(check_not_fenced(deadline));
-  LEAT_TRY(make_sure_of_topic(deadline));
-  producer_ = LEAT_TRY(Producer::make(options_.connection, properties(), options_.topic));
+  if (const Status made = make_producer(deadline); !made) {
+    abandon();
+    return std::unexpected(made.error());
+  }
   if (!options_.exactly_once) return std::nullopt;
   auto position = claim(Deadline(stop, options_.connection.connect_timeout_ms));
   if (!position) abandon();
   return position;
 }
 
-/// Shuts out others with our id, reads how far they came, and says who writes from now on.
+/// Shuts out others with our id.
+Status KafkaSink::make_producer(const Deadline& deadline) {
+  LEAT_TRY(make_sure_of_topic(deadline));
+  producer_ = LEAT_TRY(Producer::make(options_.connection, properties(), options_.topic));
+  return options_.exactly_once ? producer_->init(deadline) : Status();
+}
+
+/// Reads how far others with our id came, and says who writes from now on.
 Result<std::optional<std::string>> KafkaSink::claim(const Deadline& deadline) {
-  LEAT_TRY(producer_->init(deadline));
   const auto stored = LEAT_TRY(read_stored_position(options_.connection, place(), true, deadline));
   std::optional<std::string> position = stored ? stored->position : std::nullopt;
   LEAT_TRY(producer_->begin());
@@ -192,11 +201,17 @@ void KafkaSink::abandon() {
 }
 
 void KafkaSink::refuse_what_the_topic_forbids(Pending& pending) const {
+  const TimestampMs now_ms = system_clock().now_ms();
   for (std::size_t i = 0; i < pending.messages.size(); ++i) {
+    if (pending.plan[i] == Send::never) continue;
     const Message& message = pending.messages[i];
     if (topic_.compacted && message.key.data() == nullptr) {
       pending.refuse(i, fmt::format("topic {} is compacted and takes no message without a key",
                                     options_.topic));
+      continue;
+    }
+    if (const auto fault = topic_.timestamp_fault(message.timestamp_ms, now_ms)) {
+      pending.refuse(i, *fault);
       continue;
     }
     if (!topic_.message_bytes_max) continue;
@@ -227,14 +242,20 @@ Result<std::vector<RefusedRow>> KafkaSink::write(const SinkBatch& batch, std::st
   const std::vector<Message>& messages = encoder_.encode(batch, refused);
   Pending pending{batch, messages, std::vector(messages.size(), Send::together),
                   std::move(refused)};
-  refuse_what_the_topic_forbids(pending);
   while (true) {
+    refuse_what_the_topic_forbids(pending);
     const Result<bool> written = attempt(pending, Deadline(stop, options_.timeout_ms));
-    if (!written) {
-      abandon();
-      return std::unexpected(written.error());
+    if (written && *written) break;
+    Status renewed;
+    if (written) {
+      // The refused batch has left a gap in the producer's sequence numbers; and the topic's limits
+      // may be others than when it was opened.
+      producer_.reset();
+      renewed = make_producer(Deadline(stop, options_.connection.connect_timeout_ms));
+      if (renewed) continue;
     }
-    if (*written) break;
+    abandon();
+    return std::unexpected(written ? renewed.error() : written.error());
   }
   // With transactions they are among the dead letters already.
   if (options_.exactly_once) return std::vector<RefusedRow>();

@@ -78,19 +78,28 @@ Result<Found> find_topic(Client& client, const std::string& topic, const Deadlin
   return Found();
 }
 
+std::optional<std::int64_t> number_in(std::string_view value) {
+  std::int64_t number = 0;
+  const auto end = value.data() + value.size();
+  if (std::from_chars(value.data(), end, number).ptr != end || number <= 0) return std::nullopt;
+  return number;
+}
+
 void read_settings(const rd_kafka_ConfigResource_t* resource, TopicState& state) {
   std::size_t count = 0;
+  bool brokers_time = false;
   const auto* entries = rd_kafka_ConfigResource_configs(resource, &count);
   for (std::size_t i = 0; i < count; ++i) {
     const char* raw = rd_kafka_ConfigEntry_value(entries[i]);
     const std::string_view name = rd_kafka_ConfigEntry_name(entries[i]);
     const std::string_view value = raw == nullptr ? "" : raw;
     if (name == "cleanup.policy") state.compacted = value.find("compact") != value.npos;
-    if (name != "max.message.bytes") continue;
-    std::int64_t number = 0;
-    std::from_chars(value.data(), value.data() + value.size(), number);
-    if (number > 0) state.message_bytes_max = number;
+    if (name == "max.message.bytes") state.message_bytes_max = number_in(value);
+    if (name == "message.timestamp.before.max.ms") state.before_ms_max = number_in(value);
+    if (name == "message.timestamp.after.max.ms") state.after_ms_max = number_in(value);
+    if (name == "message.timestamp.type") brokers_time = value == "LogAppendTime";
   }
+  if (brokers_time) state.before_ms_max = state.after_ms_max = std::nullopt;
 }
 
 /// The topic's settings, as far as we may see them: those who may only write to it can't.
@@ -147,6 +156,25 @@ Status request_topic(Client& client, const std::string& topic, const NewTopic& w
 }
 
 }  // namespace
+
+std::optional<std::string> TopicState::timestamp_fault(std::int64_t timestamp_ms,
+                                                       std::int64_t now_ms) const {
+  if (timestamp_ms < 0) return std::nullopt;
+  const std::int64_t late_ms = now_ms - timestamp_ms;
+  if (before_ms_max && late_ms > *before_ms_max) {
+    return fmt::format(
+        "the timestamp lies {} ms back, and the topic takes {} ms at most "
+        "(message.timestamp.before.max.ms)",
+        late_ms, *before_ms_max);
+  }
+  if (after_ms_max && -late_ms > *after_ms_max) {
+    return fmt::format(
+        "the timestamp lies {} ms ahead, and the topic takes {} ms at most "
+        "(message.timestamp.after.max.ms)",
+        -late_ms, *after_ms_max);
+  }
+  return std::nullopt;
+}
 
 Result<std::optional<TopicState>> look_at_topic(Client& client, const std::string& topic,
                                                 const Deadline& deadline) {

@@ -15,6 +15,11 @@ struct TopicState {
   int partitions = 0;
   std::optional<std::int64_t> message_bytes_max;  ///< `max.message.bytes`, where we may see it
   bool compacted = false;                         ///< the cluster takes no message without a key
+  /// How far a message's timestamp may be from the brokers' clock.
+  std::optional<std::int64_t> before_ms_max, after_ms_max;
+
+  /// Why the topic does not take this timestamp; nothing: it does.
+  std::optional<std::string> timestamp_fault(std::int64_t timestamp_ms, std::int64_t now_ms) const;
 };
 
 /// How a missing topic is made.
