@@ -255,6 +255,22 @@ TEST_F(UserQueriesTest, BoundsFunctionsThatMakeLongTextAndLists) {
             "ababab0071.50007");
 }
 
+TEST_F(UserQueriesTest, RefusesMacrosThatCopyTheirArgumentsInEachOther) {
+  const auto nested = [](const std::string& name, int depth) {
+    std::string sql = "SELECT ";
+    for (int i = 0; i < depth; ++i) sql += name + "(";
+    sql += "'x'";
+    for (int i = 0; i < depth; ++i) sql += ", 1)";
+    return sql;
+  };
+  for (const char* name : {"repeat", "nullif", "REPEAT", "split_part"}) {
+    EXPECT_EQ(CodeOf(nested(name, 30)), "not-allowed") << name;
+  }
+  EXPECT_EQ(CodeOf("SELECT n FROM numbers WHERE n > (" + nested("repeat", 12) + ")::INTEGER"),
+            "not-allowed");
+  EXPECT_EQ(Text(nested("repeat", 4)), "x");
+}
+
 TEST_F(UserQueriesTest, StopsWhenAsked) {
   std::stop_source stop;
   std::jthread stopper([&] { stop.request_stop(); });
