@@ -1,7 +1,7 @@
 # What can be done with Leat's sources, by name. The work itself is in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench fuzz torture asan tsan tidy format docs install deb fresh-test clean \
+.PHONY: help run build test stack bench fuzz torture asan tsan tidy format docs install deb fresh-test clean \
   server-kafka server-cassandra server-mongodb server-postgresql server-s3
 
 PIPELINE ?= pipelines/users.yaml
@@ -28,6 +28,10 @@ test: ## Build all and run every test (ONLY=NAME… runs some)
 	@scripts/build release all
 	@tests/servers/serve --fetch
 	@scripts/test $(ONLY)
+
+stack: build ## Run the stack's pipelines between its real systems on loopback until Ctrl-C (DATA=, ARGS=)
+	@tests/servers/serve --fetch kafka postgresql mongodb cassandra
+	@scripts/stack $(ARGS)
 
 server-kafka: ## Run a real Kafka on loopback until Ctrl-C (PORT=9092, ARGS="--nodes 3 --auth --tls")
 server-cassandra: ## Run a real Cassandra on loopback until Ctrl-C (PORT=9042)

@@ -1,7 +1,10 @@
 #include <fstream>
 
+#include <nlohmann/json.hpp>
+
 #include "app/checked_pipeline.h"
 #include "app/command.h"
+#include "app/connection_check.h"
 #include "app/connectors.h"
 #include "app/terminal.h"
 #include "pipeline/schema.h"
@@ -13,7 +16,30 @@ struct CheckOptions {
   std::vector<std::string> files;
   bool json = false;
   bool schema = false;
+  bool connect = false;
 };
+
+/// Says of each system whether it was found ready. Error `unreachable` (external): not all were.
+Status connect(const pipeline::Graph& graph, bool json) {
+  std::size_t failed = 0;
+  nlohmann::json list = nlohmann::json::array();
+  const auto paint = paint_for(stdout);
+  for (const Connection& tried : try_connections(graph, {})) {
+    const std::string& text = tried.found ? *tried.found : tried.found.error().message;
+    if (!tried.found) ++failed;
+    list.push_back({{"name", tried.name},
+                    {"role", tried.role},
+                    {"connector", tried.connector},
+                    {"ready", tried.found.has_value()},
+                    {"text", text}});
+    if (json) continue;
+    fmt::print("{} {} {} ({}): {}\n", tried.found ? paint.green("ok") : paint.red("failed"),
+               tried.role, tried.name, tried.connector, text);
+  }
+  if (json) fmt::print("{}\n", list.dump(2));
+  if (failed == 0) return {};
+  return external_error("unreachable", "{} of {} systems are not ready", failed, list.size());
+}
 
 Status check(const CheckOptions& options) {
   if (options.schema) {
@@ -27,7 +53,9 @@ Status check(const CheckOptions& options) {
   const pipeline::Checked checked =
       pipeline::check({options.files.begin(), options.files.end()}, registry(), *analyser,
                       pipeline::Environment::of_process());
-  if (options.json) {
+  if (options.json && options.connect && checked.graph) {
+    // What the systems say comes instead.
+  } else if (options.json) {
     fmt::print("{}\n", pipeline::to_json(checked.diagnostics));
   } else {
     print_diagnostics(checked.diagnostics);
@@ -41,7 +69,7 @@ Status check(const CheckOptions& options) {
                paint_for(stdout).green("ok"), graph.sources.size(), graph.streams.size(),
                graph.views.size(), graph.sinks.size(), graph.panels.size());
   }
-  return {};
+  return options.connect ? connect(*checked.graph, options.json) : Status();
 }
 
 }  // namespace
@@ -51,12 +79,16 @@ void add_check(CLI::App& app, Outcome& outcome) {
   auto options = std::make_shared<CheckOptions>();
   command->add_option("FILE", options->files, "Pipeline files, or folders of them");
   command->add_flag("--json", options->json, "Findings as a JSON array");
+  command->add_flag("--connect", options->connect,
+                    "Try each system that the files name, too: say what is missing there and how "
+                    "to make it; changes nothing");
   command->add_flag("--schema", options->schema,
                     "Print the JSON Schema of pipeline files, for editors");
   command->footer(
       "Examples:\n"
       "  leat check pipelines/users.yaml\n"
       "  leat check --json pipelines/ | jq .\n"
+      "  leat check --connect pipelines/stack\n"
       "  leat check --schema > leat.schema.json");
   command->callback([options, &outcome] {
     const Status status = check(*options);

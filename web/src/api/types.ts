@@ -73,7 +73,10 @@ export interface SinkStatus {
   name: string;
   connector: string;
   from: string;
+  state: string;
   rows: number;
+  lag: number;
+  refused: number;
   last_error: string;
 }
 
@@ -194,7 +197,10 @@ export function parseStatus(value: unknown): Status {
       name: text(sink.name),
       connector: text(sink.connector),
       from: text(sink.from),
+      state: text(sink.state),
       rows: number(sink.rows),
+      lag: number(sink.lag),
+      refused: number(sink.refused),
       last_error: text(sink.last_error),
     })),
   };

@@ -10,6 +10,7 @@ type Tone = 'good' | 'warn' | 'bad' | 'calm';
 
 const stateTones: Record<string, Tone> = {
   reading: 'good',
+  writing: 'good',
   waiting: 'good',
   retrying: 'warn',
   failed: 'bad',
@@ -205,19 +206,27 @@ function Stores({ status }: { status: Status }) {
         </Card>
       )}
       {status.sinks.length > 0 && (
-        <Card title="Sinks" columns={[['Sink', 'text'], ['From', 'text'], ['Rows', 'number']]}>
+        <Card
+          title="Sinks"
+          columns={[['Sink', 'text'], ['State', 'text'], ['From', 'text'], ['Rows', 'number'], ['Waiting', 'number'], ['Refused', 'number']]}
+        >
           {status.sinks.map((sink) => (
             <Fragment key={sink.name}>
               <tr data-sink={sink.name} className={sink.last_error ? 'with-error' : ''}>
                 <td className="text">
                   <Name text={sink.name} /> <span className="aside">{cleanText(sink.connector, 30)}</span>
                 </td>
+                <td>
+                  <State state={sink.state} />
+                </td>
                 <td className="text">
                   <Name text={sink.from} />
                 </td>
                 <Figure value={sink.rows} />
+                <Figure value={sink.lag} />
+                <Figure value={sink.refused} />
               </tr>
-              <FailureRow text={sink.last_error} columns={3} />
+              <FailureRow text={sink.last_error} columns={6} />
             </Fragment>
           ))}
         </Card>

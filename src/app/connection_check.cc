@@ -1,0 +1,79 @@
+#include "app/connection_check.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "app/connectors.h"
+
+namespace leat::app {
+namespace {
+
+/// A system that has not answered by then is taken for unreachable.
+constexpr std::chrono::seconds try_max{20};
+
+/// Calls `attempt`, and asks it to stop when it takes too long.
+Result<std::string> within_bound(
+    const std::function<Result<std::string>(std::stop_token)>& attempt) {
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  bool done = false;
+  std::stop_source stop;
+  const std::jthread guard([&] {
+    std::unique_lock lock(mutex);
+    if (!changed.wait_for(lock, try_max, [&] { return done; })) stop.request_stop();
+  });
+  Result<std::string> found = attempt(stop.get_token());
+  {
+    std::lock_guard lock(mutex);
+    done = true;
+  }
+  changed.notify_all();
+  if (stop.stop_requested() && !found) {
+    return transient_error("no-answer", "no answer within {} s ({})", try_max.count(),
+                           found.error().message);
+  }
+  return found;
+}
+
+Result<std::string> try_sink(const runtime::Connectors::Sink& maker, const pipeline::Graph& graph,
+                             const pipeline::SinkNode& node, const connector::Context& context) {
+  const connector::SinkInput input = pipeline::sink_input_of(graph, node);
+  const auto sink = LEAT_TRY(maker.remote(input, node.settings, context));
+  return within_bound([&](std::stop_token stop) { return sink->probe(std::move(stop)); });
+}
+
+Result<std::string> try_source(const runtime::Connectors::Source& maker,
+                               const pipeline::SourceNode& node,
+                               const connector::Context& context) {
+  const auto source = LEAT_TRY(maker.replayable(node.settings, context));
+  const auto partitions = LEAT_TRY(source->discover());
+  return fmt::format("{} partitions to read", partitions.size());
+}
+
+bool on_our_own_disk(const std::string& connector) {
+  return connector == "file" || connector == "random_user";
+}
+
+}  // namespace
+
+std::vector<Connection> try_connections(const pipeline::Graph& graph,
+                                        const connector::Context& context) {
+  const runtime::Connectors all = connectors();
+  std::vector<Connection> tried;
+  for (const pipeline::SourceNode& node : graph.sources) {
+    const auto found = all.sources.find(node.connector);
+    if (found == all.sources.end() || !found->second.replayable) continue;
+    if (on_our_own_disk(node.connector)) continue;
+    tried.push_back({node.name, node.connector, "source", try_source(found->second, node, context)});
+  }
+  for (const pipeline::SinkNode& node : graph.sinks) {
+    const auto found = all.sinks.find(node.connector);
+    if (found == all.sinks.end() || !found->second.remote) continue;
+    tried.push_back(
+        {node.name, node.connector, "sink", try_sink(found->second, graph, node, context)});
+  }
+  return tried;
+}
+
+}  // namespace leat::app
