@@ -52,6 +52,16 @@ std::optional<std::int64_t> parse_retry_after(std::string_view text) {
   return std::clamp<std::int64_t>(seconds, 0, seconds_max) * 1000;
 }
 
+void set_up_tls(const FetchOptions& options, bool at_home, CURL* easy) {
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+  if (options.certificate_file.empty() || !at_home) return;
+  curl_easy_setopt(easy, CURLOPT_SSLCERT, options.certificate_file.c_str());
+  curl_easy_setopt(easy, CURLOPT_SSLKEY, options.key_file.c_str());
+  if (options.key_password.empty()) return;
+  curl_easy_setopt(easy, CURLOPT_KEYPASSWD, options.key_password.c_str());
+}
+
 bool is_redirect(long status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
@@ -167,8 +177,7 @@ void Fetcher::set_up(const FetchRequest& request, Transfer& transfer) {
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout_ms));
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout_ms));
   curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-  curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  if (!options_.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
+  set_up_tls(options_, request.url.same_origin(request.home), easy);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "leat");
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.reason);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Transfer::open_socket);
@@ -177,10 +186,6 @@ void Fetcher::set_up(const FetchRequest& request, Transfer& transfer) {
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Transfer::take_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
-  if (!options_.certificate_file.empty()) {
-    curl_easy_setopt(easy, CURLOPT_SSLCERT, options_.certificate_file.c_str());
-    curl_easy_setopt(easy, CURLOPT_SSLKEY, options_.key_file.c_str());
-  }
   if (request.method == "HEAD") {
     curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
   } else if (request.method != "GET") {
@@ -270,7 +275,13 @@ Result<FetchResponse> Fetcher::fetch_once(const FetchRequest& request, const std
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CONNECT_ERROR:
       return external_error("tls-failed",
-                            "{}: {}; if the authority is your own, name its file as `ca_file`",
+                            "{}: {}; if the authority is your own, name its file as `ca` under "
+                            "`tls`; if the server asks who we are, name `cert` and `key` there",
+                            where, reason);
+    case CURLE_SSL_CERTPROBLEM:
+      return external_error("tls-failed",
+                            "{}: {}; `cert`, `key` or `key_password` under `tls` can't be "
+                            "read, or don't belong together",
                             where, reason);
     default:
       return transient_error("transfer-failed", "{}: {}", where, reason);

@@ -29,12 +29,13 @@ struct FetchOptions {
   std::string ca_file;           ///< empty: the system's authorities
   std::string certificate_file;  ///< our own, for servers that ask for one; with its key
   std::string key_file;
+  std::string key_password;  ///< of a key that has one
 };
 
 struct FetchRequest {
   std::string method = "GET";  ///< a HEAD's answer has no body; a GET has none itself
   Url url;
-  /// May hold secrets; goes to `home` alone.
+  /// May hold secrets; goes to `home` alone, as does our certificate.
   std::vector<std::pair<std::string, std::string>> header;
   std::string body;
   Url home;  ///< the origin that the operator named: nobody else gets header and body

@@ -234,6 +234,20 @@ class HttpSource final : public LiveSource {
   std::int64_t logged_ms_ = 0;
 };
 
+Status read_tls(const Settings& settings, const Context& context, FetchOptions& fetch) {
+  const auto file = [&](const char* name) {
+    const std::string& path = settings.text(name);
+    return path.empty() ? path : context.path(path);
+  };
+  fetch.ca_file = file("ca");
+  fetch.certificate_file = file("cert");
+  fetch.key_file = file("key");
+  fetch.key_password = settings.text("key_password");
+  if (fetch.certificate_file.empty() == fetch.key_file.empty()) return {};
+  return user_error("bad-tls",
+                    "http source: `tls` has only one of `cert` and `key`; name both, or none");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LiveSource>> make_http_source(const Settings& settings,
@@ -264,7 +278,7 @@ Result<std::unique_ptr<LiveSource>> make_http_source(const Settings& settings,
   fetch.response_bytes_max = static_cast<std::uint64_t>(settings.integer("response_bytes_max"));
   fetch.redirects_max = static_cast<unsigned>(settings.integer("redirects_max"));
   fetch.allowed = allowed_reach(settings, context, request.url);
-  if (!settings.text("ca_file").empty()) fetch.ca_file = context.path(settings.text("ca_file"));
+  LEAT_TRY(read_tls(settings.group("tls"), context, fetch));
   return std::make_unique<HttpSource>(std::move(plan), context.clock);
 }
 

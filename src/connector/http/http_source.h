@@ -9,8 +9,8 @@
 
 namespace leat::connector {
 
-/// The source `http`. Errors: `bad-url`, `bad-header`, `bad-paging` (user): settings that can never
-/// work. See spec.cc for what it does.
+/// The source `http`. Errors: `bad-url`, `bad-header`, `bad-paging`, `bad-tls` (user): settings
+/// that can never work. See spec.cc for what it does.
 Result<std::unique_ptr<LiveSource>> make_http_source(const Settings& settings,
                                                      const Context& context);
 
