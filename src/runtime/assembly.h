@@ -51,7 +51,12 @@ struct ViewSlot {
   op::EpochContext context;  ///< of the epoch that runs
   CommitRecord::OfView counts;
   Epoch touched;  ///< the newest epoch that may have changed its rows
-  std::vector<std::vector<ChangeChunk>> output;  ///< of this epoch, by shard
+  std::vector<std::vector<ChangeChunk>> output;     ///< of this epoch, by shard
+  std::vector<std::unique_ptr<ChangeChunk>> parts;  ///< of what it takes in until it merges
+  std::uint64_t rows_refused = 0;                   ///< rows of its input that its SQL fails on
+  std::string last_refusal;
+  std::uint64_t refusals_reported = 0;
+  std::chrono::steady_clock::time_point next_report{};
 };
 
 /// A sink that commits with the epoch: a file, or the changelog of a sink in another system.

@@ -50,6 +50,7 @@ TopicState& topic_named(EngineStatus& status, const std::string& name) {
 void add_inputs(const EpochLoop::Counts& counts, EngineStatus& status) {
   for (const auto& input : counts.inputs) {
     TopicState& topic = topic_named(status, input.topic);
+    topic.missed += input.missed;
     if (!topic.embedded) {
       topic.partitions.push_back({.partition = input.number, .name = input.name});
       topic.partitions.back().next_offset =
@@ -163,7 +164,10 @@ EngineStatus status_of(const Assembly& assembly, const EpochLoop& loop) {
                             .memory_bytes = slot.view->memory_bytes(),
                             .changes = counts.views[i].changes,
                             .late = counts.views[i].late,
-                            .touched_epoch = counts.views_touched[i].value()});
+                            .touched_epoch = counts.views_touched[i].value(),
+                            .refused = slot.view->refused() + counts.views_refused[i].rows,
+                            .last_error = slot.view->refused() > 0 ? slot.view->last_refusal()
+                                                                   : counts.views_refused[i].last});
     status.state_bytes += status.views.back().memory_bytes;
   }
   add_sinks(assembly, loop, status);

@@ -1,8 +1,11 @@
 #include "runtime/epoch_loop.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include <spdlog/spdlog.h>
+
+#include "model/chunk_copy.h"
 
 namespace leat::runtime {
 namespace {
@@ -227,6 +230,7 @@ Status EpochLoop::update_level(std::size_t level) {
   std::vector<Delivery> deliveries;
   std::uint64_t order = 0;
   for (ViewSlot* slot : views) {
+    slot->parts.clear();
     for (auto& shard : slot->output) {
       for (ChangeChunk& changes : shard) {
         slot->counts.changes += changes.rows.size();
@@ -257,15 +261,36 @@ void EpochLoop::note_touched(ViewSlot& slot) const {
 
 Status EpochLoop::absorb_into(ViewSlot& slot, unsigned worker, const ChangeChunk& changes) {
   std::vector<op::LateRow> late;
-  Status status = slot.view->absorb(worker, slot.context, changes, late);
-  if (status) return {};
-  // A row of a view has no record to set aside: the view above would no longer be what its SQL
-  // says.
-  return user_error(
-      "view-failed",
-      "view {}: its SQL fails on a row of view {}: {}; guard the expression (TRY_CAST, "
-      "NULLIF, CASE), then start again: nothing is lost",
-      slot.node->name, slot.node->input, status.error().message);
+  const Status status = slot.view->absorb(worker, slot.context, changes, late);
+  if (status || status.error().domain != Domain::user) return status;
+  const std::size_t rows = changes.rows.size();
+  if (rows > 1) {
+    LEAT_TRY(absorb_into(slot, worker, part_of(slot, changes, 0, rows / 2)));
+    return absorb_into(slot, worker, part_of(slot, changes, rows / 2, rows));
+  }
+  // Put in or taken back, the same row fails: the view is without it, as if its WHERE said so.
+  const std::lock_guard lock(slots_mutex_);
+  ++slot.rows_refused;
+  slot.last_refusal = fmt::format("its SQL fails on a row of view {}: {}", slot.node->input,
+                                  status.error().message);
+  return {};
+}
+
+/// A copy of some rows, which stays until the view has merged them.
+const ChangeChunk& EpochLoop::part_of(ViewSlot& slot, const ChangeChunk& changes, std::size_t begin,
+                                      std::size_t end) {
+  std::vector<std::uint32_t> rows(end - begin);
+  std::iota(rows.begin(), rows.end(), static_cast<std::uint32_t>(begin));
+  auto part = std::make_unique<ChangeChunk>();
+  part->rows = copy_of(changes.rows, rows);
+  if (!changes.weights.empty()) {
+    part->weights.assign(changes.weights.begin() + static_cast<std::ptrdiff_t>(begin),
+                         changes.weights.begin() + static_cast<std::ptrdiff_t>(end));
+  }
+  part->order = changes.order;
+  const std::lock_guard lock(slots_mutex_);
+  slot.parts.push_back(std::move(part));
+  return *slot.parts.back();
 }
 
 Status EpochLoop::write_outputs() {

@@ -61,12 +61,18 @@ class EpochLoop {
     std::vector<op::EventTimeUs> watermarks;  ///< by stream
     std::vector<CommitRecord::OfView> views;
     std::vector<Epoch> views_touched;
+    struct Refusals {
+      std::uint64_t rows;
+      std::string last;
+    };
+    std::vector<Refusals> views_refused;  ///< rows of their inputs
     struct Input {
       std::string topic, name;
       std::int32_t number;
       Offset position;
       std::uint64_t lag;
       bool ended;
+      std::uint64_t missed;
     };
     std::vector<Input> inputs;
   };
@@ -84,6 +90,9 @@ class EpochLoop {
   Status update_level(std::size_t level);
   void note_touched(ViewSlot& view) const;
   Status absorb_into(ViewSlot& view, unsigned worker, const ChangeChunk& changes);
+  const ChangeChunk& part_of(ViewSlot& view, const ChangeChunk& changes, std::size_t begin,
+                             std::size_t end);
+  void report_refusals(ViewSlot& view);
   Status write_outputs();
   Status write_view_to_sinks(ViewSlot& view);
   void publish();
@@ -119,6 +128,7 @@ class EpochLoop {
   std::vector<std::unique_ptr<SliceWork>> slices_;  // of this epoch, in order
   std::vector<std::unique_ptr<SliceWork>> spare_slices_;
   std::mutex slices_mutex_;
+  mutable std::mutex slots_mutex_;  // of the refusals and parts in views' slots
   std::map<std::string, op::EventTimeUs> event_time_per_slice_;  // by input
   std::chrono::steady_clock::time_point last_commit_{};
   std::size_t last_commit_bytes_ = 0;  // of the views' state

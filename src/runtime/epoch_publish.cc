@@ -1,9 +1,16 @@
 // The end of an epoch: its rows become visible, and its memory is freed.
 
+#include <spdlog/spdlog.h>
+
 #include "model/chunk_copy.h"
 #include "runtime/epoch_loop.h"
 
 namespace leat::runtime {
+namespace {
+
+constexpr std::chrono::minutes refusals_reported_every{1};
+
+}  // namespace
 
 void EpochLoop::publish() {
   for (StreamSlot& slot : assembly_.streams) publish_stream(slot);
@@ -49,7 +56,21 @@ void EpochLoop::publish_stream(StreamSlot& slot) {
   slot.feed->publish(epoch_, std::move(followed));
 }
 
+/// Says now and then that a view is without rows, as long as more of them fail.
+void EpochLoop::report_refusals(ViewSlot& slot) {
+  const std::uint64_t refused = slot.rows_refused + slot.view->refused();
+  const auto now = std::chrono::steady_clock::now();
+  if (refused == slot.refusals_reported || now < slot.next_report) return;
+  spdlog::warn(
+      "view {}: a row can't be computed, so the view is without it until it can be: {}; guard the "
+      "expression (TRY_CAST, NULLIF, CASE) or take a wider type",
+      slot.node->name, slot.view->refused() > 0 ? slot.view->last_refusal() : slot.last_refusal);
+  slot.refusals_reported = refused;
+  slot.next_report = now + refusals_reported_every;
+}
+
 void EpochLoop::publish_view(ViewSlot& slot) {
+  report_refusals(slot);
   std::vector<ChangeChunk> changes;
   if (slot.feed->followed()) {
     for (auto& shard : slot.output) {
@@ -89,10 +110,11 @@ void EpochLoop::note_counts() {
   for (const ViewSlot& slot : assembly_.views) {
     counts.views.push_back(slot.counts);
     counts.views_touched.push_back(slot.touched);
+    counts.views_refused.push_back({slot.rows_refused, slot.last_refusal});
   }
   for (const auto& input : assembly_.inputs) {
     counts.inputs.push_back({input->topic(), input->name(), input->number().value(),
-                             input->position(), input->lag(), input->ended()});
+                             input->position(), input->lag(), input->ended(), input->missed()});
   }
   std::lock_guard lock(mutex_);
   counts_ = std::move(counts);

@@ -1,5 +1,7 @@
 #include "runtime/input.h"
 
+#include <spdlog/spdlog.h>
+
 namespace leat::runtime {
 
 LogInput::LogInput(std::string topic, Partition partition, log::PartitionLog& log)
@@ -15,14 +17,33 @@ Status LogInput::seek(Offset position) {
         "missing; restore them, or start with an empty data directory",
         id(), log_.next_offset(), position);
   }
-  position_ = std::max(position, log_.first_offset());
+  position_ = position;
+  skip_removed();
   return {};
 }
 
+/// Retention may have overtaken a reader that lags: what is gone is gone, reading goes on behind.
+void LogInput::skip_removed() {
+  const Offset first = log_.first_offset();
+  if (position_ >= first) return;
+  const auto removed = static_cast<std::uint64_t>(first - position_);
+  missed_ += removed;
+  spdlog::warn(
+      "topic {}: retention removed {} records of partition {} (offsets {} to {}) before they were "
+      "read, so streams and views are without them; raise the topic's `retention` to more than its "
+      "readers ever lag behind",
+      topic(), removed, number(), position_, first + -1);
+  position_ = first;
+}
+
 Result<InputPartition::Outcome> LogInput::read(Slice& slice, std::size_t bytes_max) {
-  // Retention may have overtaken a reader that lags: what is gone is gone, reading goes on behind.
-  position_ = std::max(position_, log_.first_offset());
-  LEAT_TRY(log_.read(position_, bytes_max, slice));
+  skip_removed();
+  Status done = log_.read(position_, bytes_max, slice);
+  if (!done && position_ < log_.first_offset()) {  // removed in this very moment
+    skip_removed();
+    done = log_.read(position_, bytes_max, slice);
+  }
+  if (!done) return std::unexpected(done.error());
   position_ = std::max(position_, slice.next);
   return slice.records.empty() ? Outcome::nothing : Outcome::records;
 }

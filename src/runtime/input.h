@@ -45,11 +45,14 @@ class InputPartition {
   bool ended() const { return ended_; }
   /// Why it is not read any more, although it has not ended.
   const std::optional<Error>& failure() const { return failure_; }
+  /// Records that were removed before they were read, since the start.
+  std::uint64_t missed() const { return missed_; }
 
  protected:
   Offset position_;
   bool ended_ = false;
   std::optional<Error> failure_;
+  std::uint64_t missed_ = 0;
 
  private:
   const std::string topic_;
@@ -67,6 +70,8 @@ class LogInput final : public InputPartition {
   std::uint64_t lag() const override;
 
  private:
+  void skip_removed();
+
   log::PartitionLog& log_;
 };
 

@@ -28,7 +28,8 @@ struct TopicState {
   std::string name;
   bool embedded = true;  ///< false: a source that is the topic
   std::uint64_t records = 0, bytes = 0,
-                lag = 0;  ///< lag: records (bytes, where not known) not yet read by the engine
+                lag = 0;     ///< lag: records (bytes, where not known) not yet read by the engine
+  std::uint64_t missed = 0;  ///< records that retention removed before they were read
   std::vector<PartitionState> partitions;
 };
 
@@ -48,6 +49,8 @@ struct ViewState {
   std::string name;
   std::uint64_t rows = 0, memory_bytes = 0, changes = 0, late = 0;
   std::uint64_t touched_epoch = 0;  ///< the newest that may have changed its rows
+  std::uint64_t refused = 0;        ///< how often a row could not be computed
+  std::string last_error;           ///< why the last one
 };
 
 struct SinkState {

@@ -105,6 +105,9 @@ void add_sources(const runtime::EngineStatus& status, Families& out) {
     out.gauge("leat_topic_bytes", "Bytes kept in a topic.", number(topic.bytes), labels);
     out.gauge("leat_topic_lag_records", "Records of a topic not yet read by the engine.",
               number(topic.lag), labels);
+    out.counter("leat_topic_missed_total",
+                "Records of a topic that retention removed before they were read.",
+                number(topic.missed), labels);
   }
 }
 
@@ -134,6 +137,9 @@ void add_flow(const runtime::EngineStatus& status, Families& out) {
     out.gauge("leat_view_memory_bytes", "Hot state of a view.", number(view.memory_bytes), labels);
     out.counter("leat_view_changes_total", "Changes of a view.", number(view.changes), labels);
     out.counter("leat_view_late_total", "Rows too late for a view.", number(view.late), labels);
+    out.counter("leat_view_refused_total",
+                "Times that a row of a view could not be computed, and was left out.",
+                number(view.refused), labels);
   }
   for (const auto& sink : status.sinks) {
     const Labels labels = {{"sink", sink.name}, {"connector", sink.connector}};

@@ -36,14 +36,16 @@ Json counters(const runtime::StreamState& stream) {
 }
 
 Json counters(const runtime::TopicState& topic) {
-  return {{"records", topic.records}, {"bytes", topic.bytes}, {"lag", topic.lag}};
+  return {{"records", topic.records},
+          {"bytes", topic.bytes},
+          {"lag", topic.lag},
+          {"missed", topic.missed}};
 }
 
 Json counters(const runtime::ViewState& view) {
-  return {{"rows", view.rows},
-          {"memory_bytes", view.memory_bytes},
-          {"changes", view.changes},
-          {"late", view.late}};
+  return {{"rows", view.rows},       {"memory_bytes", view.memory_bytes},
+          {"changes", view.changes}, {"late", view.late},
+          {"refused", view.refused}, {"last_error", text_or_null(view.last_error)}};
 }
 
 Json counters(const runtime::SinkState& sink) {
