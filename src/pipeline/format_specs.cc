@@ -23,9 +23,9 @@ name. `at: ""` is the whole record.
 - Of a key that stands twice in an object the last one counts.
 - A column of type `json` keeps the value's text; lists, structs and maps may be nested.
 
-What no column reads is passed over: of that only UTF-8, the ends of strings and the pairs of brackets
-are checked. `{"a": 1, "b": tru}` gives its `a` to a stream that reads no `b`, and is refused by one
-that does.
+What no column reads is passed over: of that only UTF-8, the ends of strings and the pairs of
+brackets are checked. `{"a": 1, "b": tru}` gives its `a` to a stream that reads no `b`, and is
+refused by one that does.
 
 A record that is not well-formed, or nested more than 1,024 deep, goes to the dead letters with its
 reason; so does one whose value does not fit its column.)";
