@@ -30,7 +30,7 @@ class Stripe final : public PartitionReader {
   Result<Outcome> read(Slice& slice, std::size_t bytes_max) override {
     slice.records.clear();
     if (next_ >= end_) return Outcome::ended;
-    if (!started_) start();
+    if (!started_) start_clock();
     const std::uint64_t until = plan_.rate > 0 ? std::min(end_, due()) : end_;
     if (next_ >= until) return Outcome::nothing;
 
@@ -78,7 +78,7 @@ class Stripe final : public PartitionReader {
   }
 
  private:
-  void start() {
+  void start_clock() {
     started_ = true;
     first_ = next_;
     start_ = clock_.steady();
