@@ -62,10 +62,11 @@ class CassandraTest : public testing::Test {
   static std::unique_ptr<Session> connect() { return connect(options()); }
 
   /// Rows of a statement, each one's texts with bars between them, sorted.
-  static std::vector<std::string> rows(Session& session, const std::string& cql) {
+  static std::vector<std::string> rows(Session& session, const std::string& cql,
+                                       Consistency consistency = Consistency::one) {
     std::vector<std::string> lines;
     const Status read = session.query_pages(
-        cql, {.consistency = Consistency::one, .page_rows = 500}, [&](Rows& page) -> Status {
+        cql, {.consistency = consistency, .page_rows = 500}, [&](Rows& page) -> Status {
           for (std::size_t row = 0; row < page.size(); ++row) {
             std::string& line = lines.emplace_back();
             for (std::size_t i = 0; i < page.metadata.column_count; ++i) {

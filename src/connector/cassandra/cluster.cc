@@ -275,6 +275,15 @@ Connection* Cluster::pick(const TokenRing* ring, std::optional<Token> token, uns
   return nullptr;
 }
 
+Connection* Cluster::connection_to(const Endpoint& endpoint) {
+  for (const auto& node : nodes_) {
+    if (node->announced && node->endpoint == endpoint && node->connection->has_room()) {
+      return node->connection.get();
+    }
+  }
+  return nullptr;
+}
+
 void Cluster::flush() {
   for (const auto& node : nodes_) {
     if (node->announced) node->connection->flush();

@@ -47,6 +47,8 @@ class Cluster {
   Connection* pick(const TokenRing* ring, std::optional<Token> token, unsigned turn);
   /// Any one that is ready and has room, in turn.
   Connection* pick(unsigned turn) { return pick(nullptr, std::nullopt, turn); }
+  /// The connection to this node, when it is ready and has room; or null.
+  Connection* connection_to(const Endpoint& endpoint);
   std::size_t ready() const;
   /// Why there is no connection.
   const Error& last_error() const { return last_error_; }

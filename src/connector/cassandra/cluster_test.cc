@@ -42,7 +42,7 @@ TEST_F(CqlCluster, RowsGoToTheNodesThatOwnThem) {
   const auto session = connect();
   ASSERT_TRUE(drive_until(*session, [&] { return session->cluster().ready() == 3; }));
   const auto insert = session->prepare("INSERT INTO once.texts (id, text) VALUES (?, ?)");
-  ASSERT_TRUE(insert.has_value());
+  ASSERT_TRUE(insert.has_value()) << insert.error().message;
   // The first node's token is the lowest there is: it owns what lies above the third one's.
   constexpr Token third_token = 3074457345618258602;
   Inserts inserts(*insert);
@@ -55,6 +55,7 @@ TEST_F(CqlCluster, RowsGoToTheNodesThatOwnThem) {
   inserts.run(*session);
   EXPECT_EQ(server().command("thaw 2"), "ok");
   EXPECT_EQ(server().command("thaw 3"), "ok");
+  for (const Error& error : inserts.failures) EXPECT_EQ(error.message, "");
   EXPECT_GT(inserts.written, 50U);
   EXPECT_EQ(inserts.written, inserts.done());
 }
@@ -69,7 +70,8 @@ TEST_F(CqlCluster, QuorumGoesOnWithoutANodeAndTheNodeComesBack) {
   const auto sink =
       make_cassandra_sink(rows_from.stream("SELECT '' AS id, '' AS text"), wanted, {});
   ASSERT_TRUE(sink.has_value()) << sink.error().message;
-  ASSERT_TRUE((*sink)->open({}).has_value());
+  const auto opened = (*sink)->open({});
+  ASSERT_TRUE(opened.has_value()) << opened.error().message;
   for (int batch = 0; batch < 30; ++batch) {
     if (batch == 10 || batch == 20) {
       ASSERT_EQ(server().command(batch == 10 ? "kill 2" : "restart 2"), "ok");
@@ -80,7 +82,8 @@ TEST_F(CqlCluster, QuorumGoesOnWithoutANodeAndTheNodeComesBack) {
     ASSERT_TRUE(written.has_value()) << batch << ": " << written.error().message;
     EXPECT_THAT(*written, SizeIs(0));
   }
-  EXPECT_THAT(rows("SELECT id, text FROM nodes.users"), SizeIs(6000));
+  EXPECT_THAT(rows(*connect(), "SELECT id, text FROM nodes.users", Consistency::quorum),
+              SizeIs(6000));
 }
 
 TEST_F(CqlCluster, ANodeThatStandsStillIsLeftOut) {

@@ -124,11 +124,14 @@ Status Session::open(std::stop_token stop) {
 }
 
 Result<Response> Session::ask(Opcode opcode,
-                              const std::function<void(std::string&, std::uint8_t)>& put) {
+                              const std::function<void(std::string&, std::uint8_t)>& put,
+                              bool again) {
   Error error;
   for (unsigned attempt = 0; attempt < query_attempts_max; ++attempt) {
-    Connection* connection = cluster_.pick(turn_++);
+    Connection* connection = again ? cluster_.connection_to(asked_) : nullptr;
+    if (connection == nullptr) connection = cluster_.pick(turn_++);
     if (connection == nullptr) return std::unexpected(cluster_.last_error());
+    asked_ = connection->endpoint();
     Waiter waiter;
     connection->send(opcode, waiter, 0, now_steady(),
                      [&](std::string& body) { put(body, connection->version()); });
@@ -168,6 +171,7 @@ Status Session::query_pages(std::string_view cql, QueryParameters parameters,
   return {};
 }
 
+/// Asks the node that was asked last: it is the one that knows of the change, and of the others.
 Result<bool> Session::schema_agrees() {
   std::vector<std::string> versions;
   for (const char* cql :

@@ -76,7 +76,7 @@ class Session {
   /// Calls `take` with each page of the rows.
   Status query_pages(std::string_view cql, QueryParameters parameters,
                      const std::function<Status(Rows&)>& take);
-  /// Waits until all nodes have the same schema, as after CREATE TABLE; bounded.
+  /// Right after a `query` that changed the schema: waits until all nodes have it; bounded.
   Status await_schema_agreement();
   Result<const Prepared*> prepare(const std::string& cql);
 
@@ -119,13 +119,16 @@ class Session {
   void prepare_again(Connection& connection, std::uint32_t number, const ServerError& cause);
   void prepare_on(Connection& connection);
   void bind_rings();
-  Result<Response> ask(Opcode opcode, const std::function<void(std::string&, std::uint8_t)>& put);
+  /// `again`: the node that was asked last, if it is there.
+  Result<Response> ask(Opcode opcode, const std::function<void(std::string&, std::uint8_t)>& put,
+                       bool again = false);
   Result<bool> schema_agrees();
 
   Cluster cluster_;
   Answers answers_;
   std::uint64_t generation_ = 0;
   unsigned turn_ = 0;
+  Endpoint asked_;  ///< the node that was asked last
   std::vector<std::unique_ptr<Prepared>> prepared_;
   std::vector<Flight> flights_;
   std::vector<std::uint32_t> free_flights_;

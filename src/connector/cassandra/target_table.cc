@@ -122,6 +122,11 @@ Result<TargetTable> open_table(Session& session, const TablePlan& plan) {
   if (columns.empty()) {
     LEAT_TRY(make_table(session, plan));
     columns = LEAT_TRY(read_table(session, plan.name));
+    if (columns.empty()) {
+      return transient_error("cassandra-schema-pending",
+                             "the table {} was made, and not all nodes of Cassandra know it yet",
+                             plan.name.shown());
+    }
   }
   TableMatch match = LEAT_TRY(match_table(plan, columns));
   if (!match.missing.empty()) {
