@@ -145,6 +145,34 @@ TEST_F(AnalyseTest, KnowsWhichColumnsARowQueryReads) {
   EXPECT_FALSE(analyser_->row_query("SELECT * WHERE ok", "users", catalog_)->identity);
 }
 
+TEST_F(AnalyseTest, KnowsWhichColumnsARowQueryPassesOn) {
+  // Output columns as the input column that they are, or "=" where the rest computes them.
+  const auto passes = [&](const char* sql) {
+    std::string names;
+    const auto query = analyser_->row_query(sql, "users", catalog_).value();
+    for (const auto& pass : query.passes) {
+      names += (pass ? catalog_["users"].schema[*pass].name : "=") + " ";
+    }
+    return names + "| " + query.rest;
+  };
+  const std::string from = " FROM __leat_input() AS users";
+  EXPECT_EQ(passes("SELECT id AS key, ts"), "id ts | ");
+  EXPECT_EQ(passes("SELECT users.Id, ts FROM users WHERE ok"),
+            "id ts | SELECT __leat_row" + from + " WHERE ok");
+  EXPECT_EQ(passes("SELECT upper(country) AS c, id"),
+            "= id | SELECT upper(country) AS c, __leat_row" + from);
+  // A list is computed: its elements lie elsewhere.
+  EXPECT_EQ(passes("SELECT * EXCLUDE (ts, \"at\"), age + 1 AS next"),
+            "id country age = ok = | SELECT tags, (age + 1) AS \"next\", __leat_row" + from);
+  // Others know it by its new name, so it stays.
+  EXPECT_EQ(passes("SELECT id AS key, key + 1 AS next, age"),
+            "= = age | SELECT id AS \"key\", (\"key\" + 1) AS \"next\", __leat_row" + from);
+  EXPECT_EQ(passes("SELECT id, unnest(tags) AS tag"),
+            "id = | SELECT unnest(tags) AS tag, __leat_row" + from);
+  EXPECT_EQ(passes("SELECT id::INTEGER AS id, 1 AS one"), "| ");
+  EXPECT_EQ(passes("SELECT * REPLACE (age + 1 AS age)"), "| ");
+}
+
 TEST_F(AnalyseTest, FindsTheWindowAmongTheKeys) {
   const auto query = analyser_->aggregate_query(
       "SELECT country, count(*) AS n FROM tumble(users, \"at\", INTERVAL 5 MINUTE) t "

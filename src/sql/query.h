@@ -19,10 +19,15 @@ inline constexpr const char* weight_column = "__leat_weight";  ///< BIGINT: the 
 /// A SELECT that works on each row alone (projection, WHERE, scalar functions, UNNEST): as SQL over
 /// `__leat_input()`.
 struct RowQuery {
-  std::string input;        ///< the stream, view or topic it reads
-  std::string sql;          ///< yields the output columns, then row_column as the last one
-  Schema output;            ///< without row_column
-  bool identity = false;    ///< output is the input, untouched: nothing needs to run
+  std::string input;      ///< the stream, view or topic it reads
+  std::string sql;        ///< yields the output columns, then row_column as the last one
+  Schema output;          ///< without row_column
+  bool identity = false;  ///< output is the input, untouched: nothing needs to run
+  /// By output column: the input column that it is as it stands. Empty: not known for this query.
+  std::vector<std::optional<std::size_t>> passes;
+  /// Where `passes` is not empty: `sql` without the columns that are passed. Empty: nothing needs
+  /// to run, each input row is an output row.
+  std::string rest;
   std::vector<bool> reads;  ///< which of the input's columns it looks at (so that decoding can
                             ///< leave out the others)
 };

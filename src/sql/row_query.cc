@@ -1,7 +1,9 @@
 #include "sql/row_query.h"
 
+#include <algorithm>
 #include <set>
 
+#include "model/vector_shape.h"
 #include "sql/engine.h"
 #include "sql/refusal.h"
 
@@ -110,6 +112,95 @@ Analysed<std::string> rewritten(Binding& binding, Node query, const std::string&
   return binding.to_sql(query);
 }
 
+/// The names that a plain star stands for: a column reference each. Nothing for any other star.
+std::optional<Node> columns_of_star(const Node& star, const std::string& alias,
+                                    const Schema& schema) {
+  const std::string relation = text_in(star, "relation_name");
+  const bool plain = (relation.empty() || lower(relation) == lower(alias)) &&
+                     (!star.contains("expr") || star.at("expr").is_null()) &&
+                     !star.value("columns", false) && star.at("replace_list").empty() &&
+                     star.value("qualified_exclude_list", Node::array()).empty() &&
+                     star.value("rename_list", Node::array()).empty();
+  if (!plain) return std::nullopt;
+  std::set<std::string> excluded;
+  for (const Node& name : star.at("exclude_list")) {
+    if (!name.is_string()) return std::nullopt;
+    excluded.insert(lower(name.get<std::string>()));
+  }
+  Node columns = Node::array();
+  for (const Column& column : schema) {
+    if (!excluded.contains(lower(column.name))) columns.push_back(column_ref(column.name));
+  }
+  return columns;
+}
+
+/// Whether values of this type lie in a vector alone, so that passing them on is copying bytes.
+bool is_flat(const Type& type) {
+  const VectorShape shape = VectorShape::of(type);
+  return shape.kind == VectorShape::Kind::fixed || shape.kind == VectorShape::Kind::text;
+}
+
+/// Names that expressions may mean an alias of the select list by.
+std::set<std::string> referenced_names(const Node& query) {
+  std::set<std::string> names;
+  walk(query, [&](const Node& node) {
+    if (is_class(node, "COLUMN_REF")) names.insert(lower(parts_of(node)[0]));
+    return true;
+  });
+  return names;
+}
+
+/// Fills in `passes` and `rest` where that is possible and the rest still binds to the same types.
+Analysed<void> leave_out_passed_columns(Binding& binding, const Node& query,
+                                        const std::string& alias, const Schema& schema,
+                                        RowQuery& out) {
+  Node list = Node::array();
+  for (const Node& item : query.at("select_list")) {
+    if (!is_class(item, "STAR")) {
+      list.push_back(item);
+      continue;
+    }
+    const std::optional<Node> columns = columns_of_star(item, alias, schema);
+    if (!columns) return {};
+    for (const Node& column : *columns) list.push_back(column);
+  }
+  if (list.size() != out.output.size()) return {};
+  const std::set<std::string> referenced = referenced_names(query);
+  std::vector<std::optional<std::size_t>> passes(list.size());
+  Node computed = Node::array();
+  std::vector<Column> expected;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const Column& column = out.output[i];
+    // What others may know by this name has to stay, unless they mean the input's.
+    const bool needed = !schema.find(column.name) && referenced.contains(lower(column.name));
+    if (is_class(list[i], "COLUMN_REF") && !needed) {
+      const auto parts = parts_of(list[i]);
+      const bool qualified = parts.size() == 2 && lower(parts[0]) == lower(alias);
+      if (parts.size() == 1 || qualified) passes[i] = schema.find(parts.back());
+    }
+    if (passes[i] && schema[*passes[i]].type == column.type && is_flat(column.type)) continue;
+    passes[i].reset();
+    computed.push_back(list[i]);
+    expected.push_back(column);
+  }
+  if (computed.size() == list.size()) return {};
+  std::string rest;
+  if (!computed.empty() || !query.at("where_clause").is_null()) {
+    Node shorter = query;
+    shorter.at("select_list") = std::move(computed);
+    rest = LEAT_TRY_SQL(rewritten(binding, std::move(shorter), alias, schema));
+    const auto bound = binding.bind_rewritten(rest, {schema, true, false});
+    expected.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
+    const auto types_equal = [](const Column& left, const Column& right) {
+      return left.type == right.type;
+    };
+    if (!bound || !std::ranges::equal(*bound, expected, types_equal)) return {};
+  }
+  out.passes = std::move(passes);
+  out.rest = std::move(rest);
+  return {};
+}
+
 /// Binds what the user wrote, so that faults point into it.
 Analysed<Schema> bind_as_written(Binding& binding, std::string_view sql, const Node& query,
                                  const std::string& input, const Schema& schema) {
@@ -216,6 +307,9 @@ Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
   }
   out.identity = is_identity(query);
   out.reads = columns_read(query, schema, alias);
+  if (!out.identity) {
+    LEAT_TRY_SQL(leave_out_passed_columns(binding, query, alias, schema, out));
+  }
   return out;
 }
 
