@@ -13,6 +13,7 @@
 #include "connector/mongodb/mongodb_sink.h"
 #include "connector/mongodb/spec.h"
 #include "connector/postgresql/postgresql_sink.h"
+#include "connector/postgresql/postgresql_source.h"
 #include "connector/postgresql/spec.h"
 #include "connector/random_user/generator.h"
 #include "connector/random_user/spec.h"
@@ -37,7 +38,7 @@ Status can_decode(const std::string& format, const DecodedColumn& column) {
 
 pipeline::Registry registry() {
   return {.sources = {connector::http_source_spec(), connector::file_source_spec(),
-                      connector::random_user_spec()},
+                      connector::random_user_spec(), connector::postgresql_source_spec()},
           .sinks = {connector::file_sink_spec(), connector::http_sink_spec(),
                     connector::postgresql_sink_spec(), connector::mongodb_sink_spec(),
                     connector::cassandra_sink_spec()},
@@ -57,6 +58,8 @@ runtime::Connectors connectors() {
                                         const connector::Context& context) {
     return connector::make_file_sink(node.settings, schema, node.changes, context);
   };
+  all.sources["postgresql"] = {
+      .live = connector::make_postgresql_source, .replayable = {}, .csv_header = {}};
   all.sinks["http"].remote = connector::make_http_sink;
   all.sinks["postgresql"].remote = connector::make_postgresql_sink;
   all.sinks["mongodb"].remote = connector::make_mongodb_sink;
