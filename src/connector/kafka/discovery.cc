@@ -92,7 +92,9 @@ void Discovery::note_deleted(const Topics& topics) {
     }
     // Once a look for each topic: its first partition counts.
     if (partition.second == 0) ++absent_for_[topic];
-    if (absent_for_[topic] >= absent_max) state->deleted = true;
+    if (absent_for_[topic] < absent_max) continue;
+    reading_->note_deletion();
+    state->deleted = true;
   }
 }
 

@@ -181,7 +181,9 @@ TEST(KafkaSink, SetsAsideRowsThatAreTooLarge) {
 
 TEST(KafkaSink, SetsAsideRowsWithATimestampThatTheTopicRefuses) {
   LEAT_NEED_KAFKA(kafka);
-  kafka.create("timely", 2, {{"message.timestamp.before.max.ms", "3600000"}});
+  kafka.create("timely", 2,
+               {{"message.timestamp.before.max.ms", "3600000"},
+                {"message.timestamp.after.max.ms", "3600000"}});
   TestInput input("SELECT 1::INTEGER AS id, 1::BIGINT AS at");
   Settings settings = kafka.sink_settings("timely");
   settings.set("timestamp", std::string("at"));

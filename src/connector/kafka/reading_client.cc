@@ -54,6 +54,12 @@ Result<std::shared_ptr<ReadingClient>> ReadingClient::make(const SourceOptions& 
 }
 
 ReadingClient::~ReadingClient() {
+  if (topic_deleted_) {
+    // librdkafka 2.0 waits for ever when it is to end after a topic that it read was deleted. It is
+    // left alone until the process ends.
+    (void)client_.release();
+    return;
+  }
   for (const auto& [name, handle] : topics_) rd_kafka_topic_destroy(handle);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -46,6 +47,9 @@ class ReadingClient {
   /// The handle lives as long as this object.
   rd_kafka_topic_t* topic(const std::string& name);
 
+  /// A topic that is read was deleted.
+  void note_deletion() { topic_deleted_ = true; }
+
   /// Notes what is to be committed to the group; `commit_positions` does it.
   void note_committed(const TopicPartition& partition, GroupPosition position);
   /// Sends what was noted since the last call, and waits at most so long for the answer.
@@ -55,6 +59,7 @@ class ReadingClient {
   ReadingClient() = default;
 
   std::unique_ptr<Client> client_;
+  std::atomic<bool> topic_deleted_ = false;
   std::mutex mutex_;
   std::map<std::string, rd_kafka_topic_t*> topics_;
   std::map<TopicPartition, GroupPosition> noted_;
