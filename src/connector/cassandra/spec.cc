@@ -23,7 +23,8 @@ everything that is not nested. Its primary key must have all columns of the view
 | type | in a new table |
 |---|---|
 | BOOLEAN, VARCHAR, BLOB, UUID | boolean, text, blob, uuid |
-| TINYINT; SMALLINT, UTINYINT; INTEGER, USMALLINT; BIGINT, UINTEGER | tinyint; smallint; int; bigint |
+| TINYINT; SMALLINT, UTINYINT | tinyint; smallint |
+| INTEGER, USMALLINT; BIGINT, UINTEGER | int; bigint |
 | UBIGINT, HUGEINT, UHUGEINT | varint |
 | DECIMAL, FLOAT, DOUBLE | decimal, float, double |
 | DATE, TIME, INTERVAL | date, time, duration |
@@ -36,9 +37,10 @@ Existing tables may also have `ascii`, `inet`, `timeuuid`, `set` and user types;
 STRUCT go to those of a user type by name. Tables with counters are refused.
 
 Requests go to the nodes that own their rows, many at once; rows of one partition go together. Nodes
-that fail are left out until they are back, new ones are found. A row that Cassandra refuses for good
-(too large, an empty key, a value out of range) goes to the dead letters with the server's words; all
-others are written. An outage, a time-out, too few replicas for `consistency` are waited for.
+that fail are left out until they are back, new ones are found. A row that Cassandra refuses for
+good (too large, an empty key, a value out of range) goes to the dead letters with the server's
+words; all others are written. An outage, a time-out, too few replicas for `consistency` are waited
+for.
 
 Limits: Cassandra 2.2 or newer and what speaks its protocol (versions 4 and 5); sign-in by user name
 and password; the Murmur3 partitioner, or rows are sent to any node.)";
