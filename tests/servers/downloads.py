@@ -20,6 +20,8 @@ import tempfile
 import time
 import zipfile
 
+from .process import end_with_parent
+
 PROJECT = pathlib.Path(__file__).resolve().parent.parent.parent
 CACHE = PROJECT / ".cache" / "servers"
 SETUP = PROJECT / "scripts" / "setup"
@@ -56,7 +58,8 @@ def run_client(command, folder=None, environment=None, seconds_max=CLIENT_SECOND
     try:
         child = subprocess.Popen([str(word) for word in command], cwd=folder, stdin=subprocess.DEVNULL,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                 env={**os.environ, **(environment or {})}, start_new_session=True)
+                                 env={**os.environ, **(environment or {})}, start_new_session=True,
+                                 preexec_fn=end_with_parent)
     except OSError as error:
         raise Unavailable(f"{name} can't be run: {error.strerror}") from None
     try:
@@ -117,7 +120,9 @@ def fetched(name, build, sha256, may_fetch=True):
     with locked(name):
         if is_fetched(name, sha256):
             return folder
-        fresh = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}.", dir=CACHE))
+        for abandoned in CACHE.glob(f"{name}.fetching-*"):
+            shutil.rmtree(abandoned, ignore_errors=True)  # whoever made it was killed: the lock is ours
+        fresh = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}.fetching-", dir=CACHE))
         try:
             build(fresh)
             found = sha256 if sha256.startswith("source ") else sha256_of_folder(fresh)

@@ -20,7 +20,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _starter = concurrent.futures.ThreadPoolExecutor(1, "server-starter")
 
 
-def _end_with_parent():
+def end_with_parent():
+    """For `preexec_fn`."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
@@ -70,7 +71,7 @@ class Process:
             self.child = _starter.submit(
                 subprocess.Popen, self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self.environment, cwd=self.folder, start_new_session=True,
-                preexec_fn=_end_with_parent, **as_user).result()
+                preexec_fn=end_with_parent, **as_user).result()
 
     def signal_all(self, number):
         for pid in family(self.child.pid) if self.alive() else []:
