@@ -185,7 +185,10 @@ Status Connection::wait(bool for_writing, Deadline deadline, const std::stop_tok
                  .revents = 0};
   if (watched.fd < 0) return lost();
   while (true) {
-    if (stop.stop_requested()) return stopped(shown_);
+    if (stop.stop_requested()) {
+      failed_state_.clear();
+      return stopped(shown_);
+    }
     const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now()).count();
     if (left <= 0) {
       failed_state_.clear();
@@ -257,6 +260,7 @@ Result<std::vector<Rows>> Connection::results(const std::stop_token& stop) {
 }
 
 Result<std::vector<Rows>> Connection::run(const std::string& sql, const std::stop_token& stop) {
+  failed_state_.clear();
   if (PQsendQuery(connection_.get(), sql.c_str()) == 0) return std::unexpected(lost().error());
   return results(stop);
 }
@@ -264,6 +268,7 @@ Result<std::vector<Rows>> Connection::run(const std::string& sql, const std::sto
 Result<Rows> Connection::run_with(const std::string& sql,
                                   std::span<const std::optional<std::string>> parameters,
                                   const std::stop_token& stop) {
+  failed_state_.clear();
   std::vector<const char*> values;
   for (const auto& parameter : parameters) {
     values.push_back(parameter ? parameter->c_str() : nullptr);

@@ -3,6 +3,8 @@
 #include <random>
 #include <vector>
 
+#include "connector/postgresql/server_error.h"
+
 namespace leat::connector::postgresql {
 namespace {
 
@@ -60,7 +62,10 @@ Status Position::make_table(Connection& connection, const std::stop_token& stop)
                       "together with its rows; leave `create: false` out, or make it: {}",
                       connection.shown(), table_.shown(), create_table());
   }
-  LEAT_TRY(connection.run(create_table(), stop));
+  const auto made = connection.run(create_table(), stop);
+  if (!made && !was_made_by_another(connection.failed_state())) {
+    return std::unexpected(made.error());
+  }
   return {};
 }
 

@@ -45,10 +45,17 @@ class PostgresqlSink final : public Sink {
     Connection& connection = *connection_;
     TargetTable table = LEAT_TRY(TargetTable::look(connection, plan_, stop));
     for (const std::string& statement : table.missing()) {
-      LEAT_TRY(connection.run(statement, stop));
+      const auto made = connection.run(statement, stop);
+      if (!made && !was_made_by_another(connection.failed_state())) {
+        return std::unexpected(made.error());
+      }
     }
     if (!table.missing().empty()) {
       table = LEAT_TRY(TargetTable::look(connection, plan_, stop));
+      if (!table.missing().empty()) {
+        return transient_error("conflict", "PostgreSQL {}: table {} is being changed by another",
+                               options_.shown, plan_.table.shown());
+      }
     }
     statements_ = table.statements(plan_);
     LEAT_TRY(position_.make_table(connection, stop));

@@ -247,6 +247,29 @@ TEST_F(PostgresqlSinkTest, AnOlderInstanceIsShutOut) {
   EXPECT_THAT(rows("SELECT * FROM out"), ElementsAre("1", "3"));
 }
 
+TEST_F(PostgresqlSinkTest, ManyThatStartAtOnceAgreeOnTheTables) {
+  reads("SELECT 1::INTEGER AS id");
+  set_["table"] = std::string("made.out");
+  std::vector<std::jthread> starting;
+  std::atomic<int> opened{0};
+  for (int i = 0; i < 8; ++i) {
+    set_["position_name"] = fmt::format("sink {}", i);
+    starting.emplace_back([&, sink = std::shared_ptr<Sink>(make())] {
+      for (int tries = 0; tries < 20; ++tries) {
+        const auto position = sink->open({});
+        if (position) {
+          ++opened;
+          return;
+        }
+        ASSERT_TRUE(position.error().retryable) << position.error().message;
+      }
+    });
+  }
+  starting.clear();
+  EXPECT_EQ(opened, 8);
+  run("DROP SCHEMA made CASCADE");
+}
+
 TEST_F(PostgresqlSinkTest, APositionThatSomebodyDeletedStartsAnew) {
   reads("SELECT 1::INTEGER AS id");
   auto sink = opened();

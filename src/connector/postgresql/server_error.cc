@@ -64,6 +64,13 @@ bool table_has_changed(std::string_view state) {
          state == "42846" || state == "0A000" || state == "3F000";
 }
 
+bool was_made_by_another(std::string_view state) {
+  // Duplicate schema, table, column; IF NOT EXISTS that lost the race is a unique violation of the
+  // catalogue, or a tuple that was updated concurrently.
+  return state == "42P06" || state == "42P07" || state == "42701" || state == "23505" ||
+         state == "XX000";
+}
+
 Error server_error(std::string_view state, std::string_view where, std::string_view words) {
   const Meaning* best = nullptr;
   for (const Meaning& meaning : meanings) {

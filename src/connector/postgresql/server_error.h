@@ -15,6 +15,9 @@ bool refuses_rows(std::string_view state);
 /// was looked at.
 bool table_has_changed(std::string_view state);
 
+/// True: what was to be made is there already, as another session made it at the same moment.
+bool was_made_by_another(std::string_view state);
+
 /// The server's refusal as an Error. `where` names the server, `words` are the server's own. Rows
 /// that are refused, and what somebody has to mend, are not retryable; an outage, a lock or a
 /// conflict is.
