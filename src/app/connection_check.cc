@@ -47,8 +47,9 @@ Result<std::string> try_source(const runtime::Connectors::Source& maker,
                                const pipeline::SourceNode& node,
                                const connector::Context& context) {
   const auto source = LEAT_TRY(maker.replayable(node.settings, context));
-  const auto partitions = LEAT_TRY(source->discover());
-  return fmt::format("{} partitions to read", partitions.size());
+  return within_bound([&](std::stop_token stop) -> Result<std::string> {
+    return LEAT_TRY(source->probe(std::move(stop))).value_or("there");
+  });
 }
 
 bool on_our_own_disk(const std::string& connector) {
@@ -65,7 +66,8 @@ std::vector<Connection> try_connections(const pipeline::Graph& graph,
     const auto found = all.sources.find(node.connector);
     if (found == all.sources.end() || !found->second.replayable) continue;
     if (on_our_own_disk(node.connector)) continue;
-    tried.push_back({node.name, node.connector, "source", try_source(found->second, node, context)});
+    tried.push_back(
+        {node.name, node.connector, "source", try_source(found->second, node, context)});
   }
   for (const pipeline::SinkNode& node : graph.sinks) {
     const auto found = all.sinks.find(node.connector);

@@ -10,6 +10,9 @@
 #include "connector/http/spec.h"
 #include "connector/http_sink/http_sink.h"
 #include "connector/http_sink/spec.h"
+#include "connector/kafka/kafka_sink.h"
+#include "connector/kafka/kafka_source.h"
+#include "connector/kafka/spec.h"
 #include "connector/mongodb/mongodb_sink.h"
 #include "connector/mongodb/spec.h"
 #include "connector/postgresql/postgresql_sink.h"
@@ -38,12 +41,13 @@ Status can_decode(const std::string& format, const DecodedColumn& column) {
 
 pipeline::Registry registry() {
   return {.sources = {connector::http_source_spec(), connector::file_source_spec(),
-                      connector::random_user_spec(), connector::postgresql_source_spec()},
+                      connector::random_user_spec(), connector::postgresql_source_spec(),
+                      connector::kafka_source_spec()},
           .sinks = {connector::file_sink_spec(), connector::http_sink_spec(),
                     connector::postgresql_sink_spec(), connector::mongodb_sink_spec(),
-                    connector::cassandra_sink_spec()},
+                    connector::cassandra_sink_spec(), connector::kafka_sink_spec()},
           .formats = pipeline::format_specs(),
-          .replayable = {"file", "random_user"},
+          .replayable = {"file", "random_user", "kafka"},
           .decodes = can_decode};
 }
 
@@ -64,6 +68,8 @@ runtime::Connectors connectors() {
   all.sinks["postgresql"].remote = connector::make_postgresql_sink;
   all.sinks["mongodb"].remote = connector::make_mongodb_sink;
   all.sinks["cassandra"].remote = connector::make_cassandra_sink;
+  all.sources["kafka"] = {.live = {}, .replayable = connector::make_kafka_source, .csv_header = {}};
+  all.sinks["kafka"].remote = connector::make_kafka_sink;
   return all;
 }
 

@@ -111,7 +111,7 @@ class PartitionReader {
   /// no longer there.
   virtual Status seek(Offset position) = 0;
   /// Everything before `position` is part of a durable commit: a system that shows its readers' lag
-  /// can be told. Called from another thread than the others, now and then; must be quick.
+  /// can be told. Called between reads, now and then; must be quick.
   virtual void committed(Offset position) { (void)position; }
   /// Bytes or records that are there and not yet read, where it can be told.
   virtual std::uint64_t lag() const { return 0; }

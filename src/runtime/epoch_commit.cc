@@ -118,6 +118,8 @@ Status EpochLoop::commit_if_due(bool force, bool last) {
   }
   for (const ViewSlot& slot : assembly_.views) record.views[slot.node->name] = slot.counts;
   last_commit_bytes_ = batch->bytes();
+  committing_ = record.epoch;
+  committing_positions_ = record.positions;
   committer_.commit({.batch = std::move(batch), .record = std::move(record), .last = last});
   uncommitted_ = false;
   last_commit_ = now;
@@ -126,6 +128,16 @@ Status EpochLoop::commit_if_due(bool force, bool last) {
     return committer_.failure();
   }
   return {};
+}
+
+/// Once a commit is durable, inputs learn how far it reaches: a Kafka group's lag is told so.
+void EpochLoop::tell_committed() {
+  if (committing_positions_.empty() || committer_.committed() != committing_) return;
+  for (const auto& input : assembly_.inputs) {
+    const auto found = committing_positions_.find(input->id());
+    if (found != committing_positions_.end()) input->committed(found->second);
+  }
+  committing_positions_.clear();
 }
 
 void EpochLoop::wake() {

@@ -69,6 +69,7 @@ Status EpochLoop::turn(const std::stop_token& stop) {
     run_actions();
     discover_partitions();
     LEAT_TRY(committer_.failure());
+    tell_committed();
     if (has_input() || advance_watermarks()) {
       LEAT_TRY(run_epoch());
       LEAT_TRY(commit_if_due(false));

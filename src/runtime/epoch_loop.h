@@ -108,6 +108,7 @@ class EpochLoop {
   Status commit_if_due(bool force, bool last = false);
   std::chrono::milliseconds quiet_spacing() const;
   bool sinks_want_commit(std::chrono::steady_clock::time_point now);
+  void tell_committed();
   void wait_for_input(const std::stop_token& stop);
   void run_actions();
   void discover_partitions();
@@ -135,6 +136,8 @@ class EpochLoop {
   std::chrono::steady_clock::time_point last_discovery_{};
   std::chrono::steady_clock::time_point last_sinks_asked_{};
   bool uncommitted_ = false;
+  Epoch committing_;  // the newest epoch that the committer was given, and where inputs stood then
+  std::map<std::string, Offset> committing_positions_;
   Offset dead_letters_end_;
 
   std::atomic<std::uint64_t> visible_{0};

@@ -60,7 +60,9 @@ ReaderInput::ReaderInput(std::string topic, Partition number,
                          connector::SourceStatus& status)
     : InputPartition(std::move(topic), reader->name(), number),
       reader_(std::move(reader)),
-      status_(status) {}
+      status_(status) {
+  position_ = reader_->start();
+}
 
 Status ReaderInput::seek(Offset position) {
   LEAT_TRY(reader_->seek(position));

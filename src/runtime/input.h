@@ -41,6 +41,10 @@ class InputPartition {
   virtual bool may_have_data() const = 0;
   /// Records (or bytes, where records can't be counted) not yet read.
   virtual std::uint64_t lag() const = 0;
+  /// Everything before `position` is part of a durable commit.
+  virtual void committed(Offset position) { (void)position; }
+  /// What `$topic` and `$partition` say of its records; nothing: its topic and number.
+  virtual std::optional<connector::PartitionReader::Origin> origin() const { return std::nullopt; }
   /// Nothing more will ever come from it.
   bool ended() const { return ended_; }
   /// Why it is not read any more, although it has not ended.
@@ -92,6 +96,10 @@ class ReaderInput final : public InputPartition {
   Result<Outcome> read(Slice& slice, std::size_t bytes_max) override;
   bool may_have_data() const override;
   std::uint64_t lag() const override { return reader_->lag(); }
+  void committed(Offset position) override { reader_->committed(position); }
+  std::optional<connector::PartitionReader::Origin> origin() const override {
+    return reader_->origin();
+  }
 
  private:
   std::unique_ptr<connector::PartitionReader> reader_;

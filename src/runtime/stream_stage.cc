@@ -27,6 +27,11 @@ const std::int64_t* numbers_of(const Chunk& chunk, std::size_t column) {
   return static_cast<const std::int64_t*>(duckdb_vector_get_data(chunk.vector(column)));
 }
 
+format::Origin origin_of(const InputPartition& input) {
+  if (auto origin = input.origin()) return {std::move(origin->topic), origin->partition};
+  return {input.topic(), input.number()};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<StreamStage>> StreamStage::make(const Setup& setup) {
@@ -137,7 +142,7 @@ Status StreamStage::take_slice(SliceWork& work) const {
 
 Status StreamStage::decode_as_is(SliceWork& work, Pass& pass) const {
   format::Decoder& decoder = *tools_[work.worker].decoder;
-  const format::Origin origin{work.input->topic(), work.input->number()};
+  const format::Origin origin = origin_of(*work.input);
   for (std::size_t next = 0; next < work.slice.records.size();) {
     Rows rows;
     rows.changes.rows = Chunk(input_);
@@ -177,7 +182,7 @@ Status StreamStage::decode_and_select_apart(SliceWork& work, Pass& pass) const {
   pass.refused.clear();
   pass.decoded.clear();
   format::Decoder& decoder = *tools_[work.worker].decoder;
-  const format::Origin origin{work.input->topic(), work.input->number()};
+  const format::Origin origin = origin_of(*work.input);
   for (std::size_t next = 0; next < work.slice.records.size();) {
     Chunk chunk(input_);
     const auto first = static_cast<std::uint32_t>(pass.record_of.size());

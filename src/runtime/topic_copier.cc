@@ -56,7 +56,9 @@ Status TopicCopier::discover(std::vector<Copied>& parts) {
     const auto count = static_cast<std::size_t>(to_.partition_count());
     const auto chosen = static_cast<std::int32_t>(parts.size() % count);
     part.log = &to_.partition(Partition(chosen));
-    LEAT_TRY(part.reader->seek(LEAT_TRY(committed_position(part))));
+    if (const auto position = LEAT_TRY(committed_position(part))) {
+      LEAT_TRY(part.reader->seek(*position));
+    }
     parts.push_back(std::move(part));
   }
   return {};
@@ -78,14 +80,15 @@ Result<connector::PartitionReader::Outcome> TopicCopier::copy_some(Copied& part,
   records.back().headers.emplace_back(position_header, position);
   const log::AppendResult appended = LEAT_TRY(part.log->append(records, std::nullopt));
   LEAT_TRY(part.log->sync(appended.last));
+  part.reader->committed(slice.next);
   status_.records += records.size();
   return outcome;
 }
 
 /// Where the last copied batch ended: looked up in the topic itself, so that it can't disagree with
 /// it.
-Result<Offset> TopicCopier::committed_position(const Copied& part) const {
-  Offset position(0);
+Result<std::optional<Offset>> TopicCopier::committed_position(const Copied& part) const {
+  std::optional<Offset> position;
   Slice slice;
   for (Offset next = part.log->first_offset(); next < part.log->durable_offset();
        next = slice.next) {

@@ -29,7 +29,7 @@ class TopicCopier {
   struct Copied;
   Status discover(std::vector<Copied>& parts);
   Result<connector::PartitionReader::Outcome> copy_some(Copied& part, Slice& slice);
-  Result<Offset> committed_position(const Copied& part) const;
+  Result<std::optional<Offset>> committed_position(const Copied& part) const;
 
   const std::string source_;
   connector::ReplayableSource& from_;

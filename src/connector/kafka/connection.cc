@@ -90,9 +90,12 @@ Status read_tls(const Settings& tls, const Context& context, Connection& out) {
 
 Status read_bearer(const Settings& sasl, const Context& context, Connection& out) {
   const int ways = sasl.has("token") + sasl.has("token_file") + sasl.has("token_url");
-  if (ways > 1) {
+  const bool by_settings = out.settings.contains("sasl.oauthbearer.config") ||
+                           out.settings.contains("sasl.oauthbearer.method");
+  if (ways > 1 || (ways == 0 && !by_settings)) {
     return user_error("kafka-setting",
-                      "`sasl`: give one of `token`, `token_file` and `token_url`, not several");
+                      "`sasl`: OAUTHBEARER wants one of `token`, `token_file` and `token_url`{}",
+                      ways > 1 ? ", not several" : "");
   }
   out.token = sasl.text("token");
   if (sasl.has("token_file")) out.token_file = context.path(sasl.text("token_file"));
@@ -190,14 +193,14 @@ Result<Connection> read_connection(const Settings& settings, const Context& cont
                       "`brokers` is empty; write host:port of one broker at least");
   }
   out.connect_timeout_ms = settings.duration_ms("connect_timeout");
+  out.settings = settings.map("settings");
+  LEAT_TRY(check_properties(out.settings));
   if (settings.has("tls")) LEAT_TRY(read_tls(settings.group("tls"), context, out));
   if (settings.has("sasl")) LEAT_TRY(read_sasl(settings.group("sasl"), context, out));
   if (settings.has("tls") || settings.has("sasl")) {
     out.properties["security.protocol"] =
         settings.has("sasl") ? settings.has("tls") ? "SASL_SSL" : "SASL_PLAINTEXT" : "SSL";
   }
-  out.settings = settings.map("settings");
-  LEAT_TRY(check_properties(out.settings));
   return out;
 }
 

@@ -77,8 +77,8 @@ constexpr std::string_view doc = R"(Each row becomes a message.
   with `cleanup.policy: compact` then keeps just the view. With `envelope: debezium` messages hold
   both states as Debezium writes them; with the sink's `changes: true` every change is a message,
   with its `weight`.
-- A topic's records are written with the value, key, headers and timestamp that they have; nothing
-  about their form can be set.
+- A topic's records are written with the value, key and timestamp that they have; nothing about their
+  form can be set.
 
 **Exactly once.** A batch and the sink's position are written in one transaction, so readers with
 `isolation.level=read_committed` see every row once, whatever crashes when. The position is kept in
