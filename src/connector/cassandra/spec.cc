@@ -42,7 +42,7 @@ good (too large, an empty key, a value out of range) goes to the dead letters wi
 words; all others are written. An outage, a time-out, too few replicas for `consistency` are waited
 for.
 
-Limits: Cassandra 2.2 or newer and what speaks its protocol (versions 4 and 5); sign-in by user name
+Limits: Cassandra 3.0 or newer and what speaks its protocol (versions 4 and 5); sign-in by user name
 and password; the Murmur3 partitioner, or rows are sent to any node.)";
 
 std::vector<Setting> tls_settings() {
