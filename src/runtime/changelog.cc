@@ -70,14 +70,14 @@ Status Changelog::encode_rows(const Chunk& rows, const ChangeChunk* weights,
 }
 
 Status Changelog::write(std::string_view encoded, std::uint64_t) {
-  const std::int64_t version_us = std::max(clock_.now_ms() * 1000, last_version_us_ + 1);
-  LEAT_TRY(append(encoded, true, version_us));
-  LEAT_TRY(append(encoded, false, version_us + 1));
-  last_version_us_ = version_us + 1;
-  return {};
+  last_version_us_ = std::max(clock_.now_ms() * 1000, last_version_us_ + 1);
+  LEAT_TRY(append(encoded, true));
+  return append(encoded, false);
 }
 
-Status Changelog::append(std::string_view encoded, bool taken_back, std::int64_t version_us) {
+/// All rows that are taken back have one version; each that is put in has one of its own, as a stream
+/// may have a key twice.
+Status Changelog::append(std::string_view encoded, bool taken_back) {
   values_.clear();
   values_.reserve(encoded.size());
   std::vector<log::NewRecord> records;
@@ -86,7 +86,8 @@ Status Changelog::append(std::string_view encoded, bool taken_back, std::int64_t
     if ((value.front() != '\x01') != taken_back) continue;
     const std::size_t at = values_.size();
     values_ += value;
-    std::memcpy(values_.data() + at + 1, &version_us, sizeof version_us);
+    if (!taken_back) ++last_version_us_;
+    std::memcpy(values_.data() + at + 1, &last_version_us_, sizeof last_version_us_);
     records.push_back({.value = std::string_view(values_).substr(at)});
     if (records.size() < batch_records_max && values_.size() < batch_bytes_max) continue;
     LEAT_TRY(flush(records));

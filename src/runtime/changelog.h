@@ -60,7 +60,7 @@ class Changelog final : public connector::EpochSink {
   static std::string gone(const std::string& prepared);
 
  private:
-  Status append(std::string_view encoded, bool taken_back, std::int64_t version_us);
+  Status append(std::string_view encoded, bool taken_back);
   Status flush(std::vector<log::NewRecord>& records);
   Status encode_rows(const Chunk& rows, const ChangeChunk* weights, std::string& out) const;
 

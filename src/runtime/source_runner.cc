@@ -1,11 +1,28 @@
 #include "runtime/source_runner.h"
 
+#include <condition_variable>
+#include <mutex>
+
 #include <spdlog/spdlog.h>
 
+#include "base/backoff.h"
 #include "runtime/topic_copier.h"
 #include "runtime/topic_writer.h"
 
 namespace leat::runtime {
+namespace {
+
+/// Waits of a copied source between tries.
+constexpr std::int64_t copy_retry_first_ms = 100, copy_retry_max_ms = 5'000;
+
+void wait(const std::stop_token& stop, std::chrono::milliseconds time) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, time, [] { return false; });
+}
+
+}  // namespace
 
 SourceRunner::SourceRunner(Assembly& assembly, std::function<void()> on_all_ended)
     : assembly_(assembly), on_all_ended_(std::move(on_all_ended)) {}
@@ -58,8 +75,19 @@ void SourceRunner::run_live(std::stop_token stop, SourceSlot& source) {
 
 void SourceRunner::run_copy(std::stop_token stop, SourceSlot& source) {
   log::Topic* topic = assembly_.topics->find(source.node->topic);
-  TopicCopier copier(source.node->name, *source.replayable, *topic, *source.status);
-  const Status status = copier.run(stop);
+  Backoff backoff(copy_retry_first_ms, copy_retry_max_ms);
+  Status status;
+  for (unsigned retry = 0; !stop.stop_requested(); ++retry) {
+    // Anew from where the topic itself ends: what was copied is not copied again.
+    TopicCopier copier(source.node->name, *source.replayable, *topic, *source.status);
+    status = copier.run(stop);
+    if (status || !status.error().retryable) break;
+    ++source.status->retries;
+    source.status->set_state("retrying");
+    source.status->set_error(status.error().message);
+    wait(stop, std::chrono::milliseconds(backoff.wait_ms(retry)));
+  }
+  if (stop.stop_requested()) return source.status->set_state("ended");
   source.status->set_state(status ? "ended" : "failed");
   if (status) return;
   source.status->set_error(status.error().message);
