@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -7,6 +8,7 @@
 #include "connector/kafka/cluster_test_support.h"
 #include "connector/kafka/kafka_sink.h"
 #include "connector/kafka/kafka_source.h"
+#include "format/encoder.h"
 
 namespace leat::connector::kafka {
 namespace {
