@@ -41,7 +41,7 @@ class TestEngine final : public runtime::Engine {
     add_panel("total-readings", "SELECT sum(readings) AS readings FROM totals", {"totals"});
     add_panel("broken", "SELECT error('no such luck') AS x FROM totals", {"totals"});
     status_.ready = true;
-    status_.topics.push_back({"readings", true, 3, 120, 1, {{0, "", 0, 3, 2, 3, 120, 0}}});
+    status_.topics.push_back({"readings", true, 3, 120, 1, 0, {{0, "", 0, 3, 2, 3, 120, 0}}});
     status_.streams.push_back({"clean", 10, 7, 1, 1, 1, 0, {{"positive", "drop", 9, 1}}});
     status_.sources.push_back({"archive", "file", "archived", "retrying", "gone \"away\"", 5});
   }
