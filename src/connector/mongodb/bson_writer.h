@@ -44,6 +44,10 @@ class BsonWriter {
   void number(std::string_view name, double value) { fixed(BSON_TYPE_DOUBLE, name, value); }
   /// Milliseconds since 1970.
   void date(std::string_view name, std::int64_t ms) { fixed(BSON_TYPE_DATE_TIME, name, ms); }
+  /// A point of the oplog: the `count`-th operation of the second.
+  void timestamp(std::string_view name, std::uint32_t seconds, std::uint32_t count) {
+    fixed(BSON_TYPE_TIMESTAMP, name, std::uint64_t{seconds} << 32 | count);
+  }
   void decimal128(std::string_view name, std::uint64_t low, std::uint64_t high) {
     fixed(BSON_TYPE_DECIMAL128, name, low);
     raw(high);
