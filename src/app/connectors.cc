@@ -14,6 +14,7 @@
 #include "connector/kafka/kafka_source.h"
 #include "connector/kafka/spec.h"
 #include "connector/mongodb/mongodb_sink.h"
+#include "connector/mongodb/mongodb_source.h"
 #include "connector/mongodb/spec.h"
 #include "connector/postgresql/postgresql_sink.h"
 #include "connector/postgresql/postgresql_source.h"
@@ -42,7 +43,7 @@ Status can_decode(const std::string& format, const DecodedColumn& column) {
 pipeline::Registry registry() {
   return {.sources = {connector::http_source_spec(), connector::file_source_spec(),
                       connector::random_user_spec(), connector::postgresql_source_spec(),
-                      connector::kafka_source_spec()},
+                      connector::kafka_source_spec(), connector::mongodb_source_spec()},
           .sinks = {connector::file_sink_spec(), connector::http_sink_spec(),
                     connector::postgresql_sink_spec(), connector::mongodb_sink_spec(),
                     connector::cassandra_sink_spec(), connector::kafka_sink_spec()},
@@ -56,6 +57,8 @@ runtime::Connectors connectors() {
   all.sources["http"] = {.live = connector::make_http_source, .replayable = {}, .csv_header = {}};
   all.sources["file"] = {
       .live = {}, .replayable = connector::make_file_source, .csv_header = connector::csv_header};
+  all.sources["mongodb"] = {
+      .live = connector::make_mongodb_source, .replayable = {}, .csv_header = {}};
   all.sources["random_user"] = {
       .live = {}, .replayable = connector::make_random_user_source, .csv_header = {}};
   all.sinks["file"].with_the_epoch = [](const pipeline::SinkNode& node, const Schema& schema,
