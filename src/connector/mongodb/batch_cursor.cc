@@ -7,13 +7,6 @@ namespace {
 
 constexpr std::int64_t farewell_ms = 300;
 
-std::string_view bytes_at(const bson_iter_t& at) {
-  std::uint32_t size = 0;
-  const std::uint8_t* data = nullptr;
-  bson_iter_document(&at, &size, &data);
-  return {reinterpret_cast<const char*>(data), size};
-}
-
 }  // namespace
 
 BatchCursor::~BatchCursor() {
@@ -26,10 +19,10 @@ BatchCursor::~BatchCursor() {
   writer.int64("0", id_);
   writer.end(list);
   writer.end(start);
-  const bson_t command = bson_view(bytes);
+  const BsonView command(bytes);
   const auto turn = client_.begin({}, farewell_ms);
   // Where this fails, the server closes it after a while.
-  mongoc_client_command_simple(client_.handle(), database_.c_str(), &command, nullptr, nullptr,
+  mongoc_client_command_simple(client_.handle(), database_.c_str(), command.get(), nullptr, nullptr,
                                nullptr);
 }
 
@@ -51,7 +44,7 @@ Result<CursorBatch> BatchCursor::next(std::int64_t await_ms, std::stop_token sto
   writer.text("collection", collection_);
   if (await_ms > 0) writer.int64("maxTimeMS", await_ms);
   writer.end(start);
-  return ask(bson_view(bytes), "nextBatch", std::move(stop));
+  return ask(BsonView(bytes), "nextBatch", std::move(stop));
 }
 
 Result<CursorBatch> BatchCursor::ask(const bson_t& command, const char* batch_name,
@@ -78,11 +71,11 @@ Result<CursorBatch> BatchCursor::ask(const bson_t& command, const char* batch_na
     } else if (name == "ns" && BSON_ITER_HOLDS_UTF8(&cursor)) {
       collection_ = bson_iter_utf8(&cursor, nullptr);
       collection_.erase(0, database_.size() + 1);
-    } else if (name == "postBatchResumeToken" && BSON_ITER_HOLDS_DOCUMENT(&cursor)) {
-      batch.resume_token = bytes_at(cursor);
+    } else if (name == "postBatchResumeToken") {
+      batch.resume_token = nested_bytes(cursor);
     } else if (name == batch_name && bson_iter_recurse(&cursor, &each)) {
       while (bson_iter_next(&each)) {
-        if (BSON_ITER_HOLDS_DOCUMENT(&each)) batch.documents.push_back(bytes_at(each));
+        if (BSON_ITER_HOLDS_DOCUMENT(&each)) batch.documents.push_back(nested_bytes(each));
       }
     }
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "connector/mongodb/document_json.h"
+
 namespace leat::connector::mongodb {
 namespace {
 
@@ -31,13 +33,11 @@ std::string filter_of(const Operations& operations, std::span<const Operation> a
   return bytes;
 }
 
-std::string_view id_of(std::string_view document) {
-  const bson_t view = bson_view(document);
+/// The first element of a document is its `_id`.
+std::string_view id_of(const bson_t& document) {
   bson_iter_t at;
-  if (!bson_iter_init(&at, &view) || !bson_iter_next(&at)) return {};
-  // The element ends where the next one begins, or the document does.
-  const std::size_t end = bson_iter_next(&at) ? bson_iter_offset(&at) : document.size() - 1;
-  return document.substr(4, end - 4);
+  return bson_iter_init(&at, &document) && bson_iter_next(&at) ? element_bytes(document, at)
+                                                               : std::string_view();
 }
 
 std::string shown_id(std::string_view id) {
@@ -46,10 +46,8 @@ std::string shown_id(std::string_view id) {
   const std::size_t start = writer.begin();
   writer.element_bytes(id);
   writer.end(start);
-  const bson_t view = bson_view(bytes);
-  char* json = bson_as_relaxed_extended_json(&view, nullptr);
-  std::string shown = json == nullptr ? "{}" : json;
-  bson_free(json);
+  std::string shown;
+  append_extended_json(BsonView(bytes), shown);
   return shown;
 }
 
@@ -178,13 +176,13 @@ Status BatchWriter::find_present(const Operations& operations, std::span<const O
     std::unordered_multimap<std::string_view, const Operation*> by_id;
     for (const Operation& operation : some) by_id.emplace(operations.id(operation), &operation);
     const std::string filter_bytes = filter_of(operations, some);
-    const bson_t filter = bson_view(filter_bytes);
+    const BsonView filter(filter_bytes);
     const Cursor cursor(
-        mongoc_collection_find_with_opts(collection.get(), &filter, nullptr, nullptr));
+        mongoc_collection_find_with_opts(collection.get(), filter.get(), nullptr, nullptr));
     const bson_t* found = nullptr;
     while (mongoc_cursor_next(cursor.get(), &found)) {
       const std::string_view document = bytes_of(*found);
-      const auto [begin, end] = by_id.equal_range(id_of(document));
+      const auto [begin, end] = by_id.equal_range(id_of(*found));
       for (auto at = begin; at != end; ++at) {
         const bool same = operations.document(*at->second) == document;
         (same ? equal : differing).push_back(*at->second);

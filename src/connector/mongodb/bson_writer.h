@@ -8,6 +8,8 @@
 
 #include <bson/bson.h>
 
+#include "connector/mongodb/bson_bytes.h"
+
 static_assert(std::endian::native == std::endian::little, "BSON is little-endian");
 
 namespace leat::connector::mongodb {
@@ -96,13 +98,6 @@ class BsonWriter {
 
   std::string* out_;
 };
-
-/// A view of a document's bytes for libbson. They must outlive it.
-inline bson_t bson_view(std::string_view document) {
-  bson_t view;
-  bson_init_static(&view, reinterpret_cast<const std::uint8_t*>(document.data()), document.size());
-  return view;
-}
 
 /// Name of an array's element: "0", "1", … Valid until the next call.
 class IndexName {

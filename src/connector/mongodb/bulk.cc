@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "connector/mongodb/document_json.h"
+#include "format/utf8.h"
+
 namespace leat::connector::mongodb {
 namespace {
 
@@ -23,24 +26,13 @@ bool has_elements(const bson_t& document, const char* array) {
 
 /// What a validator says of the document, shortened.
 std::string details_of(const bson_iter_t& information) {
-  bson_t document;
-  std::uint32_t size = 0;
-  const std::uint8_t* data = nullptr;
-  bson_iter_document(&information, &size, &data);
-  if (data == nullptr || !bson_init_static(&document, data, size)) return "";
+  const BsonView whole(nested_bytes(information));
   bson_iter_t at;
-  if (bson_iter_init_find(&at, &document, "details") && BSON_ITER_HOLDS_DOCUMENT(&at)) {
-    bson_iter_document(&at, &size, &data);
-    bson_init_static(&document, data, size);
-  }
-  char* json = bson_as_relaxed_extended_json(&document, nullptr);
-  std::string details = json == nullptr ? "" : json;
-  bson_free(json);
-  if (details.size() > details_bytes_max) {
-    details.resize(details_bytes_max);
-    details += "…";
-  }
-  return details;
+  const bool has_details =
+      bson_iter_init_find(&at, whole.get(), "details") && BSON_ITER_HOLDS_DOCUMENT(&at);
+  std::string details;
+  append_extended_json(BsonView(nested_bytes(has_details ? at : information)), details);
+  return format::excerpt(details, details_bytes_max);
 }
 
 BulkAnswer::Fault read_fault(const bson_iter_t& error) {
@@ -106,20 +98,21 @@ BulkSender::BulkSender(Client& client, const CollectionName& collection,
 Status BulkSender::add(const Operations& operations, const Operation& operation,
                        mongoc_bulk_operation_t* bulk) {
   bson_error_t error;
-  const bson_t document = bson_view(operations.document(operation));
+  const BsonView document(operations.document(operation));
   bool added = false;
   if (operation.kind == Operation::Kind::insert) {
-    added = mongoc_bulk_operation_insert_with_opts(bulk, &document, insert_options_.get(), &error);
+    added =
+        mongoc_bulk_operation_insert_with_opts(bulk, document.get(), insert_options_.get(), &error);
   } else {
     id_document_.clear();
     BsonWriter writer(id_document_);
     const std::size_t start = writer.begin();
     writer.element_bytes(operations.id(operation));
     writer.end(start);
-    const bson_t selector = bson_view(id_document_);
+    const BsonView selector(id_document_);
     added = operation.kind == Operation::Kind::remove
-                ? mongoc_bulk_operation_remove_one_with_opts(bulk, &selector, nullptr, &error)
-                : mongoc_bulk_operation_replace_one_with_opts(bulk, &selector, &document,
+                ? mongoc_bulk_operation_remove_one_with_opts(bulk, selector.get(), nullptr, &error)
+                : mongoc_bulk_operation_replace_one_with_opts(bulk, selector.get(), document.get(),
                                                               replace_options_.get(), &error);
   }
   if (added) return {};

@@ -19,19 +19,13 @@ constexpr std::chrono::seconds note_every{10};
 
 std::string_view element(const bson_t& document, const char* name) {
   bson_iter_t at;
-  if (!bson_iter_init_find(&at, &document, name)) return {};
-  const std::uint32_t begin = bson_iter_offset(&at);
-  const std::uint32_t end = bson_iter_next(&at) ? bson_iter_offset(&at) : document.len - 1;
-  return bytes_of(document).substr(begin, end - begin);
+  return bson_iter_init_find(&at, &document, name) ? element_bytes(document, at)
+                                                   : std::string_view();
 }
 
 std::string_view document_at(const bson_t& document, const char* name) {
   bson_iter_t at;
-  if (!bson_iter_init_find(&at, &document, name) || !BSON_ITER_HOLDS_DOCUMENT(&at)) return {};
-  std::uint32_t size = 0;
-  const std::uint8_t* data = nullptr;
-  bson_iter_document(&at, &size, &data);
-  return {reinterpret_cast<const char*>(data), size};
+  return bson_iter_init_find(&at, &document, name) ? nested_bytes(at) : std::string_view();
 }
 
 std::size_t bytes_of_record(const ChangeRecord& record) {
@@ -52,7 +46,7 @@ Result<SourcePosition> ChangeFeed::beginning(bool snapshot) {
   const std::size_t start = writer.begin();
   writer.int32("hello", 1);
   writer.end(start);
-  LEAT_TRY(client_.run("admin", bson_view(bytes), reply, "ask the server for its time"));
+  LEAT_TRY(client_.run("admin", BsonView(bytes), reply, "ask the server for its time"));
   SourcePosition position;
   bson_iter_t at;
   if (bson_iter_init_find(&at, &reply.document, "operationTime") &&
@@ -155,14 +149,14 @@ Status ChangeFeed::read_collection(const std::string& name, SourcePosition& posi
   BatchCursor cursor(client_, plan_.collection.database,
                      fmt::format("read {}.{}", plan_.collection.database, name));
   const std::string command = find_command(name, position);
-  CursorBatch batch = LEAT_TRY(cursor.open(bson_view(command), stop_));
+  CursorBatch batch = LEAT_TRY(cursor.open(BsonView(command), stop_));
   const std::string read_already = position.after;
   for (;;) {
     std::vector<ChangeRecord> records;
     std::size_t bytes = 0;
     SourcePosition reached = position;
     for (const std::string_view document : batch.documents) {
-      const bson_t view = bson_view(document);
+      const BsonView view(document);
       const std::string_view id = element(view, "_id");
       if (id == read_already) continue;
       records.push_back(record_of_document(view, plan_, name));
@@ -206,13 +200,12 @@ std::string ChangeFeed::watch_command(const SourcePosition& position) const {
   writer.end(watch);
   writer.end(first);
   if (!plan_.pipeline.empty()) {
-    const bson_t given = bson_view(plan_.pipeline);
+    const BsonView given(plan_.pipeline);
     bson_iter_t at;
-    bson_iter_init(&at, &given);
+    bson_iter_init(&at, given.get());
     IndexName index_name;
     for (std::size_t index = 1; bson_iter_next(&at); ++index) {
-      if (!BSON_ITER_HOLDS_DOCUMENT(&at)) continue;
-      writer.document(index_name.of(index), document_at(given, bson_iter_key(&at)));
+      writer.document(index_name.of(index), nested_bytes(at));
     }
   }
   writer.end(stages);
@@ -226,7 +219,7 @@ std::string ChangeFeed::watch_command(const SourcePosition& position) const {
 Status ChangeFeed::read_changes(SourcePosition& position) {
   BatchCursor cursor(client_, plan_.collection.database, "follow " + plan_.collection.shown());
   const std::string command = watch_command(position);
-  CursorBatch batch = LEAT_TRY(cursor.open(bson_view(command), stop_));
+  CursorBatch batch = LEAT_TRY(cursor.open(BsonView(command), stop_));
   status_.set_state("reading");
   status_.set_error("");
   auto noted = std::chrono::steady_clock::now();
@@ -240,10 +233,9 @@ Status ChangeFeed::read_changes(SourcePosition& position) {
       noted = now;
     }
     if (batch.last) {
-      spdlog::warn(
-          "mongodb source: {} was dropped or renamed; going on with a collection of that name",
-          plan_.collection.shown());
-      return transient_error("mongodb-unavailable", "mongodb {}: {} was dropped or renamed",
+      return transient_error("mongodb-unavailable",
+                             "mongodb {}: {} was dropped or renamed; going on with a "
+                             "collection of that name",
                              client_.endpoint().shown, plan_.collection.shown());
     }
     batch = LEAT_TRY(cursor.next(await_ms, stop_));
@@ -255,7 +247,7 @@ Status ChangeFeed::append_events(const CursorBatch& batch, SourcePosition& posit
   std::size_t bytes = 0;
   SourcePosition reached;
   for (std::size_t i = 0; i < batch.documents.size(); ++i) {
-    const bson_t event = bson_view(batch.documents[i]);
+    const BsonView event(batch.documents[i]);
     ChangeRecord record = record_of_event(event, plan_);
     bytes += bytes_of_record(record);
     if (!record.nothing) records.push_back(std::move(record));

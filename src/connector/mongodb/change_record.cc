@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "connector/mongodb/bson_bytes.h"
 #include "connector/mongodb/document_json.h"
 #include "format/encoder.h"
 
@@ -21,15 +22,6 @@ std::optional<bson_iter_t> find(const bson_t& document, const char* path) {
 std::string text_at(const bson_t& document, const char* path) {
   const auto at = find(document, path);
   return at && BSON_ITER_HOLDS_UTF8(&*at) ? bson_iter_utf8(&*at, nullptr) : "";
-}
-
-/// The document that the iterator stands on. False: it stands on none.
-bool nested(const bson_iter_t& at, bson_t& document) {
-  if (!BSON_ITER_HOLDS_DOCUMENT(&at)) return false;
-  std::uint32_t size = 0;
-  const std::uint8_t* data = nullptr;
-  bson_iter_document(&at, &size, &data);
-  return bson_init_static(&document, data, size);
 }
 
 /// A key that reads as the `_id` does: texts, numbers and object ids without quotes.
@@ -59,12 +51,11 @@ void append_field(std::string_view name, std::string& out) {
 void append_part(const bson_t& event, const char* path, std::string_view name, bool always,
                  const SourcePlan& plan, std::string& out) {
   const auto at = find(event, path);
-  bson_t part;
-  const bool is_document = at && nested(*at, part);
+  const bool is_document = at && BSON_ITER_HOLDS_DOCUMENT(&*at);
   if (!is_document && !always && !(at && BSON_ITER_HOLDS_ARRAY(&*at))) return;
   append_field(name, out);
   if (is_document) {
-    append_json(part, plan, out);
+    append_json(BsonView(nested_bytes(*at)), plan, out);
   } else if (at) {
     append_plain_json(*at, out);
   } else {
@@ -119,10 +110,9 @@ ChangeRecord record_of_event(const bson_t& event, const SourcePlan& plan) {
     record.value = change_of(event, plan);
     return record;
   }
-  bson_t document;
   const auto full = find(event, "fullDocument");
-  if (full && nested(*full, document)) {
-    append_json(document, plan, record.value);
+  if (full && BSON_ITER_HOLDS_DOCUMENT(&*full)) {
+    append_json(BsonView(nested_bytes(*full)), plan, record.value);
   } else if (text_at(event, "operationType") == "delete") {
     record.tombstone = true;
   } else {

@@ -130,7 +130,7 @@ Result<ServerFacts> Client::greet() {
     const std::size_t start = writer.begin();
     writer.int32(name, 1);
     writer.end(start);
-    return run("admin", bson_view(bytes), reply, "ask the server what it is");
+    return run("admin", BsonView(bytes), reply, "ask the server what it is");
   };
   Reply hello, build;
   LEAT_TRY(ask("hello", hello));

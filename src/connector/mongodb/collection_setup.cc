@@ -104,10 +104,10 @@ std::string create_command(const SinkPlan& plan) {
 
 Status create_collection(Client& client, const SinkPlan& plan) {
   const std::string bytes = create_command(plan);
-  const bson_t command = bson_view(bytes);
+  const BsonView command(bytes);
   Reply reply;
   bson_error_t error;
-  if (mongoc_client_command_simple(client.handle(), plan.collection.database.c_str(), &command,
+  if (mongoc_client_command_simple(client.handle(), plan.collection.database.c_str(), command.get(),
                                    nullptr, reply.fresh(), &error) ||
       (error.domain == MONGOC_ERROR_SERVER && error.code == namespace_exists)) {
     return {};
@@ -165,12 +165,12 @@ std::string change_time_to_live_command(const SinkPlan& plan, const IndexPlan& i
 Status create_index(Client& client, const SinkPlan& plan, const IndexPlan& index,
                     std::optional<std::int64_t> expire_after_s) {
   const std::string bytes = create_index_command(plan, index, expire_after_s);
-  const bson_t command = bson_view(bytes);
+  const BsonView command(bytes);
   const std::string action =
       fmt::format("create index {} of {}", index.name(), plan.collection.shown());
   Reply reply;
   bson_error_t error;
-  if (mongoc_client_command_simple(client.handle(), plan.collection.database.c_str(), &command,
+  if (mongoc_client_command_simple(client.handle(), plan.collection.database.c_str(), command.get(),
                                    nullptr, reply.fresh(), &error)) {
     return {};
   }
@@ -178,7 +178,7 @@ Status create_index(Client& client, const SinkPlan& plan, const IndexPlan& index
   if (!differs || !expire_after_s) return client.failed(action, error, &reply.document);
   const std::string change = change_time_to_live_command(plan, index, *expire_after_s);
   Reply changed;
-  return client.run(plan.collection.database, bson_view(change), changed,
+  return client.run(plan.collection.database, BsonView(change), changed,
                     "change the time to live of " + action.substr(sizeof("create ") - 1));
 }
 
@@ -261,7 +261,7 @@ Status check_rights(Client& client, const SinkPlan& plan) {
   writer.boolean("showPrivileges", true);
   writer.end(start);
   Reply reply;
-  LEAT_TRY(client.run("admin", bson_view(bytes), reply, "ask what the user may do"));
+  LEAT_TRY(client.run("admin", BsonView(bytes), reply, "ask what the user may do"));
   bson_iter_t at, users, privileges, each;
   if (!bson_iter_init(&at, &reply.document) ||
       !bson_iter_find_descendant(&at, "authInfo.authenticatedUsers", &users) ||

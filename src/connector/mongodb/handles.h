@@ -1,10 +1,8 @@
 // libmongoc's objects, owned.
 #pragma once
 
-#include <memory>
-#include <string_view>
-
 #include <mongoc/mongoc.h>
+#include <memory>
 
 namespace leat::connector::mongodb {
 
@@ -56,10 +54,5 @@ struct Reply {
   }
   bson_t document;
 };
-
-/// The bytes of a whole document.
-inline std::string_view bytes_of(const bson_t& document) {
-  return {reinterpret_cast<const char*>(bson_get_data(&document)), document.len};
-}
 
 }  // namespace leat::connector::mongodb

@@ -7,13 +7,6 @@ namespace {
 
 constexpr std::string_view after_name = "_id";
 
-/// The bytes of the element that the iterator stands on, in its document.
-std::string element_of(const bson_t& document, bson_iter_t at) {
-  const std::uint32_t begin = bson_iter_offset(&at);
-  const std::uint32_t end = bson_iter_next(&at) ? bson_iter_offset(&at) : document.len - 1;
-  return std::string(bytes_of(document).substr(begin, end - begin));
-}
-
 }  // namespace
 
 std::string SourcePosition::to_text() const {
@@ -32,8 +25,8 @@ std::string SourcePosition::to_text() const {
     writer.end(snapshot);
   }
   writer.end(begin);
-  const bson_t view = bson_view(bytes);
-  char* json = bson_as_canonical_extended_json(&view, nullptr);
+  const BsonView view(bytes);
+  char* json = bson_as_canonical_extended_json(view.get(), nullptr);
   std::string text = json == nullptr ? "{}" : json;
   bson_free(json);
   return text;
@@ -58,28 +51,21 @@ Result<SourcePosition> SourcePosition::from_text(std::string_view text) {
   while (bson_iter_next(&at)) {
     const std::string_view name = bson_iter_key(&at);
     if (name == "token" && BSON_ITER_HOLDS_DOCUMENT(&at)) {
-      std::uint32_t size = 0;
-      const std::uint8_t* data = nullptr;
-      bson_iter_document(&at, &size, &data);
-      position.token.assign(reinterpret_cast<const char*>(data), size);
+      position.token = nested_bytes(at);
       known = true;
     } else if (name == "start" && BSON_ITER_HOLDS_TIMESTAMP(&at)) {
       bson_iter_timestamp(&at, &position.start_seconds, &position.start_count);
       known = true;
-    } else if (name == "snapshot" && bson_iter_recurse(&at, &inside)) {
+    } else if (name == "snapshot" && BSON_ITER_HOLDS_DOCUMENT(&at)) {
       position.in_snapshot = true;
-      std::uint32_t size = 0;
-      const std::uint8_t* data = nullptr;
-      bson_iter_document(&at, &size, &data);
-      bson_t snapshot;
-      bson_init_static(&snapshot, data, size);
-      bson_iter_init(&inside, &snapshot);
+      const BsonView snapshot(nested_bytes(at));
+      bson_iter_init(&inside, snapshot.get());
       while (bson_iter_next(&inside)) {
         const std::string_view part = bson_iter_key(&inside);
         if (part == "collection" && BSON_ITER_HOLDS_UTF8(&inside)) {
           position.collection = bson_iter_utf8(&inside, nullptr);
         } else if (part == after_name) {
-          position.after = element_of(snapshot, inside);
+          position.after = element_bytes(snapshot, inside);
         }
       }
     }

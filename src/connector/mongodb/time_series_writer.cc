@@ -21,9 +21,10 @@ Span span_of(const Operations& operations, std::span<const Operation> some,
              const std::string& time) {
   Span span;
   for (const Operation& operation : some) {
-    const bson_t document = bson_view(operations.document(operation));
+    const BsonView document(operations.document(operation));
     bson_iter_t at;
-    if (!bson_iter_init_find(&at, &document, time.c_str()) || !BSON_ITER_HOLDS_DATE_TIME(&at)) {
+    if (!bson_iter_init_find(&at, document.get(), time.c_str()) ||
+        !BSON_ITER_HOLDS_DATE_TIME(&at)) {
       continue;
     }
     span.first = std::min(span.first, bson_iter_date_time(&at));
@@ -55,7 +56,7 @@ std::string filter_of(const Operations& operations, std::span<const Operation> s
   const std::size_t list = writer.begin_array("$in");
   IndexName index_name;
   for (std::size_t i = 0; i < some.size(); ++i) {
-    const bson_t document = bson_view(operations.document(some[i]));
+    const BsonView document(operations.document(some[i]));
     writer.text(index_name.of(i), text_id(document));
   }
   writer.end(list);
@@ -85,14 +86,14 @@ Status TimeSeriesWriter::leave_out_present(Operations& operations) {
     const auto some = rest.first(std::min(asked_at_once, rest.size()));
     rest = rest.subspan(some.size());
     const std::string filter_bytes = filter_of(operations, some, plan_.time_series->time);
-    const bson_t filter = bson_view(filter_bytes);
+    const BsonView filter(filter_bytes);
     const Bson options;
     bson_t projection;
     bson_append_document_begin(options.get(), "projection", -1, &projection);
     bson_append_int32(&projection, "_id", -1, 1);
     bson_append_document_end(options.get(), &projection);
     const Cursor cursor(
-        mongoc_collection_find_with_opts(collection.get(), &filter, options.get(), nullptr));
+        mongoc_collection_find_with_opts(collection.get(), filter.get(), options.get(), nullptr));
     const bson_t* found = nullptr;
     while (mongoc_cursor_next(cursor.get(), &found)) present.emplace(text_id(*found));
     bson_error_t error;
@@ -103,7 +104,7 @@ Status TimeSeriesWriter::leave_out_present(Operations& operations) {
   }
   if (present.empty()) return {};
   std::erase_if(operations.list, [&](const Operation& operation) {
-    const bson_t document = bson_view(operations.document(operation));
+    const BsonView document(operations.document(operation));
     return present.contains(std::string(text_id(document)));
   });
   return {};

@@ -70,12 +70,12 @@ Result<std::optional<std::string>> TransactionWriter::claim() {
   const std::string action =
       fmt::format("take over sink {} in {}", plan_.input.sink, positions_.shown());
   const std::string bytes = claim_command(plan_, *mongoc_client_session_get_lsid(session_.get()));
-  const bson_t command = bson_view(bytes);
+  const BsonView command(bytes);
   const Bson options;
   append_majority(options.get(), client_.endpoint().timeout_ms);
   Reply reply;
   if (!mongoc_client_write_command_with_opts(client_.handle(), positions_.database.c_str(),
-                                             &command, options.get(), reply.fresh(), &error)) {
+                                             command.get(), options.get(), reply.fresh(), &error)) {
     return client_.failed(action, error, &reply.document);
   }
   bson_iter_t at, inside;
@@ -113,19 +113,14 @@ void TransactionWriter::end_sessions(const bson_t& reply) {
   IndexName index_name;
   std::size_t count = 0;
   while (bson_iter_next(&each)) {
-    const std::uint8_t* data = nullptr;
-    std::uint32_t size = 0;
-    if (!BSON_ITER_HOLDS_DOCUMENT(&each)) continue;
-    bson_iter_document(&each, &size, &data);
-    const std::string_view session(reinterpret_cast<const char*>(data), size);
-    if (session != ours) writer.document(index_name.of(count++), session);
+    const std::string_view session = nested_bytes(each);
+    if (!session.empty() && session != ours) writer.document(index_name.of(count++), session);
   }
   writer.end(list);
   writer.end(start);
   if (count == 0) return;
   Reply ended;
-  if (const Status done = client_.run("admin", bson_view(bytes), ended, "end old sessions");
-      !done) {
+  if (const Status done = client_.run("admin", BsonView(bytes), ended, "end old sessions"); !done) {
     spdlog::debug("{}", done.error().message);
   }
 }
@@ -237,15 +232,15 @@ TransactionWriter::Outcome TransactionWriter::store_position(const std::string& 
   update.date("at", now_ms());
   update.end(set);
   update.end(start);
-  const bson_t selector_view = bson_view(selector_bytes), update_view = bson_view(update_bytes);
+  const BsonView selector_view(selector_bytes), update_view(update_bytes);
   const Bson options;
   bson_error_t error;
   mongoc_client_session_append(session_.get(), options.get(), &error);
   const Collection collection = client_.collection(positions_);
   Reply reply;
   const std::string action = "store the position in " + positions_.shown();
-  if (!mongoc_collection_update_one(collection.get(), &selector_view, &update_view, options.get(),
-                                    reply.fresh(), &error)) {
+  if (!mongoc_collection_update_one(collection.get(), selector_view.get(), update_view.get(),
+                                    options.get(), reply.fresh(), &error)) {
     return failed(error, reply, action);
   }
   bson_iter_t at;
