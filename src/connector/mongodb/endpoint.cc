@@ -171,6 +171,10 @@ Result<Endpoint> read_endpoint(const Settings& settings, const Context& context)
   endpoint.connect_timeout_ms = settings.duration_ms("connect_timeout");
   endpoint.timeout_ms = settings.duration_ms("timeout");
   mongoc_uri_set_appname(uri, "leat");
+  // We try again ourselves; that the server remembers each single write halves its speed.
+  if (!mongoc_uri_has_option(uri, MONGOC_URI_RETRYWRITES)) {
+    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false);
+  }
   const auto bounded = [](std::int64_t ms) {
     return static_cast<std::int32_t>(std::min<std::int64_t>(ms, 1 << 30));
   };
