@@ -11,9 +11,9 @@ namespace leat::app {
 
 /// What trying one system of a pipeline came to.
 struct Connection {
-  std::string name;       ///< of the sink or source
-  std::string connector;  ///< "kafka", "postgresql" …
-  std::string role;       ///< "sink" or "source"
+  std::string name;           ///< of the sink or source
+  std::string connector;      ///< "kafka", "postgresql" …
+  std::string role;           ///< "sink" or "source"
   Result<std::string> found;  ///< what was found; an Error says what is missing and how to make it
 };
 

@@ -111,7 +111,7 @@ struct SinkNode {
   std::string connector;
   connector::Settings settings;
   ShownSettings shown;
-  bool changes = false;  ///< write the weight with each row
+  bool changes = false;     ///< write the weight with each row
   bool from_topic = false;  ///< `from` is a topic: its records as they are
 };
 

@@ -157,7 +157,10 @@ Status Assembly::begin_anew() {
   CommitRecord anew;
   anew.epoch = last_commit.epoch;
   const auto batch = store->new_batch();
-  batch->remove_range(*family, "", "\xff");
+  LEAT_TRY(store->for_each(*family, "", "", [&](std::string_view key, std::string_view) {
+    batch->remove(*family, key);
+    return true;
+  }));
   batch->put(*family, "epoch", fmt::format("{}", anew.epoch));
   // Changelogs go on where they are: what sinks have read is not read again.
   for (const auto& [name, prepared] : last_commit.sinks) {

@@ -75,8 +75,8 @@ Status Changelog::write(std::string_view encoded, std::uint64_t) {
   return append(encoded, false);
 }
 
-/// All rows that are taken back have one version; each that is put in has one of its own, as a stream
-/// may have a key twice.
+/// All rows that are taken back have one version; each that is put in has one of its own, as a
+/// stream may have a key twice.
 Status Changelog::append(std::string_view encoded, bool taken_back) {
   values_.clear();
   values_.reserve(encoded.size());

@@ -77,9 +77,6 @@ class RocksBatch final : public CommitBatch {
   void remove(Family& family, std::string_view key) override {
     LEAT_CHECK(batch_.Delete(handle_of(family), slice_of(key)).ok());
   }
-  void remove_range(Family& family, std::string_view begin, std::string_view end) override {
-    LEAT_CHECK(batch_.DeleteRange(handle_of(family), slice_of(begin), slice_of(end)).ok());
-  }
   std::size_t bytes() const override { return batch_.GetDataSize(); }
   rocksdb::WriteBatch& batch() { return batch_; }
 
@@ -132,7 +129,8 @@ rocksdb::ColumnFamilyOptions family_options(const Store::Options& options,
   family.write_buffer_size = options.write_buffer_bytes / 2;
   family.arena_block_size = 128u << 10;  // a family of a small view stays small
   // A commit brings its rows in order of their keys: each is looked for from where the last one
-  // went, all of them under one prefix, the empty one.
+  // went, all of them under one prefix, the empty one. RocksDB 7.8 mixes these places up with those
+  // of removed ranges, so a CommitBatch has none.
   family.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(0));
   family.compression = rocksdb::kNoCompression;
   for (const auto kind : rocksdb::GetSupportedCompressions()) {

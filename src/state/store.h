@@ -28,7 +28,6 @@ class CommitBatch {
   virtual ~CommitBatch() = default;
   virtual void put(Family& family, std::string_view key, std::string_view value) = 0;
   virtual void remove(Family& family, std::string_view key) = 0;
-  virtual void remove_range(Family& family, std::string_view begin, std::string_view end) = 0;
   virtual std::size_t bytes() const = 0;
 };
 

@@ -42,6 +42,24 @@ std::vector<Setting> request_settings() {
   };
 }
 
+Setting tls_setting() {
+  return {.name = "tls",
+          .kind = Kind::group,
+          .doc =
+              "How the server and we show each other who we are. The server's certificate and "
+              "name are always verified.",
+          .fields = {{.name = "ca",
+                      .kind = Kind::path,
+                      .doc = "PEM file of the authorities that certificates are verified against. "
+                             "Left out: the system's."},
+                     {.name = "cert",
+                      .kind = Kind::path,
+                      .doc = "PEM file with our certificate (mutual TLS). Shown to the server of "
+                             "`url` alone, not to one that it redirects to."},
+                     {.name = "key", .kind = Kind::path, .doc = "PEM file with the key of `cert`."},
+                     {.name = "key_password", .doc = "Password of `key`.", .secret = true}}};
+}
+
 std::vector<Setting> limit_settings() {
   return {
       {.name = "timeout",
@@ -99,20 +117,7 @@ std::vector<Setting> limit_settings() {
            "Lets the source reach addresses that are not public: this machine, private networks, "
            "link-local addresses. Left out: only this machine, and only when `url` itself names "
            "it (`localhost`, `127.0.0.1`, `[::1]`)."},
-      {.name = "tls",
-       .kind = Kind::group,
-       .doc = "How the server and we show each other who we are. The server's certificate and "
-              "name are always verified.",
-       .fields = {{.name = "ca",
-                   .kind = Kind::path,
-                   .doc = "PEM file of the authorities that certificates are verified against. "
-                          "Left out: the system's."},
-                  {.name = "cert",
-                   .kind = Kind::path,
-                   .doc = "PEM file with our certificate (mutual TLS). Shown to the server of "
-                          "`url` alone, not to one that it redirects to."},
-                  {.name = "key", .kind = Kind::path, .doc = "PEM file with the key of `cert`."},
-                  {.name = "key_password", .doc = "Password of `key`.", .secret = true}}},
+      tls_setting(),
   };
 }
 

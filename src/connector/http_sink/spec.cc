@@ -16,12 +16,14 @@ other, in the order of the input's partition. The body is a JSON array, or lines
 
 Each request has these header fields:
 
-| field | is |
-|---|---|
-| `Idempotency-Key` | 32 hexadecimal digits, the same whenever these rows are sent again, other ones for any other rows |
-| `Leat-Sink`, `Leat-Partition` | the sink's name, the input's partition |
-| `Leat-First-Offset`, `Leat-Last-Offset` | the rows' places there, both included. They rise: whoever keeps the greatest last offset of each partition with what it did can pass over what comes twice, however it is cut into requests |
-| `Leat-Timestamp`, `Leat-Signature` | with `secret`: seconds since 1970, and `sha256=` with the HMAC-SHA-256 of timestamp, a full stop and the body under that secret, in hexadecimal digits |
+- `Idempotency-Key`: 32 hexadecimal digits, the same whenever these rows are sent again, other ones
+  for any other rows.
+- `Leat-Sink`, `Leat-Partition`: the sink's name, the input's partition.
+- `Leat-First-Offset`, `Leat-Last-Offset`: the rows' places there, both included. They rise: whoever
+  keeps the greatest last offset of each partition with what it did can pass over what comes twice,
+  however it is cut into requests.
+- `Leat-Timestamp`, `Leat-Signature`, with `secret`: seconds since 1970, and `sha256=` with the
+  HMAC-SHA-256 of timestamp, a full stop and the body under that secret, in hexadecimal digits.
 
 To verify a request, compute the signature over the body's bytes as received, compare in constant
 time, and refuse a timestamp that is some minutes old. In Python:
@@ -31,12 +33,13 @@ time, and refuse a timestamp that is some minutes old. In Python:
 
 What the answer does:
 
-| answer | then |
-|---|---|
-| 2xx | the rows are delivered |
-| 408, 425, 429, 5xx, none in time, a lost connection | sent again, with growing waits and no sooner than `Retry-After` says |
-| 401, 403, 404, 405, 407, 410, a redirect | somebody has to mend the address or the credentials: told, and tried again seldom; no row is given up |
-| any other 4xx | the rows are refused: sent again in halves, until those that are refused even alone go to the dead letters with the status and the beginning of the answer |
+- 2xx: the rows are delivered.
+- 408, 425, 429, 5xx, none in time, a lost connection: sent again, with growing waits and no sooner
+  than `Retry-After` says.
+- 401, 403, 404, 405, 407, 410, a redirect: somebody has to mend the address or the credentials. It
+  is told, and tried again seldom; no row is given up.
+- Any other 4xx: the rows are refused. They are sent again in halves, until those that are refused
+  even alone go to the dead letters with the status and the beginning of the answer.
 
 Certificates are always verified. Addresses that are not public are refused unless `url` names this
 machine, or `allow_private` is set.)";

@@ -77,8 +77,8 @@ constexpr std::string_view doc = R"(Each row becomes a message.
   with `cleanup.policy: compact` then keeps just the view. With `envelope: debezium` messages hold
   both states as Debezium writes them; with the sink's `changes: true` every change is a message,
   with its `weight`.
-- A topic's records are written with the value, key and timestamp that they have; nothing about their
-  form can be set.
+- A topic's records are written with the value, key and timestamp that they have; nothing about
+  their form can be set.
 
 **Exactly once.** A batch and the sink's position are written in one transaction, so readers with
 `isolation.level=read_committed` see every row once, whatever crashes when. The position is kept in
@@ -93,8 +93,8 @@ last rows.
 With `exactly_once: false` there are no transactions: rows are there some milliseconds earlier, and
 after a crash the last ones may come twice.
 
-**Rows that Kafka refuses** go to the dead letters with the reason, and the others are written: those
-larger than the topic's `max.message.bytes` (before compression), those without a key for a
+**Rows that Kafka refuses** go to the dead letters with the reason, and the others are written:
+those larger than the topic's `max.message.bytes` (before compression), those without a key for a
 compacted topic, those with a timestamp that the topic does not take. An outage is waited for.)";
 
 }  // namespace

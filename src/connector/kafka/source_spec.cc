@@ -9,10 +9,10 @@ Spec kafka_source_spec() {
   spec.role = Role::source;
   spec.summary = "Topics of a Kafka cluster, read in place, each message exactly once.";
   spec.doc = R"(The topics are read where they are: nothing is copied to the log. How far each
-partition was read is kept with what was made of it, in one commit, so that a crash neither loses nor
-repeats a message. The positions are also committed to the consumer `group` now and then, so that
-Kafka's own tools show the lag; Leat does not rely on them (but for `start: committed`), and the
-group's rebalancing has no part in it.
+partition was read is kept with what was made of it, in one commit, so that a crash neither loses
+nor repeats a message. The positions are also committed to the consumer `group` now and then, so
+that Kafka's own tools show the lag; Leat does not rely on them (but for `start: committed`), and
+the group's rebalancing has no part in it.
 
 Topics are given by name, or by a regular expression that begins with `^`. Topics and partitions
 that appear later are found by themselves and read from their beginning. A topic that does not exist

@@ -9,18 +9,18 @@ constexpr const char* source_doc =
 replication (the plug-in `pgoutput`; nothing has to be installed). All records go to the source's
 topic in the order of the commits.
 
-A record's key is the row's primary key as a JSON object. Its value, with `form: rows`, is the row as
-a JSON object with the columns' names; for a row that was deleted there is no value (a tombstone).
-With `form: envelope` it tells what happened:
+A record's key is the row's primary key as a JSON object. Its value, with `form: rows`, is the row
+as a JSON object with the columns' names; for a row that was deleted there is no value (a
+tombstone). With `form: envelope` it tells what happened:
 
     {"op":"u","table":"public.users","before":null,"after":{"id":1,"name":"Ada"},
      "lsn":"0/1A2B3C","transaction":742,"at":"2026-01-01T00:00:00.000000Z"}
 
-`op` is `r` for a row that was read as it was, `c` created, `u` updated, `d` deleted, `t` for a table
-that was truncated (`form: rows` can't tell that). `before` is null, the primary key (`d`), or the
-whole row where the table has `REPLICA IDENTITY FULL`. A row whose primary key changes is a `d` and a
-`c`. A large value that an update left alone is not sent by the server: it is looked up in the table
-and named in `unchanged`.
+`op` is `r` for a row that was read as it was, `c` created, `u` updated, `d` deleted, `t` for a
+table that was truncated (`form: rows` can't tell that). `before` is null, the primary key (`d`), or
+the whole row where the table has `REPLICA IDENTITY FULL`. A row whose primary key changes is a `d`
+and a `c`. A large value that an update left alone is not sent by the server: it is looked up in the
+table and named in `unchanged`.
 
 Values are JSON numbers, booleans, arrays, and `json`/`jsonb` as they are; `bytea` is base64;
 timestamps are ISO 8601, in UTC where they have a zone; all other types are text. Columns that are
