@@ -75,6 +75,10 @@ inline Registry test_registry() {
   table.role = connector::Role::sink;
   table.settings = {
       {.name = "uri", .kind = Kind::url, .required = true, .choices = {"postgresql"}}};
+  table.check_input = [](const connector::SinkInput& input, const connector::Settings&) -> Status {
+    if (input.schema.find("id")) return {};
+    return user_error("no-id", "{} has no column \"id\", which the table needs", input.from);
+  };
   table.example = "table: {uri: \"postgresql://localhost/a\"}\n";
   Registry registry;
   registry.sources = {test_http_source(), file};

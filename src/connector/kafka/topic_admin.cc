@@ -188,17 +188,16 @@ Result<std::optional<TopicState>> look_at_topic(Client& client, const std::strin
 Result<TopicState> create_topic(Client& client, const std::string& topic, const NewTopic& wanted,
                                 const Deadline& deadline) {
   LEAT_TRY(request_topic(client, topic, wanted, deadline));
-  while (!LEAT_TRY(find_topic(client, topic, deadline)).has_leaders) {
-    if (deadline.over()) {
-      return transient_error("kafka-unreachable",
-                             "kafka {}: topic {} was made, but its partitions have no leaders yet",
-                             client.connection().brokers, topic);
+  // Brokers learn of it one after the other: one that is asked second may not know it yet.
+  while (!deadline.over()) {
+    if (LEAT_TRY(find_topic(client, topic, deadline)).has_leaders) {
+      const auto state = LEAT_TRY(look_at_topic(client, topic, deadline));
+      if (state) return *state;
     }
     client.serve(50);
   }
-  const auto state = LEAT_TRY(look_at_topic(client, topic, deadline));
-  if (state) return *state;
-  return transient_error("kafka-unreachable", "kafka {}: topic {} was made and is gone again",
+  return transient_error("kafka-unreachable",
+                         "kafka {}: topic {} was made, but its partitions have no leaders yet",
                          client.connection().brokers, topic);
 }
 

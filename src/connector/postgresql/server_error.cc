@@ -65,10 +65,10 @@ bool table_has_changed(std::string_view state) {
 }
 
 bool was_made_by_another(std::string_view state) {
-  // Duplicate schema, table, column; IF NOT EXISTS that lost the race is a unique violation of the
-  // catalogue, or a tuple that was updated concurrently.
-  return state == "42P06" || state == "42P07" || state == "42701" || state == "23505" ||
-         state == "XX000";
+  // Duplicate schema, table, column, row type; IF NOT EXISTS that lost the race is a unique
+  // violation of the catalogue, or a tuple that was updated concurrently.
+  return state == "42P06" || state == "42P07" || state == "42701" || state == "42710" ||
+         state == "23505" || state == "XX000";
 }
 
 Error server_error(std::string_view state, std::string_view where, std::string_view words) {
