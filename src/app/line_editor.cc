@@ -78,6 +78,8 @@ std::optional<std::string> LineEditor::read(const std::string& prompt) {
   }
   editing_->prompt = prompt;
   int count = 0;
+  // el_gets itself does this after the prompt: what is typed between the two would be lost.
+  el_set(editing_->line, EL_PREP_TERM, 1);
   const char* text = el_gets(editing_->line, &count);
   if (text == nullptr || count <= 0) return std::nullopt;
   std::string line(text, static_cast<std::size_t>(count));
