@@ -23,6 +23,7 @@ constexpr auto refresh_retry = 1s;
 /// Opening waits so long for the other nodes before it goes on with those that are there.
 constexpr auto other_nodes_wait = 1s;
 
+constexpr auto warning_pause = 10s;
 /// Streams of a connection that are left for our own questions.
 constexpr std::size_t reserved_streams = 16;
 
@@ -132,11 +133,14 @@ void Cluster::settle(Node& node, Time now) {
     node.announced = true;
     if (node.failures > 0) notice(fmt::format("Cassandra at {} is back", node.endpoint.text()));
     node.failures = 0;
+    last_error_ = {Domain::external, "cassandra-unreachable", "Cassandra was there", true};
     if (on_connected) on_connected(*node.connection);
   }
   if (node.connection->state() != Connection::State::ended) return;
-  last_error_ = node.connection->error();
-  if (node.failures == 0) notice(last_error_.message);
+  const Error& error = node.connection->error();
+  // What somebody has to mend is worth more than that another node is down.
+  if (last_error_.retryable || !error.retryable) last_error_ = error;
+  if (node.failures == 0) notice(error.message);
   node.next_try = now + std::chrono::milliseconds(backoff_.wait_ms(node.failures++));
   node.announced = false;
   node.connection.reset();
@@ -156,6 +160,10 @@ void Cluster::connect_nodes(Time now) {
 void Cluster::watch(Connection& connection) {
   connection.on_event = [this](const EventMessage& event) { take_event(event); };
   connection.on_warning = [this, &connection](const std::string& warning) {
+    // Every request may have one, and they are all alike.
+    const Time now = now_steady();
+    if (now < next_warning_) return;
+    next_warning_ = now + warning_pause;
     notice(fmt::format("Cassandra at {} warns: {}", connection.node(), warning));
   };
 }

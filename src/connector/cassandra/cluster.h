@@ -100,6 +100,7 @@ class Cluster {
   TopologyReader reader_;
   Node* control_ = nullptr;  ///< whose events we listen to
   Time refresh_at_ = Time::min();
+  Time next_warning_ = Time::min();
   Backoff backoff_;
   Error last_error_;
   int wake_ = -1;  ///< an eventfd: `stop` was asked for

@@ -60,7 +60,8 @@ class Session::Repreparation final : public AnswerHandler {
       take(*prepared);
     } else if (const auto* error = std::get_if<ServerError>(&response.message)) {
       const Error told = error_of(*error, connection.node());
-      if (!told.retryable) statement_.broken = told;
+      // Where nobody waits, it is a new node's: it may learn of the table later.
+      if (!told.retryable && !waiting_.empty()) statement_.broken = told;
       last_error_ = told;
     }
     settle();
@@ -152,9 +153,15 @@ Result<Response> Session::ask(Opcode opcode,
 }
 
 Result<Rows> Session::query(std::string_view cql, QueryParameters parameters) {
-  Response response = LEAT_TRY(ask(Opcode::query, [&](std::string& body, std::uint8_t version) {
+  return query_rows(cql, parameters, false);
+}
+
+Result<Rows> Session::query_rows(std::string_view cql, const QueryParameters& parameters,
+                                 bool again) {
+  const auto put = [&](std::string& body, std::uint8_t version) {
     put_query(body, version, cql, parameters);
-  }));
+  };
+  Response response = LEAT_TRY(ask(Opcode::query, put, again));
   auto* rows = std::get_if<Rows>(&response.message);
   return rows == nullptr ? Rows() : std::move(*rows);
 }
@@ -176,7 +183,7 @@ Result<bool> Session::schema_agrees() {
   std::vector<std::string> versions;
   for (const char* cql :
        {"SELECT schema_version FROM system.local", "SELECT schema_version FROM system.peers"}) {
-    const Rows rows = LEAT_TRY(query(cql, {.consistency = Consistency::one}));
+    const Rows rows = LEAT_TRY(query_rows(cql, {.consistency = Consistency::one}, true));
     for (std::size_t row = 0; row < rows.size(); ++row) {
       if (rows.cell(row, 0)) versions.emplace_back(rows.text(row, 0));
     }

@@ -122,6 +122,7 @@ class Session {
   /// `again`: the node that was asked last, if it is there.
   Result<Response> ask(Opcode opcode, const std::function<void(std::string&, std::uint8_t)>& put,
                        bool again = false);
+  Result<Rows> query_rows(std::string_view cql, const QueryParameters& parameters, bool again);
   Result<bool> schema_agrees();
 
   Cluster cluster_;
