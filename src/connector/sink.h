@@ -22,7 +22,8 @@ namespace leat::connector {
 /// Per epoch: `encode` on any worker thread, `write` in input order by the engine's thread. Per
 /// commit: `prepare` makes all that was written so far durable and returns what recovery needs,
 /// which is stored in the same atomic commit as the input positions; once that commit is durable,
-/// `committed` makes the rows visible.
+/// `committed` makes the rows visible. Where `write` or `committed` gives `disk-full`, nothing of
+/// it was done, and it is called again.
 class EpochSink {
  public:
   virtual ~EpochSink() = default;

@@ -95,8 +95,9 @@ void Committer::work(const std::stop_token& stop) {
   }
 }
 
-Status Committer::handle(Write& write, const std::stop_token&) {
-  LEAT_TRY(setup_.sinks[write.sink].sink->write(write.bytes, write.rows));
+Status Committer::handle(Write& write, const std::stop_token& stop) {
+  connector::EpochSink& sink = *setup_.sinks[write.sink].sink;
+  LEAT_TRY(when_there_is_room(stop, [&] { return sink.write(write.bytes, write.rows); }));
   std::lock_guard lock(mutex_);
   counts_[write.sink].rows += write.rows;
   counts_[write.sink].bytes += write.bytes.size();
@@ -111,9 +112,11 @@ Status Committer::handle(Commit& commit, const std::stop_token& stop) {
   }
   commit.record.sinks = prepared_;
   writer_.write(commit.record, *commit.batch);
-  LEAT_TRY(commit_when_there_is_room(*commit.batch, stop));
+  LEAT_TRY(when_there_is_room(stop, [&] { return setup_.store.commit(*commit.batch); }));
   setup_.timeline.committed(commit.record.epoch);
-  for (const SinkSlot& slot : setup_.sinks) LEAT_TRY(slot.sink->committed());
+  for (const SinkSlot& slot : setup_.sinks) {
+    LEAT_TRY(when_there_is_room(stop, [&] { return slot.sink->committed(); }));
+  }
   std::lock_guard lock(mutex_);
   committed_ = commit.record.epoch;
   return {};
@@ -127,11 +130,12 @@ Status Committer::prepare_sinks(Commit& commit) {
   return {};
 }
 
-/// A full disk is waited out: the batch stays as it is, input waits meanwhile, and nothing is lost.
-Status Committer::commit_when_there_is_room(state::CommitBatch& batch,
-                                            const std::stop_token& stop) {
+/// A full disk is waited out: what could not be written is tried again as it is, input waits
+/// meanwhile, and nothing is lost.
+Status Committer::when_there_is_room(const std::stop_token& stop,
+                                     const std::function<Status()>& write) {
   while (true) {
-    Status status = setup_.store.commit(batch);
+    Status status = write();
     const bool full = !status && status.error().code == "disk-full";
     std::unique_lock lock(mutex_);
     if (full && waiting_for_.empty()) spdlog::error("commit: {}", status.error().message);

@@ -62,7 +62,7 @@ class Committer {
   Epoch committed() const;
   /// Why it can't go on; the engine must stop.
   Status failure() const;
-  /// In words, while a commit waits for room on the disk; else empty.
+  /// In words, while what must be written waits for room on the disk; else empty.
   std::string waiting_for() const;
   struct SinkCounts {
     std::uint64_t rows = 0, bytes = 0;
@@ -83,7 +83,7 @@ class Committer {
   Status handle(Write& write, const std::stop_token& stop);
   Status handle(Commit& commit, const std::stop_token& stop);
   Status prepare_sinks(Commit& commit);
-  Status commit_when_there_is_room(state::CommitBatch& batch, const std::stop_token& stop);
+  Status when_there_is_room(const std::stop_token& stop, const std::function<Status()>& write);
 
   Setup setup_;
   CommitWriter writer_;

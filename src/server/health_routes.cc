@@ -17,7 +17,7 @@ Response readiness(const runtime::Engine& engine) {
   const runtime::EngineStatus status = engine.status();
   if (!status.failure.empty()) {
     return response_of(
-        Error{Domain::external, "failed", "the engine has stopped: " + status.failure, false});
+        Error{Domain::external, "failed", "the engine can't go on: " + status.failure, false});
   }
   if (!status.ready) {
     return response_of(

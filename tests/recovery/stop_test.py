@@ -353,8 +353,48 @@ def start_on_full_disk(folder, disk, pipeline, rows, failures):
     leat_program.same_rows(failures, "the view after that", again, rows)
 
 
+def wait_for_failure(client, wanted):
+    """What the engine says that it can't do, once there is such a thing; or None once there is none."""
+    ends = time.monotonic() + 10
+    while True:
+        failure = client.status()["failure"]
+        if bool(failure) == wanted or time.monotonic() > ends:
+            return failure
+        time.sleep(0.1)
+
+
+def full_output_disk(folder, failures):
+    """The file sink's disk is full, the data directory's is not: what comes is taken, and written when there is room."""
+    try:
+        disk = SmallDisk(folder / "disk").__enter__()
+    except (OSError, subprocess.CalledProcessError):
+        print("left out: a small file system can't be mounted here (not root)")
+        return
+    try:
+        pipeline = folder / "stops.yaml"
+        pipeline.write_text(PIPELINE % disk.path)
+        with Server(pipeline, folder / "data", arguments=["--commit-interval-ms", "50"]) as server:
+            server.wait_ready()
+            pusher = Pusher(server.port, "pusher", 2000)
+            pusher.start()
+            time.sleep(0.3)
+            disk.fill()
+            said = wait_for_failure(server.client, True) or ""
+            failures.check("it says that there is no room", "out.jsonl" in said, said)
+            failures.equal("it lives", server.client.request("GET", "/healthz")[0], 200)
+            disk.free()
+            failures.equal("it heals by itself", wait_for_failure(server.client, False), None)
+            pusher.enough.set()
+            pusher.join(30)
+            server.client.settle()
+            failures.equal("exit code", server.stop(), 0)
+        check_nothing_lost(failures, "full output disk", [pusher], read_numbers(disk.path / "out.jsonl"))
+    finally:
+        disk.__exit__()
+
+
 TESTS = [stop_under_load, interrupt_twice, second_process, port_in_use, read_only_data,
-         newer_version, full_disk]
+         newer_version, full_disk, full_output_disk]
 
 
 def main():

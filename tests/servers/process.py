@@ -44,6 +44,16 @@ def family(pid):
     return found
 
 
+def stands_still(pid):
+    """Whether none of its threads runs any more: each takes notice of a SIGSTOP by itself, some time after it was sent."""
+    with contextlib.suppress(OSError):
+        for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                if (thread / "stat").read_text().rpartition(")")[2].split()[0] not in "TtZX":
+                    return False
+    return True
+
+
 class Process:
     """Not for two threads at a time."""
 
@@ -86,7 +96,8 @@ class Process:
         while True:  # again, because it may have started another meanwhile
             members = set(family(self.child.pid))
             if members <= stopped:
-                return
+                return wait_until(lambda: all(map(stands_still, members)), STOP_SECONDS_MAX,
+                                  "all threads to stand still")
             for pid in members - stopped:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP)

@@ -98,13 +98,13 @@ class TestCluster {
     rd_kafka_queue_destroy(queue);
     rd_kafka_DeleteTopic_destroy(request);
   }
-  void alter(const std::string& topic, std::map<std::string, std::string> settings) {
+  /// Sets `max.message.bytes`, and returns when brokers go by it.
+  void limit_messages(const std::string& topic, std::int64_t bytes_max) {
     const auto client = *Client::make(RD_KAFKA_PRODUCER, connection(), {});
     rd_kafka_ConfigResource_t* request =
         rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str());
-    for (const auto& [name, value] : settings) {
-      rd_kafka_ConfigResource_set_config(request, name.c_str(), value.c_str());
-    }
+    rd_kafka_ConfigResource_set_config(request, "max.message.bytes",
+                                       std::to_string(bytes_max).c_str());
     rd_kafka_queue_t* queue = rd_kafka_queue_new(client->handle());
     rd_kafka_AlterConfigs(client->handle(), &request, 1, nullptr, queue);
     rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 20'000);
@@ -113,6 +113,14 @@ class TestCluster {
     rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
     rd_kafka_ConfigResource_destroy(request);
+    const Deadline deadline({}, 20'000);
+    auto state = look_at_topic(*client, topic, deadline);
+    while (state && *state && (*state)->message_bytes_max != bytes_max && !deadline.over()) {
+      client->serve(50);
+      state = look_at_topic(*client, topic, deadline);
+    }
+    ASSERT_TRUE(state && *state);
+    client->serve(500);  // a broker tells of it a moment before it goes by it
   }
   /// Of partition 0, before the offset.
   void delete_records(const std::string& topic, std::int64_t before) {

@@ -212,10 +212,10 @@ TEST(KafkaSink, FindsTheRowsThatBrokersRefuse) {
     // No size is known to be too large, as for a user who may not see the topic's settings.
     settings.set("settings", std::map<std::string, std::string>{{"message.max.bytes", "900000"}});
     settings.set("compression", std::string("none"));
-    kafka.alter("shrinking", {{"max.message.bytes", "1000000"}});
+    kafka.limit_messages("shrinking", 1'000'000);
     auto sink = sink_of(input.input, settings);
     expect_open(*sink, std::nullopt);
-    kafka.alter("shrinking", {{"max.message.bytes", "3000"}});
+    kafka.limit_messages("shrinking", 3000);
     SinkBatch batch = input.batch(
         "SELECT i::INTEGER AS id, repeat('x', CASE WHEN i IN (7, 30) THEN 4000 ELSE 100 END) AS "
         "text FROM range(40) t(i)");
