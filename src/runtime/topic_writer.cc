@@ -1,5 +1,6 @@
 #include "runtime/topic_writer.h"
 
+#include <charconv>
 #include <mutex>
 
 #include <nlohmann/json.hpp>
@@ -14,8 +15,6 @@ constexpr std::chrono::milliseconds look_again{100};
 /// The position is also kept beside the topic, for when retention has removed every record. It may
 /// be this old: retention takes longer.
 constexpr std::chrono::seconds note_every{5};
-/// How far from its end a topic is searched for a position: others may push to it, too.
-constexpr std::int64_t records_searched_max = 100'000;
 constexpr std::size_t read_bytes = 1u << 20;
 
 std::vector<log::NewRecord> new_records(std::span<const connector::RecordWriter::Entry> entries) {
@@ -69,27 +68,47 @@ Status TopicWriter::append_to(log::PartitionLog& log, std::span<const log::NewRe
 }
 
 Result<std::optional<std::string>> TopicWriter::position() {
+  std::optional<Note> newest = LEAT_TRY(noted());
   const log::PartitionLog& log = setup_.topic.partition(Partition(0));
   const Offset end = log.durable_offset();
-  Offset at = std::max(log.first_offset(), Offset(end.value() - records_searched_max));
-  std::optional<std::string> newest;
+  // What is in the topic before the note is older.
+  Offset at = std::max(log.first_offset(), newest ? newest->end : Offset(0));
   Slice slice;
   while (at < end) {
     LEAT_TRY(log.read(at, read_bytes, slice));
     for (const Record& record : slice.records) {
-      if (auto position = position_in(record.headers)) newest = std::move(position);
+      if (auto position = position_in(record.headers)) {
+        newest = Note{record.offset + 1, std::move(*position)};
+      }
     }
     if (slice.next <= at) break;
     at = slice.next;
   }
-  if (newest) return newest;
-  return setup_.store.get(setup_.cursors, "source/" + setup_.source);
+  if (!newest) return std::optional<std::string>();
+  return std::move(newest->position);
+}
+
+Result<std::optional<TopicWriter::Note>> TopicWriter::noted() const {
+  const auto text = LEAT_TRY(setup_.store.get(setup_.cursors, note_key()));
+  if (!text) return std::optional<Note>();
+  std::int64_t end = 0;
+  const char* const last = text->data() + text->size();
+  const auto [digits_end, error] = std::from_chars(text->data(), last, end);
+  if (error != std::errc() || digits_end == last || *digits_end != ' ') {
+    return external_error("store-damaged",
+                          "the store does not say where source {} stands, but: {}; restore the "
+                          "data directory from a backup",
+                          setup_.source, *text);
+  }
+  return std::optional(Note{Offset(end), std::string(digits_end + 1, last)});
 }
 
 Status TopicWriter::note(std::string_view position) {
   last_noted_ = std::chrono::steady_clock::now();
+  // Everything of ours is on disk; what others are appending now may yet be lost.
+  const Offset end = setup_.topic.partition(Partition(0)).durable_offset();
   const auto batch = setup_.store.new_batch();
-  batch->put(setup_.cursors, "source/" + setup_.source, position);
+  batch->put(setup_.cursors, note_key(), fmt::format("{} {}", end, position));
   return setup_.store.commit(*batch);
 }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -39,7 +40,14 @@ class TopicWriter final : public connector::RecordWriter {
   Status append_to(log::PartitionLog& log, std::span<const log::NewRecord> records);
   Status wait_while_paused();
   void wait(std::chrono::milliseconds time);
+  /// The position as it is kept beside the topic.
+  struct Note {
+    Offset end;  ///< of the topic's records that it counts
+    std::string position;
+  };
   Status note(std::string_view position);
+  Result<std::optional<Note>> noted() const;
+  std::string note_key() const { return "source/" + setup_.source; }
 
   Setup setup_;
   std::condition_variable_any never_;
