@@ -52,7 +52,7 @@ struct SinkRows {
   std::vector<Offset> offsets;        ///< in the partition of the batch; rising
   /// Microseconds since 1970, about when the row's epoch was committed: the same at every replay,
   /// never falling, and greater for a key's new row than for the old one that it takes the place
-  /// of.
+  /// of. A row that is taken back has its old version or a greater one.
   std::vector<std::int64_t> versions_us;
 };
 
@@ -64,8 +64,8 @@ struct RefusedRow {
   std::string reason;
 };
 
-/// What a sink is given to write at a time. The rows that take back a key's old row come before the
-/// one that puts its new one in.
+/// What a sink is given to write at a time. The row that takes back what a key was comes right
+/// before the one that puts in what it is now, and both are in the same batch.
 struct SinkBatch {
   std::vector<SinkRows> parts;
   Partition partition;   ///< of the topic or changelog; a batch is of one partition

@@ -5,13 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "state/hash.h"
 
 namespace leat::runtime {
 namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t header_bytes = 1 + 8;  ///< weight and version
+constexpr std::size_t header_bytes = ChangelogFrame::value_header_bytes;
 constexpr std::size_t batch_records_max = 4096;
 constexpr std::size_t batch_bytes_max = 1u << 20;
 
@@ -28,30 +29,22 @@ std::vector<Type> types_of(const Schema& schema) {
   return types;
 }
 
-/// A row on its way to the log: its value's length, then the value with no version yet.
-struct Frame {
-  static void append(std::int64_t weight, std::string_view row, std::string& out) {
-    const auto length = static_cast<std::uint32_t>(header_bytes + row.size());
-    out.append(reinterpret_cast<const char*>(&length), sizeof length);
-    out += weight > 0 ? '\x01' : '\xff';
-    out.append(8, '\0');
-    out += row;
-  }
-  /// The next frame's value; `frames` then begins after it.
-  static std::string_view take(std::string_view& frames) {
-    std::uint32_t length = 0;
-    std::memcpy(&length, frames.data(), sizeof length);
-    const std::string_view value = frames.substr(sizeof length, length);
-    frames.remove_prefix(sizeof length + length);
-    return value;
-  }
-};
+std::vector<Type> types_of(const Schema& schema, const std::vector<std::size_t>& columns) {
+  std::vector<Type> types;
+  for (const std::size_t column : columns) types.push_back(schema[column].type);
+  return types;
+}
 
 }  // namespace
 
-Changelog::Changelog(log::PartitionLog& log, const std::string& input, const Schema& schema,
-                     const Clock& clock)
-    : log_(log), input_(input_text(input, schema)), codec_(types_of(schema)), clock_(clock) {}
+Changelog::Changelog(log::PartitionLog& log, const connector::SinkInput& input, const Clock& clock)
+    : log_(log),
+      input_(input_text(input.from, input.schema)),
+      codec_(types_of(input.schema)),
+      key_(input.key),
+      key_codec_(types_of(input.schema, key_)),
+      paired_(input.rows_change),
+      clock_(clock) {}
 
 Status Changelog::encode(const ChangeChunk& changes, std::string& out) const {
   return encode_rows(changes.rows, &changes, out);
@@ -59,46 +52,68 @@ Status Changelog::encode(const ChangeChunk& changes, std::string& out) const {
 
 Status Changelog::encode_rows(const Chunk& rows, const ChangeChunk* weights,
                               std::string& out) const {
-  thread_local EncodedRows encoded;
+  thread_local EncodedRows encoded, keys;
   codec_.encode(rows, encoded);
-  out.reserve(out.size() + encoded.byte_count() + rows.size() * (4 + header_bytes));
+  const bool keyed = paired_ && !key_.empty();
+  if (keyed) key_codec_.encode(rows, key_, keys);
+  out.reserve(out.size() + encoded.byte_count() + rows.size() * ChangelogFrame::bytes_beside);
   for (std::size_t row = 0; row < rows.size(); ++row) {
+    const std::uint64_t hash = keyed ? state::hash_bytes(keys[row]) : 0;
     const std::int64_t weight = weights != nullptr ? weights->weight(row) : 1;
-    for (std::int64_t n = 0; n < std::abs(weight); ++n) Frame::append(weight, encoded[row], out);
+    for (std::int64_t n = 0; n < std::abs(weight); ++n) {
+      ChangelogFrame::append(hash, weight, encoded[row], out);
+    }
   }
   return {};
 }
 
+/// A batch of the log never ends between what a key was and what it is now, as sinks read whole
+/// batches.
 Status Changelog::write(std::string_view encoded, std::uint64_t) {
   last_version_us_ = std::max(clock_.now_ms() * 1000, last_version_us_ + 1);
-  LEAT_TRY(append(encoded, true));
-  return append(encoded, false);
-}
-
-/// All rows that are taken back have one version; each that is put in has one of its own, as a
-/// stream may have a key twice.
-Status Changelog::append(std::string_view encoded, bool taken_back) {
-  values_.clear();
-  values_.reserve(encoded.size());
-  std::vector<log::NewRecord> records;
-  while (!encoded.empty()) {
-    const std::string_view value = Frame::take(encoded);
-    if ((value.front() != '\x01') != taken_back) continue;
-    const std::size_t at = values_.size();
-    values_ += value;
-    if (!taken_back) ++last_version_us_;
-    std::memcpy(values_.data() + at + 1, &last_version_us_, sizeof last_version_us_);
-    records.push_back({.value = std::string_view(values_).substr(at)});
-    if (records.size() < batch_records_max && values_.size() < batch_bytes_max) continue;
-    LEAT_TRY(flush(records));
+  ChangelogFrame::parse(encoded, frames_);
+  if (!paired_) {
+    for (const ChangelogFrame& frame : frames_) {
+      if (batch_is_full()) LEAT_TRY(flush());
+      append(frame);
+    }
+    return flush();
   }
-  return flush(records);
+  const ChangelogFrame* before = nullptr;
+  for (const std::uint32_t index : pairing_.order(frames_)) {
+    const ChangelogFrame& frame = frames_[index];
+    const bool other_key = before == nullptr || before->key_hash != frame.key_hash;
+    if (other_key && batch_is_full()) LEAT_TRY(flush());
+    append(frame);
+    before = &frame;
+  }
+  return flush();
 }
 
-Status Changelog::flush(std::vector<log::NewRecord>& records) {
-  if (records.empty()) return {};
-  LEAT_TRY(log_.append(records, std::nullopt));
-  records.clear();
+bool Changelog::batch_is_full() const {
+  return ends_.size() >= batch_records_max || values_.size() >= batch_bytes_max;
+}
+
+/// Each row that is put in has a version of its own, as a stream may have a key twice; one that is
+/// taken back has the version of the row before it.
+void Changelog::append(const ChangelogFrame& frame) {
+  const std::size_t at = values_.size();
+  values_ += frame.value;
+  if (!frame.taken_back()) ++last_version_us_;
+  std::memcpy(values_.data() + at + 1, &last_version_us_, sizeof last_version_us_);
+  ends_.push_back(values_.size());
+}
+
+Status Changelog::flush() {
+  if (ends_.empty()) return {};
+  records_.clear();
+  std::size_t begin = 0;
+  for (const std::size_t end : ends_) {
+    records_.push_back({.value = std::string_view(values_).substr(begin, end - begin)});
+    begin = end;
+  }
+  LEAT_TRY(log_.append(records_, std::nullopt));
+  ends_.clear();
   values_.clear();
   return {};
 }

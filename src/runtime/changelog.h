@@ -9,6 +9,7 @@
 #include "connector/sink.h"
 #include "log/topics.h"
 #include "model/row_codec.h"
+#include "runtime/changelog_frames.h"
 
 namespace leat::runtime {
 
@@ -19,9 +20,8 @@ class Changelog final : public connector::EpochSink {
  public:
   static std::string topic_of(const std::string& sink) { return "changes." + sink; }
 
-  /// `input`: name of the stream or view, `schema`: its columns. `log` outlives this.
-  Changelog(log::PartitionLog& log, const std::string& input, const Schema& schema,
-            const Clock& clock);
+  /// `input`: of the sink. `log` outlives this.
+  Changelog(log::PartitionLog& log, const connector::SinkInput& input, const Clock& clock);
 
   // As the engine writes it.
   Status encode(const ChangeChunk& changes, std::string& out) const override;
@@ -60,13 +60,17 @@ class Changelog final : public connector::EpochSink {
   static std::string gone(const std::string& prepared);
 
  private:
-  Status append(std::string_view encoded, bool taken_back);
-  Status flush(std::vector<log::NewRecord>& records);
+  void append(const ChangelogFrame& frame);
+  bool batch_is_full() const;
+  Status flush();
   Status encode_rows(const Chunk& rows, const ChangeChunk* weights, std::string& out) const;
 
   log::PartitionLog& log_;
   const std::string input_;
   const RowCodec codec_;
+  const std::vector<std::size_t> key_;  // by which rows are paired; none: there is one row in all
+  const KeyCodec key_codec_;
+  const bool paired_;  // rows are taken back, too
   const Clock& clock_;
   std::function<void()> notify_;
   Offset begin_;
@@ -74,7 +78,13 @@ class Changelog final : public connector::EpochSink {
   std::atomic<std::int64_t> end_{0};
   bool incomplete_ = false;
   std::int64_t last_version_us_ = 0;
-  std::string values_;  // of the records being appended
+
+  // Of the epoch that is being written.
+  std::vector<ChangelogFrame> frames_;
+  ChangePairing pairing_;
+  std::string values_;             // of the records of the next batch
+  std::vector<std::size_t> ends_;  // of each value
+  std::vector<log::NewRecord> records_;
 };
 
 }  // namespace leat::runtime
