@@ -106,6 +106,8 @@ struct Fetcher::Transfer {
     if (names_header(line, "link")) {
       if (!transfer.response.link.empty()) transfer.response.link += ", ";
       transfer.response.link += value_of(line);
+    } else if (names_header(line, "etag")) {
+      transfer.response.etag = value_of(line);
     } else if (names_header(line, "retry-after")) {
       transfer.response.retry_after_ms = parse_retry_after(value_of(line));
     }
@@ -176,7 +178,7 @@ void Fetcher::set_up(const FetchRequest& request, Transfer& transfer) {
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // a stop does not wait for the name server
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout_ms));
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout_ms));
-  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+  if (options_.decompress) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
   set_up_tls(options_, request.url.same_origin(request.home), easy);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "leat");
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.reason);

@@ -30,6 +30,7 @@ struct FetchOptions {
   std::string certificate_file;  ///< our own, for servers that ask for one; with its key
   std::string key_file;
   std::string key_password;  ///< of a key that has one
+  bool decompress = true;    ///< false: the body as it is stored, whatever its Content-Encoding
 };
 
 struct FetchRequest {
@@ -46,6 +47,7 @@ struct FetchResponse {
   Url url;           ///< where it came from at last
   std::string body;  ///< with slice_padding readable bytes behind it, for the JSON parser
   std::string link;  ///< Link header, lines joined by commas
+  std::string etag;  ///< as the server writes it, with its quotes; empty: it gave none
   std::optional<std::int64_t> retry_after_ms;  ///< as the server asked for, in whatever form
 };
 

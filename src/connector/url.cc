@@ -1,6 +1,7 @@
 #include "connector/url.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <memory>
 
@@ -130,6 +131,19 @@ std::string with_parameter(std::string_view url, std::string_view name, std::str
     separator = '&';
   }
   return result + separator + wanted + "=" + encode(value);
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    unsigned char byte = 0;
+    const std::string_view digits = text.substr(1, 2);
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
+    const bool encoded = text[0] == '%' && digits.size() == 2 && read.ptr == digits.end();
+    out += encoded ? static_cast<char>(byte) : text[0];
+    text.remove_prefix(encoded ? 3 : 1);
+  }
+  return out;
 }
 
 std::string next_link(std::string_view header) {

@@ -29,6 +29,9 @@ Result<Url> parse_url(std::string_view text);
 /// `url` with the query parameter set, in the place of an earlier one of that name.
 std::string with_parameter(std::string_view url, std::string_view name, std::string_view value);
 
+/// `%41` becomes `A`; whatever else there is stays.
+std::string percent_decoded(std::string_view text);
+
 /// The target of `rel="next"` in the value of a Link header (RFC 8288); empty: none.
 std::string next_link(std::string_view link_header);
 

@@ -5,9 +5,9 @@
 #include <mutex>
 #include <span>
 
+#include "connector/digest.h"
 #include "connector/fetcher.h"
 #include "connector/http_sink/elements.h"
-#include "connector/http_sink/signature.h"
 #include "connector/request_settings.h"
 #include "format/utf8.h"
 

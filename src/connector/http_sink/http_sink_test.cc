@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "connector/default_settings_test.h"
-#include "connector/http_sink/signature.h"
+#include "connector/digest.h"
 #include "connector/http_sink/spec.h"
 #include "connector/raw_server_test.h"
 #include "model/chunk_copy.h"

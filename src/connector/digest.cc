@@ -1,4 +1,4 @@
-#include "connector/http_sink/signature.h"
+#include "connector/digest.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -24,12 +24,17 @@ const unsigned char* bytes_of(std::string_view text) {
 
 }  // namespace
 
-std::string hmac_sha256(std::string_view key, std::string_view text) {
+std::string hmac_sha256_bytes(std::string_view key, std::string_view text) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int length = 0;
   LEAT_CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(text),
                   text.size(), digest, &length) != nullptr);
-  return hexadecimal(digest, length);
+  return {reinterpret_cast<const char*>(digest), length};
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view text) {
+  const std::string digest = hmac_sha256_bytes(key, text);
+  return hexadecimal(bytes_of(digest), digest.size());
 }
 
 std::string sha256(std::string_view text) {
