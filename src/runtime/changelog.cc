@@ -68,26 +68,22 @@ Status Changelog::encode_rows(const Chunk& rows, const ChangeChunk* weights,
 }
 
 /// A batch of the log never ends between what a key was and what it is now, as sinks read whole
-/// batches.
+/// batches. Batches that a full disk let through before it was full are not written again.
 Status Changelog::write(std::string_view encoded, std::uint64_t) {
   last_version_us_ = std::max(clock_.now_ms() * 1000, last_version_us_ + 1);
   ChangelogFrame::parse(encoded, frames_);
-  if (!paired_) {
-    for (const ChangelogFrame& frame : frames_) {
-      if (batch_is_full()) LEAT_TRY(flush());
-      append(frame);
-    }
-    return flush();
-  }
+  const std::vector<std::uint32_t>* order = paired_ ? &pairing_.order(frames_) : nullptr;
   const ChangelogFrame* before = nullptr;
-  for (const std::uint32_t index : pairing_.order(frames_)) {
-    const ChangelogFrame& frame = frames_[index];
-    const bool other_key = before == nullptr || before->key_hash != frame.key_hash;
-    if (other_key && batch_is_full()) LEAT_TRY(flush());
+  for (std::size_t i = flushed_; i < frames_.size(); ++i) {
+    const ChangelogFrame& frame = frames_[order != nullptr ? (*order)[i] : i];
+    const bool pair = paired_ && before != nullptr && before->key_hash == frame.key_hash;
+    if (!pair && batch_is_full()) LEAT_TRY(flush());
     append(frame);
     before = &frame;
   }
-  return flush();
+  LEAT_TRY(flush());
+  flushed_ = 0;
+  return {};
 }
 
 bool Changelog::batch_is_full() const {
@@ -112,9 +108,11 @@ Status Changelog::flush() {
     records_.push_back({.value = std::string_view(values_).substr(begin, end - begin)});
     begin = end;
   }
-  LEAT_TRY(log_.append(records_, std::nullopt));
+  const auto appended = log_.append(records_, std::nullopt);
+  if (appended) flushed_ += ends_.size();
   ends_.clear();
   values_.clear();
+  if (!appended) return std::unexpected(appended.error());
   return {};
 }
 

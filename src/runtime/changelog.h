@@ -84,6 +84,7 @@ class Changelog final : public connector::EpochSink {
   ChangePairing pairing_;
   std::string values_;             // of the records of the next batch
   std::vector<std::size_t> ends_;  // of each value
+  std::size_t flushed_ = 0;        // rows of it that are in the log
   std::vector<log::NewRecord> records_;
 };
 

@@ -52,6 +52,23 @@ TEST_F(ChangelogTest, KeepsTheRowsOfAStreamInOrder) {
   EXPECT_THAT(texts(), ElementsAre("+2=b", "+1=a", "+2=c"));
 }
 
+TEST_F(ChangelogTest, GoesOnAfterAFullDiskWhereItStopped) {
+  ASSERT_TRUE(open());
+  std::vector<std::vector<TestChange>> chunks(8);
+  for (std::int64_t key = 0; key < 10'000; ++key) chunks[key / 1250].push_back({key, "a"});
+  files_.fail(io::SimulatedFileSystem::Operation::append, 1,
+              io::SimulatedFileSystem::Fault::short_write);
+  const Status full = write(chunks);
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, "disk-full");
+  ASSERT_TRUE(write(chunks));
+  ASSERT_TRUE(write({{{10'000, "a"}}}));
+  ASSERT_TRUE(commit());
+  const std::vector<Written> rows = written();
+  ASSERT_EQ(rows.size(), 10'001u);
+  for (std::size_t i = 0; i < rows.size(); ++i) ASSERT_EQ(rows[i].text, fmt::format("+{}=a", i));
+}
+
 TEST_F(ChangelogTest, WritesWhatAKeyWasRightBeforeWhatItIs) {
   is_view();
   ASSERT_TRUE(open());
