@@ -16,9 +16,16 @@ SinkRunner::SinkRunner(Setup setup)
     : setup_(std::move(setup)),
       reader_(setup_.input, setup_.topic, setup_.changelog),
       encoder_(setup_.input.schema),
-      backoff_(retry_first_ms, retry_max_ms) {}
+      backoff_(setup_.waits.retry_first.count(), setup_.waits.retry_max.count()) {}
 
 void SinkRunner::start() {
+  // What waits to be written is shown although the system may be away; `open` knows better.
+  if (auto noted = noted_position(); noted && *noted) {
+    reader_.bring_into_range(**noted);
+    stands_at(**noted);
+  } else {
+    stands_at(reader_.begin());
+  }
   thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
 }
 
@@ -32,6 +39,7 @@ void SinkRunner::wake() {
     std::lock_guard lock(mutex_);
     woken_ = true;
     all_written_ = false;
+    if (position_) setup_.status.lag = reader_.lag(*position_);
   }
   changed_.notify_all();
 }
@@ -41,7 +49,8 @@ Status SinkRunner::drain(std::stop_token stop) {
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested() && !all_written_ && !ended_) {
     const bool lost_patience =
-        failing_since_ && std::chrono::steady_clock::now() - *failing_since_ > patience;
+        failing_since_ &&
+        std::chrono::steady_clock::now() - *failing_since_ > setup_.waits.patience;
     if (lost_patience) break;
     changed_.wait_for(lock, stop, look_again, [&] { return all_written_ || ended_; });
   }
@@ -72,14 +81,15 @@ Status SinkRunner::write_until_it_fails(const std::stop_token& stop) {
     auto batch = LEAT_TRY(reader_.next(after));
     if (!batch) {
       position = std::move(after);
-      setup_.status.lag = reader_.lag(position);
+      stands_at(position);
+      succeeded();
       LEAT_TRY(note_position(position, true));
       wait_for_rows(stop);
       continue;
     }
-    setup_.status.lag = reader_.lag(position);
     LEAT_TRY(write(*batch, after, stop));
     position = std::move(after);
+    stands_at(position);
     LEAT_TRY(note_position(position, false));
   }
   return note_position(position, true);
@@ -87,8 +97,6 @@ Status SinkRunner::write_until_it_fails(const std::stop_token& stop) {
 
 Result<SinkPosition> SinkRunner::open(const std::stop_token& stop) {
   const std::optional<std::string> stored = LEAT_TRY(setup_.sink.open(stop));
-  const std::optional<std::string> noted =
-      LEAT_TRY(setup_.store.get(setup_.cursors, setup_.input.sink));
   std::optional<SinkPosition> position;
   if (stored) position = SinkPosition::parse(*stored, setup_.identity);
   if (stored && !position) {
@@ -97,7 +105,7 @@ Result<SinkPosition> SinkRunner::open(const std::stop_token& stop) {
         "it goes on where this directory says",
         setup_.input.sink, *stored);
   }
-  if (!position && noted) position = SinkPosition::parse(*noted, setup_.identity);
+  if (!position) position = LEAT_TRY(noted_position());
   if (!position) position = reader_.begin();
   const std::uint64_t missed = reader_.bring_into_range(*position);
   if (missed > 0) {
@@ -107,9 +115,27 @@ Result<SinkPosition> SinkRunner::open(const std::stop_token& stop) {
         "keep records for longer (topics: retention)",
         setup_.input.sink, missed);
   }
-  setup_.status.lag = reader_.lag(*position);
-  setup_.status.set("writing", "");
+  stands_at(*position);
   return *std::move(position);
+}
+
+/// Nothing: there is none, or it is of another data directory.
+Result<std::optional<SinkPosition>> SinkRunner::noted_position() const {
+  const auto noted = LEAT_TRY(setup_.store.get(setup_.cursors, setup_.input.sink));
+  if (!noted) return std::optional<SinkPosition>();
+  return SinkPosition::parse(*noted, setup_.identity);
+}
+
+void SinkRunner::stands_at(const SinkPosition& position) {
+  std::lock_guard lock(mutex_);
+  position_ = position;
+  setup_.status.lag = reader_.lag(position);
+}
+
+void SinkRunner::succeeded() {
+  std::lock_guard lock(mutex_);
+  failures_ = 0;
+  failing_since_.reset();
 }
 
 Status SinkRunner::write(connector::SinkBatch& batch, const SinkPosition& after,
@@ -118,7 +144,7 @@ Status SinkRunner::write(connector::SinkBatch& batch, const SinkPosition& after,
   batch.set_aside = [&](std::span<const connector::RefusedRow> refused) {
     return set_aside(batch, refused);
   };
-  setup_.status.set("writing", "");
+  if (setup_.status.state() == "waiting") setup_.status.set("writing", "");
   {
     const Latency::Stopwatch stopwatch(setup_.status.batch_time);
     const auto refused = LEAT_TRY(setup_.sink.write(batch, stop));
@@ -126,9 +152,8 @@ Status SinkRunner::write(connector::SinkBatch& batch, const SinkPosition& after,
   }
   setup_.status.rows += batch.rows;
   ++setup_.status.batches;
-  failures_ = 0;
-  std::lock_guard lock(mutex_);
-  failing_since_.reset();
+  setup_.status.set("writing", "");
+  succeeded();
   return {};
 }
 
@@ -185,18 +210,20 @@ void SinkRunner::wait_for_rows(const std::stop_token& stop) {
 void SinkRunner::on_failure(const Error& error, const std::stop_token& stop) {
   ++setup_.status.failures;
   const bool fenced = error.code == "sink-fenced";
-  // The first of a row of failures is worth a line; the rest are in the status.
-  if (failures_ == 0 || fenced) spdlog::error("sink {}: {}", setup_.input.sink, error.message);
-  setup_.status.set(error.retryable ? "retrying" : "failed", error.message);
+  unsigned failures = 0;
   {
     std::lock_guard lock(mutex_);
     if (!failing_since_) failing_since_ = std::chrono::steady_clock::now();
     last_failure_ = error;
+    failures = failures_++;
   }
+  // The first of a row of failures is worth a line; the rest are in the status.
+  if (failures == 0 || fenced) spdlog::error("sink {}: {}", setup_.input.sink, error.message);
+  setup_.status.set(error.retryable ? "retrying" : "failed", error.message);
   if (fenced) return;
-  const std::int64_t wait_ms = error.retryable ? backoff_.wait_ms(failures_) : mended_by_hand_ms;
-  ++failures_;
-  wait(std::chrono::milliseconds(wait_ms), stop);
+  wait(error.retryable ? std::chrono::milliseconds(backoff_.wait_ms(failures))
+                       : setup_.waits.mended_by_hand,
+       stop);
 }
 
 void SinkRunner::wait(std::chrono::milliseconds time, const std::stop_token& stop) {

@@ -24,12 +24,14 @@ namespace leat::runtime {
 /// again from where it stood when the system failed. What fails here delays nobody else.
 class SinkRunner {
  public:
-  /// Waits between tries while the system is away.
-  static constexpr std::int64_t retry_first_ms = 100, retry_max_ms = 30'000;
-  /// Waits between tries where only somebody's hand can help.
-  static constexpr std::int64_t mended_by_hand_ms = 15'000;
-  /// With `once`, a system that is away for longer ends the run.
-  static constexpr std::chrono::seconds patience{60};
+  struct Waits {
+    /// Between tries while the system is away: doubled each time, shortened by chance.
+    std::chrono::milliseconds retry_first{100}, retry_max{30'000};
+    /// Between tries where only somebody's hand can help.
+    std::chrono::milliseconds mended_by_hand{15'000};
+    /// With `once`, a system that is away for longer ends the run.
+    std::chrono::milliseconds patience{60'000};
+  };
   /// Under load the position is noted this often; when all is written, at once.
   static constexpr std::chrono::milliseconds note_position_every{500};
 
@@ -43,6 +45,7 @@ class SinkRunner {
     state::Family& cursors;
     std::string identity;  ///< of the data directory
     SinkStatus& status;
+    Waits waits = {};
   };
   explicit SinkRunner(Setup setup);
   ~SinkRunner() { stop(); }
@@ -63,7 +66,10 @@ class SinkRunner {
   Status write(connector::SinkBatch& batch, const SinkPosition& after, const std::stop_token& stop);
   Status set_aside(const connector::SinkBatch& batch,
                    std::span<const connector::RefusedRow> refused);
+  Result<std::optional<SinkPosition>> noted_position() const;
   Status note_position(const SinkPosition& position, bool now);
+  void stands_at(const SinkPosition& position);
+  void succeeded();
   void wait_for_rows(const std::stop_token& stop);
   void on_failure(const Error& error, const std::stop_token& stop);
   void wait(std::chrono::milliseconds time, const std::stop_token& stop);
@@ -72,8 +78,7 @@ class SinkRunner {
   SinkReader reader_;
   format::RowEncoder encoder_;
   Backoff backoff_;
-  unsigned failures_ = 0;  // in a row
-  std::string noted_;      // the position in the store
+  std::string noted_;  // the position in the store
   std::chrono::steady_clock::time_point last_noted_{};
 
   std::mutex mutex_;
@@ -81,6 +86,8 @@ class SinkRunner {
   bool woken_ = false;
   bool all_written_ = false;
   bool ended_ = false;
+  std::optional<SinkPosition> position_;  // after what is written
+  unsigned failures_ = 0;                 // in a row
   std::optional<std::chrono::steady_clock::time_point> failing_since_;
   Error last_failure_;
   std::jthread thread_;  // last: it uses all of the above
