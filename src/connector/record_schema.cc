@@ -7,7 +7,8 @@ Schema record_schema() {
                  {"value", Type::of(DUCKDB_TYPE_BLOB)},
                  {"timestamp", Type::of(DUCKDB_TYPE_TIMESTAMP_TZ)},
                  {"partition", Type::of(DUCKDB_TYPE_INTEGER)},
-                 {"offset", Type::of(DUCKDB_TYPE_BIGINT)}});
+                 {"offset", Type::of(DUCKDB_TYPE_BIGINT)},
+                 {"headers", Type::of(DUCKDB_TYPE_BLOB)}});
 }
 
 }  // namespace leat::connector

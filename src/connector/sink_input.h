@@ -28,8 +28,9 @@ struct SinkInput {
 };
 
 /// Columns of a topic's records: `key` BLOB (NULL: none), `value` BLOB (NULL: a tombstone),
-/// `timestamp` TIMESTAMP WITH TIME ZONE, `partition` INTEGER, `offset` BIGINT. A sink that writes
-/// documents or messages takes the value as it is.
+/// `timestamp` TIMESTAMP WITH TIME ZONE, `partition` INTEGER, `offset` BIGINT, `headers` BLOB
+/// (encoded as in a Kafka record; NULL: none). A sink that writes documents or messages takes the
+/// value as it is.
 Schema record_schema();
 enum RecordColumn : std::size_t {
   record_key,
@@ -37,6 +38,7 @@ enum RecordColumn : std::size_t {
   record_timestamp,
   record_partition,
   record_offset,
+  record_headers,
 };
 
 }  // namespace leat::connector

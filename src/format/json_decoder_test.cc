@@ -259,6 +259,7 @@ TEST(JsonDecoder, ReadsMetadata) {
   slice.records[0].key = "the key of the record";
   slice.records[0].has_key = true;
   slice.records[0].headers = std::string_view("\x04\x02k\x02v\x04k2\x01", 9);
+  slice.records[1].headers = "\x02\x1aleat.position\x02p";  // Leat's own
   auto decoder = make_json_decoder(columns);
   ASSERT_TRUE(decoder) << decoder.error().message;
   EXPECT_THAT(

@@ -76,7 +76,8 @@ bool append_headers_json(std::string_view headers, std::string& out) {
     std::optional<std::string_view> key;
     std::optional<std::string_view> value;
     if (!take_bytes(headers, key) || !key || !take_bytes(headers, value)) return false;
-    if (i != 0) out += ',';
+    if (*key == position_header) continue;
+    if (out.back() != '{') out += ',';
     append_json_string(*key, out);
     out += ':';
     if (!value) {

@@ -39,7 +39,7 @@ class MetadataReader {
 
 /// A Kafka record's headers (a count, then for each the key and the value, lengths as zigzag
 /// varints) as a JSON object of texts, appended to `out`; a value that is no UTF-8 becomes base64.
-/// False: damaged.
+/// Leat's own are left out. False: damaged.
 bool append_headers_json(std::string_view headers, std::string& out);
 
 }  // namespace leat::format

@@ -119,13 +119,16 @@ char* put_record(char* at, const RecordParts& parts) {
   return at;
 }
 
-using Headers = std::vector<std::pair<std::string_view, std::string_view>>;
+/// As it stands before a header's value: -1 for a null one.
+std::int64_t value_length(std::string_view value) {
+  return value.data() == nullptr ? -1 : static_cast<std::int64_t>(value.size());
+}
 
 std::size_t headers_size(const Headers& headers) {
   std::size_t size = varint_size(static_cast<std::int64_t>(headers.size()));
   for (const auto& [name, value] : headers) {
     size += varint_size(static_cast<std::int64_t>(name.size())) + name.size();
-    size += varint_size(static_cast<std::int64_t>(value.size())) + value.size();
+    size += varint_size(value_length(value)) + value.size();
   }
   return size;
 }
@@ -134,7 +137,7 @@ char* put_headers(char* at, const Headers& headers) {
   at = put_varint(at, static_cast<std::int64_t>(headers.size()));
   for (const auto& [name, value] : headers) {
     at = put_bytes(put_varint(at, static_cast<std::int64_t>(name.size())), name);
-    at = put_bytes(put_varint(at, static_cast<std::int64_t>(value.size())), value);
+    at = put_bytes(put_varint(at, value_length(value)), value);
   }
   return at;
 }
@@ -349,8 +352,13 @@ Status parse_records(const BatchHeader& header, std::string_view unpacked, Offse
   return {};
 }
 
-Result<std::vector<std::pair<std::string_view, std::string_view>>> parse_headers(
-    std::string_view headers) {
+void append_headers(const Headers& headers, std::string& out) {
+  const std::size_t begin = out.size();
+  out.resize(begin + headers_size(headers));
+  put_headers(out.data() + begin, headers);
+}
+
+Result<Headers> parse_headers(std::string_view headers) {
   std::vector<std::pair<std::string_view, std::string_view>> parsed;
   if (headers.empty()) return parsed;
   const char* at = headers.data();

@@ -77,8 +77,9 @@ Status parse_records(const BatchHeader& header, std::string_view unpacked, Offse
                      std::vector<Record>& records);
 
 /// A record's headers: names and values, the latter with `data() == nullptr` where they are null.
-/// Error `log-damaged`.
-Result<std::vector<std::pair<std::string_view, std::string_view>>> parse_headers(
-    std::string_view headers);
+using Headers = std::vector<std::pair<std::string_view, std::string_view>>;
+/// As a record holds them. Error `log-damaged`.
+Result<Headers> parse_headers(std::string_view headers);
+void append_headers(const Headers& headers, std::string& out);
 
 }  // namespace leat::log

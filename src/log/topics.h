@@ -39,6 +39,7 @@ struct NewRecord {
   bool has_key = false;
   bool tombstone = false;     ///< no value at all
   TimestampMs timestamp = 0;  ///< 0: now
+  /// Names and values, the latter with `data() == nullptr` where they are null.
   std::vector<std::pair<std::string_view, std::string_view>> headers;
 };
 

@@ -14,6 +14,10 @@ namespace leat {
 /// Bytes that may be read past a slice's end: what simdjson asks for.
 inline constexpr std::size_t slice_padding = 64;
 
+/// Header of the last record of a batch after which a source went on at the position that it holds.
+/// Leat's own: it is shown to nobody.
+inline constexpr std::string_view position_header = "leat.position";
+
 /// A record as it was received. The views point into the slice's bytes; `value.data() == nullptr`
 /// is a tombstone.
 struct Record {

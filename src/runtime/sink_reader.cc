@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "log/record_batch.h"
+
 namespace leat::runtime {
 
 using connector::SinkBatch;
@@ -88,12 +90,13 @@ Result<std::optional<SinkBatch>> SinkReader::next(SinkPosition& position) {
 Result<SinkBatch> SinkReader::batch_of(Partition partition, Offset end) {
   SinkBatch batch{.parts = {}, .partition = partition, .position = {}};
   std::span<const Record> records(slice_.records);
+  own_headers_.clear();
   while (!records.empty() && records.back().offset >= end)
     records = records.first(records.size() - 1);
   for (std::size_t at = 0; at < records.size(); at += chunk_rows_max) {
     const auto some = records.subspan(at, std::min(chunk_rows_max, records.size() - at));
     batch.parts.push_back(changelog_ != nullptr ? LEAT_TRY(changelog_rows(some))
-                                                : topic_rows(some, partition));
+                                                : LEAT_TRY(topic_rows(some, partition)));
     batch.rows += some.size();
   }
   return batch;
@@ -114,7 +117,18 @@ Result<SinkRows> SinkReader::changelog_rows(std::span<const Record> records) con
   return out;
 }
 
-SinkRows SinkReader::topic_rows(std::span<const Record> records, Partition partition) const {
+/// Headers as they were received; what Leat put there itself is nobody else's business.
+Result<std::string_view> SinkReader::headers_of(const Record& record) {
+  if (record.headers.find(position_header) == std::string_view::npos) return record.headers;
+  log::Headers headers = LEAT_TRY(log::parse_headers(record.headers));
+  std::erase_if(headers, [](const auto& header) { return header.first == position_header; });
+  if (headers.empty()) return std::string_view();
+  std::string& encoded = own_headers_.emplace_back();
+  log::append_headers(headers, encoded);
+  return std::string_view(encoded);
+}
+
+Result<SinkRows> SinkReader::topic_rows(std::span<const Record> records, Partition partition) {
   SinkRows out{.rows = Chunk(input_.schema), .weights = {}, .offsets = {}, .versions_us = {}};
   const auto column = [&]<class T>(connector::RecordColumn at, T*) {
     return static_cast<T*>(duckdb_vector_get_data(out.rows.vector(at)));
@@ -124,6 +138,7 @@ SinkRows SinkReader::topic_rows(std::span<const Record> records, Partition parti
   auto* times = column(connector::record_timestamp, static_cast<std::int64_t*>(nullptr));
   auto* partitions = column(connector::record_partition, static_cast<std::int32_t*>(nullptr));
   auto* offsets = column(connector::record_offset, static_cast<std::int64_t*>(nullptr));
+  auto* headers = column(connector::record_headers, static_cast<duckdb_string_t*>(nullptr));
   const auto set_text = [&](connector::RecordColumn at, duckdb_string_t* texts, std::size_t row,
                             std::string_view text, bool present) {
     if (present) return point_at(texts[row], text);
@@ -138,6 +153,8 @@ SinkRows SinkReader::topic_rows(std::span<const Record> records, Partition parti
     times[row] = record.timestamp * 1000;
     partitions[row] = partition.value();
     offsets[row] = record.offset.value();
+    const std::string_view its_headers = LEAT_TRY(headers_of(record));
+    set_text(connector::record_headers, headers, row, its_headers, !its_headers.empty());
     out.weights.push_back(1);
     out.offsets.push_back(record.offset);
     out.versions_us.push_back(record.timestamp * 1000);

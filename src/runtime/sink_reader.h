@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,13 +48,15 @@ class SinkReader {
   Offset end_of(std::size_t partition) const;
   Result<connector::SinkBatch> batch_of(Partition partition, Offset end);
   Result<connector::SinkRows> changelog_rows(std::span<const Record> records) const;
-  connector::SinkRows topic_rows(std::span<const Record> records, Partition partition) const;
+  Result<connector::SinkRows> topic_rows(std::span<const Record> records, Partition partition);
+  Result<std::string_view> headers_of(const Record& record);
 
   const connector::SinkInput& input_;
   log::Topic& topic_;
   const Changelog* changelog_;
   std::size_t turn_ = 0;
   Slice slice_;
+  std::deque<std::string> own_headers_;  // of the batch: those that are not as in `slice_`
 };
 
 }  // namespace leat::runtime

@@ -9,8 +9,6 @@
 namespace leat::runtime {
 namespace {
 
-constexpr std::string_view position_header = "leat.position";
-
 void wait(std::stop_token stop, std::chrono::milliseconds time) {
   std::mutex mutex;
   std::condition_variable_any never;
@@ -75,6 +73,10 @@ Result<connector::PartitionReader::Outcome> TopicCopier::copy_some(Copied& part,
                        .has_key = record.has_key,
                        .tombstone = record.value.data() == nullptr,
                        .timestamp = record.timestamp});
+    if (record.headers.empty()) continue;
+    for (const auto& header : LEAT_TRY(log::parse_headers(record.headers))) {
+      if (header.first != position_header) records.back().headers.push_back(header);
+    }
   }
   const std::string position = fmt::format("{}{}", part.tag, slice.next);
   records.back().headers.emplace_back(position_header, position);

@@ -3,9 +3,7 @@
 #include <charconv>
 #include <mutex>
 
-#include <nlohmann/json.hpp>
-
-#include "format/record_metadata.h"
+#include "log/record_batch.h"
 
 namespace leat::runtime {
 namespace {
@@ -30,13 +28,12 @@ std::vector<log::NewRecord> new_records(std::span<const connector::RecordWriter:
   return records;
 }
 
-std::optional<std::string> position_in(std::string_view headers) {
-  std::string text;
-  if (headers.empty() || !format::append_headers_json(headers, text)) return std::nullopt;
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  const auto found = json.find(TopicWriter::position_header);
-  if (found == json.end() || !found->is_string()) return std::nullopt;
-  return found->get<std::string>();
+Result<std::optional<std::string>> position_in(std::string_view headers) {
+  if (headers.empty()) return std::optional<std::string>();
+  for (const auto& [name, value] : LEAT_TRY(log::parse_headers(headers))) {
+    if (name == position_header) return std::optional(std::string(value));
+  }
+  return std::optional<std::string>();
 }
 
 }  // namespace
@@ -77,7 +74,7 @@ Result<std::optional<std::string>> TopicWriter::position() {
   while (at < end) {
     LEAT_TRY(log.read(at, read_bytes, slice));
     for (const Record& record : slice.records) {
-      if (auto position = position_in(record.headers)) {
+      if (auto position = LEAT_TRY(position_in(record.headers))) {
         newest = Note{record.offset + 1, std::move(*position)};
       }
     }

@@ -18,9 +18,6 @@ namespace leat::runtime {
 /// last record. Used by the source's thread.
 class TopicWriter final : public connector::RecordWriter {
  public:
-  /// Header of a record after which a source went on at the position that it holds.
-  static constexpr std::string_view position_header = "leat.position";
-
   struct Setup {
     std::string source;
     log::Topic& topic;

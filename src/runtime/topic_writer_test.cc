@@ -126,7 +126,7 @@ TEST_F(TopicWriterTest, DoesNotCountRecordsOfOthersThatAreLostInACrash) {
   ASSERT_EQ(partition.next_offset(), Offset(1));
   // A batch whose position was not noted before the next crash.
   std::vector<log::NewRecord> records{{.value = "b"}};
-  records[0].headers = {{TopicWriter::position_header, "p3"}};
+  records[0].headers = {{position_header, "p3"}};
   ASSERT_TRUE(partition.append(records, std::nullopt));
   ASSERT_TRUE(partition.sync(Offset(1)));
   EXPECT_EQ(writer_->position().value(), Position("p3"));

@@ -282,7 +282,8 @@ TEST_F(HttpSinkTest, ATopicsRecordsGoAsTheyAre) {
   reads("", SinkInput::Kind::topic);
   Webhook hook;
   set_["format"] = std::string("ndjson");
-  const std::string rest = ", '2026-01-01 00:00:00+00'::TIMESTAMPTZ, 0::INTEGER, 1::BIGINT)";
+  const std::string rest =
+      ", '2026-01-01 00:00:00+00'::TIMESTAMPTZ, 0::INTEGER, 1::BIGINT, NULL::BLOB)";
   const auto refused = sink(hook)->write(
       batch("VALUES (NULL::BLOB, '{\"a\": [1,\n 2]}'::BLOB" + rest + ", (NULL, '{\"a\"'" + rest +
             ", (NULL, NULL" + rest + ", (NULL, '7'" + rest),

@@ -102,8 +102,8 @@ void MessageEncoder::encode_records(const SinkBatch& batch, std::vector<RefusedR
         message.timestamp_ms = std::max<std::int64_t>(
             0, floor_div(columns[record_timestamp].value<std::int64_t>(row), 1000));
       }
-      if (!options_.record_headers || !columns[*options_.record_headers].valid(row)) continue;
-      if (!parse_headers(columns[*options_.record_headers].text(row), headers)) {
+      if (!columns[record_headers].valid(row)) continue;
+      if (!parse_headers(columns[record_headers].text(row), headers)) {
         messages_.pop_back();
         refused.push_back({part, row, "the record's headers are damaged"});
         continue;

@@ -146,7 +146,6 @@ Result<MessageOptions> record_options(const SinkInput& input, const Settings& se
   MessageOptions out;
   out.value = Value::record;
   out.timestamp = record_timestamp;
-  out.record_headers = input.schema.find("headers");
   return out;
 }
 

@@ -35,7 +35,6 @@ struct MessageOptions {
   std::vector<std::size_t> key;                              ///< columns
   std::vector<std::pair<std::string, std::size_t>> headers;  ///< name and column
   std::optional<std::size_t> timestamp;                      ///< column
-  std::optional<std::size_t> record_headers;  ///< column with a record's headers, encoded
   bool tombstones = true;  ///< of an envelope: a delete is followed by a tombstone
 };
 

@@ -171,8 +171,8 @@ class SinkFeed {
       list += fmt::format("{}(NULL::BLOB, encode({}'))", list.empty() ? "" : ", ", quoted);
     }
     return rows(
-        "SELECT k, v, TIMESTAMPTZ '2026-01-01 00:00:00.123456+00', 0::INTEGER, 0::BIGINT "
-        "FROM (VALUES " +
+        "SELECT k, v, TIMESTAMPTZ '2026-01-01 00:00:00.123456+00', 0::INTEGER, 0::BIGINT, "
+        "NULL::BLOB FROM (VALUES " +
             list + ") records(k, v)",
         first_offset);
   }

@@ -153,6 +153,16 @@ TEST_F(MongodbSinkTest, WritesATopicsRecordsAsTheyAre) {
           R"({ "_id" : "events:0:000000000004", )" + meta + " }"));
 }
 
+TEST_F(MongodbSinkTest, WritesTheHeadersOfATopicsRecords) {
+  reads_topic();
+  set_["metadata"] = std::string("record");
+  auto sink = opened();
+  write(*sink, rows("SELECT NULL::BLOB, '{}'::BLOB, TIMESTAMPTZ '2026-01-01 00:00:00+00', "
+                    "0::INTEGER, 0::BIGINT, '\\x04\\x02a\\x04xy\\x02b\\x01'::BLOB"));
+  EXPECT_THAT(documents(),
+              ElementsAre(HasSubstr(R"("key" : null, "headers" : { "a" : "xy", "b" : null } })")));
+}
+
 TEST_F(MongodbSinkTest, RefusesRecordsThatMakeNoDocumentAndWritesAllOthers) {
   reads_topic();
   auto sink = opened();
@@ -169,7 +179,7 @@ TEST_F(MongodbSinkTest, RefusesRecordsThatMakeNoDocumentAndWritesAllOthers) {
                         Pair(8, HasSubstr("JSON")), Pair(9, HasSubstr("JSON"))));
   EXPECT_THAT(
       refused(*sink, rows("SELECT NULL::BLOB, encode('\"' || repeat('x', 17000000) || '\"'), "
-                          "now(), 0::INTEGER, 0::BIGINT")),
+                          "now(), 0::INTEGER, 0::BIGINT, NULL::BLOB")),
       ElementsAre(Pair(0, HasSubstr("more than the 16777216"))));
   EXPECT_THAT(documents(), ElementsAre(HasSubstr(R"("a" : 1 })"), HasSubstr(R"("z" : 26 })")));
 }
@@ -178,7 +188,8 @@ TEST_F(MongodbSinkTest, WritesATopicByItsKeyAndDeletesByTombstones) {
   reads_topic();
   set_["key"] = std::vector<std::string>{"$key"};
   auto sink = opened();
-  const std::string rest = ", TIMESTAMPTZ '2026-01-01 00:00:00+00', 0::INTEGER, 0::BIGINT";
+  const std::string rest =
+      ", TIMESTAMPTZ '2026-01-01 00:00:00+00', 0::INTEGER, 0::BIGINT, NULL::BLOB";
   const auto record = [&](const std::string& key, const std::string& value) {
     return "SELECT " + key + "::BLOB, " + value + "::BLOB" + rest;
   };

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <unordered_set>
 
+#include "format/record_metadata.h"
 #include "format/utf8.h"
 
 namespace leat::connector::mongodb {
@@ -226,7 +227,9 @@ Result<bool> OperationBuilder::record_document(const SinkBatch& batch, std::size
              !with_own_id) {
     return false;
   }
-  if (!plan_.metadata.empty() && operation.kind != Operation::Kind::remove) metadata(row, out);
+  if (!plan_.metadata.empty() && operation.kind != Operation::Kind::remove) {
+    LEAT_TRY(metadata(row, out));
+  }
   out.end(start);
   return true;
 }
@@ -262,7 +265,7 @@ Status OperationBuilder::record_id(const SinkBatch& batch, std::size_t part, std
   return {};
 }
 
-void OperationBuilder::metadata(std::size_t row, BsonWriter& out) {
+Status OperationBuilder::metadata(std::size_t row, BsonWriter& out) {
   const std::size_t start = out.begin_document(plan_.metadata);
   out.int32("partition", record_[record_partition].value<std::int32_t>(row));
   out.int64("offset", record_[record_offset].value<std::int64_t>(row));
@@ -273,7 +276,16 @@ void OperationBuilder::metadata(std::size_t row, BsonWriter& out) {
   } else {
     out.null("key");
   }
+  if (record_[record_headers].valid(row)) {
+    std::string json;
+    if (!format::append_headers_json(record_[record_headers].text(row), json)) {
+      return user_error("not-a-document", "the record's headers are damaged");
+    }
+    LEAT_TRY(headers_.read(json));
+    LEAT_TRY(headers_.append_value("headers", out));
+  }
   out.end(start);
+  return {};
 }
 
 }  // namespace leat::connector::mongodb

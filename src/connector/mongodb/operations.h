@@ -63,7 +63,7 @@ class OperationBuilder {
   Result<bool> record_document(const SinkBatch& batch, std::size_t part, std::size_t row,
                                bool with_own_id, Operation& operation);
   Status record_id(const SinkBatch& batch, std::size_t part, std::size_t row, BsonWriter& out);
-  void metadata(std::size_t row, BsonWriter& out);
+  Status metadata(std::size_t row, BsonWriter& out);
   void position_id(const SinkBatch& batch, std::size_t part, std::size_t row, BsonWriter& out);
   template <class Add>
   void add_or_refuse(std::size_t part, std::size_t row, std::vector<RefusedRow>& refused, Add add);
@@ -72,6 +72,7 @@ class OperationBuilder {
   RowDocument rows_;
   NetChanges net_;
   JsonDocument json_;
+  JsonDocument headers_;  ///< of a record
   std::vector<VectorShape> record_shapes_;
   std::vector<VectorReader> record_;
   std::string id_text_;

@@ -27,8 +27,9 @@ std::vector<Setting> document_settings() {
        .choices = {"json", "text", "binary"}},
       {.name = "metadata",
        .kind = Kind::text,
-       .doc = "Of a topic: a field that takes the record's partition, offset, timestamp and key. "
-              "Choose a name that the records do not have; left out: not written."},
+       .doc = "Of a topic: a field that takes the record's partition, offset, timestamp, key, and "
+              "headers where there are any. Choose a name that the records do not have; left out: "
+              "not written."},
       {.name = "timestamps",
        .kind = Kind::enumeration,
        .doc = "`date`: MongoDB's own, which end at the millisecond (finer fractions are cut off). "

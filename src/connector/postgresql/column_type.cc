@@ -127,6 +127,12 @@ Result<ColumnType> column_type(const Type& type) {
   return column;
 }
 
+ColumnType record_headers_type() {
+  ColumnType type = of(jsonb);
+  type.wire = Wire::record_headers;
+  return type;
+}
+
 ColumnType record_type(const std::string& name) {
   if (name == "json") return of(json);
   if (name == "jsonb") return of(jsonb);

@@ -20,6 +20,7 @@ enum class Wire : std::uint8_t {
   numeric,
   text,  ///< also json
   jsonb,
+  record_headers,  ///< jsonb, made of a record's headers
   bytea,
   bits,
   uuid,
@@ -43,6 +44,8 @@ struct ColumnType {
 /// type that Leat itself keeps in no stream.
 Result<ColumnType> column_type(const Type& type);
 
+/// The type of a topic's record headers: an object in jsonb.
+ColumnType record_headers_type();
 /// The types of a topic's record key and value, by the name that a setting gives: text, bytea, json
 /// or jsonb.
 ColumnType record_type(const std::string& name);

@@ -7,6 +7,7 @@
 #include "connector/postgresql/big_endian.h"
 #include "connector/postgresql/binary_numeric.h"
 #include "format/encoder.h"
+#include "format/record_metadata.h"
 #include "format/value_text.h"
 #include "model/vector_access.h"
 
@@ -187,6 +188,13 @@ void append_text_form(std::string_view text, Wire wire, std::string& out) {
   out += text;
 }
 
+/// What is damaged is left out, as it can't be shown.
+void append_record_headers(std::string_view headers, std::string& out) {
+  std::string json;
+  if (!format::append_headers_json(headers, json)) return append_integer(null_length, out);
+  append_text_form(json, Wire::jsonb, out);
+}
+
 /// A value that is not NULL and no array; of types that lie in one vector.
 void append_scalar(const VectorReader& reader, std::size_t row, Wire wire, unsigned scale,
                    std::string& out) {
@@ -210,6 +218,8 @@ void append_scalar(const VectorReader& reader, std::size_t row, Wire wire, unsig
     case Wire::bytea:
     case Wire::jsonb:
       return append_text_form(reader.text(row), wire, out);
+    case Wire::record_headers:
+      return append_record_headers(reader.text(row), out);
     case Wire::bits:
       return append_bits(reader.text(row), out);
     case Wire::uuid:

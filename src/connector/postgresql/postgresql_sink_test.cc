@@ -126,10 +126,28 @@ TEST_F(PostgresqlSinkTest, ATopicsTombstoneTakesTheKeysRowOut) {
   set_["key"] = std::vector<std::string>{"key"};
   auto sink = opened();
   const std::string rest = ", '2026-01-01 00:00:00+00'::TIMESTAMPTZ, 0::INTEGER, ";
-  write(*sink, "VALUES ('a'::BLOB, '{\"n\":1}'::BLOB" + rest + "1::BIGINT), ('b'::BLOB, '2'::BLOB" +
-                   rest + "2)");
-  write(*sink, "VALUES ('a'::BLOB, NULL::BLOB" + rest + "3::BIGINT)", "2");
+  write(*sink, "VALUES ('a'::BLOB, '{\"n\":1}'::BLOB" + rest +
+                   "1::BIGINT, '\\x04\\x02a\\x04xy\\x02b\\x01'::BLOB), ('b'::BLOB, '2'::BLOB" +
+                   rest + "2, '\\x02\\x02a\\x02x'::BLOB)");
+  EXPECT_THAT(rows("SELECT key, headers FROM out ORDER BY key"),
+              ElementsAre(R"(a|{"a": "xy", "b": null})", R"(b|{"a": "x"})"));
+  write(*sink, "VALUES ('a'::BLOB, NULL::BLOB" + rest + "3::BIGINT, NULL::BLOB)", "2");
   EXPECT_THAT(rows("SELECT key, value, \"offset\" FROM out"), ElementsAre("b|2|2"));
+}
+
+TEST_F(PostgresqlSinkTest, LeavesATopicsHeadersOutWhereAskedTo) {
+  input_.from = "records";
+  input_.kind = SinkInput::Kind::topic;
+  input_.schema = record_schema();
+  set_["record_headers"] = false;
+  auto sink = opened();
+  write(*sink,
+        "VALUES (NULL::BLOB, '1'::BLOB, '2026-01-01 00:00:00+00'::TIMESTAMPTZ, 0::INTEGER, "
+        "1::BIGINT, '\\x02\\x02a\\x02x'::BLOB)");
+  EXPECT_THAT(rows("SELECT \"offset\" FROM out"), ElementsAre("1"));
+  EXPECT_THAT(rows("SELECT count(*) FROM information_schema.columns WHERE table_name = 'out' AND "
+                   "column_name = 'headers'"),
+              ElementsAre("0"));
 }
 
 TEST_F(PostgresqlSinkTest, GoesOnFromThePositionThatTheTableHas) {

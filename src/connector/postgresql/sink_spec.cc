@@ -9,8 +9,9 @@ constexpr const char* sink_doc =
     R"(A **view** is kept as it is: one row of the table for each key, put in, changed and taken
 out as the view's rows are. A view without a key is the table's one row. A **stream** only ever adds
 rows, to a table without a key if need be; with `key` it keeps the newest row of each key. A
-**topic** gives its records in the columns `key`, `value`, `timestamp`, `partition` and `offset`;
-with `key: [key]`, the newest value of each key, and a record without a value takes the row out.
+**topic** gives its records in the columns `key`, `value`, `timestamp`, `partition`, `offset` and
+`headers`; with `key: [key]`, the newest value of each key, and a record without a value takes the
+row out.
 With `changes: true` beside the connector, every change of a view is a row with its `weight`, +1 or
 -1.
 
@@ -47,20 +48,8 @@ Limits: PostgreSQL 12 or newer; through a connection pooler only with session po
 tables are used; PostgreSQL's `text` can't hold the character U+0000; a key can't be NULL, unless
 `null_keys` is set.)";
 
-}  // namespace
-
-Spec postgresql_sink_spec() {
-  Spec spec;
-  spec.name = "postgresql";
-  spec.role = Role::sink;
-  spec.summary = "A table in PostgreSQL, exactly once.";
-  spec.doc = sink_doc;
-  spec.delivery =
-      "Exactly once: rows and the sink's position are written in one transaction, and after any "
-      "failure the sink goes on from the position that PostgreSQL has.";
-  spec.takes_topics = true;
-  spec.settings = postgresql::connection_settings();
-  const std::vector<Setting> own = {
+std::vector<Setting> table_settings() {
+  return {
       {.name = "table",
        .kind = Kind::text,
        .doc = "`NAME` or `SCHEMA.NAME`, with upper and lower case as written.",
@@ -90,6 +79,10 @@ Spec postgresql_sink_spec() {
        .doc = "Of a topic: the type of the column `value`. `json` keeps the text byte for byte.",
        .default_value = "jsonb",
        .choices = {"text", "bytea", "json", "jsonb"}},
+      {.name = "record_headers",
+       .kind = Kind::boolean,
+       .doc = "Of a topic: writes the column `headers`, a jsonb object.",
+       .default_value = "true"},
       {.name = "position_name",
        .kind = Kind::text,
        .doc = "Under which name the position is kept in `leat_positions`. Two sinks of one "
@@ -105,7 +98,22 @@ Spec postgresql_sink_spec() {
        .default_value = "1m",
        .min = 1},
   };
-  spec.settings.insert(spec.settings.end(), own.begin(), own.end());
+}
+
+}  // namespace
+
+Spec postgresql_sink_spec() {
+  Spec spec;
+  spec.name = "postgresql";
+  spec.role = Role::sink;
+  spec.summary = "A table in PostgreSQL, exactly once.";
+  spec.doc = sink_doc;
+  spec.delivery =
+      "Exactly once: rows and the sink's position are written in one transaction, and after any "
+      "failure the sink goes on from the position that PostgreSQL has.";
+  spec.takes_topics = true;
+  spec.settings = postgresql::connection_settings();
+  for (Setting& setting : table_settings()) spec.settings.push_back(std::move(setting));
   spec.check_input = [](const SinkInput& input, const Settings& settings) -> Status {
     LEAT_TRY(postgresql::plan_table(input, settings));
     return {};

@@ -70,6 +70,7 @@ Result<ColumnType> type_of(const SinkInput& input, const Settings& settings, std
   if (input.kind == SinkInput::Kind::topic) {
     if (column == record_key) return record_type(settings.text("record_key"));
     if (column == record_value) return record_type(settings.text("record_value"));
+    if (column == record_headers) return record_headers_type();
   }
   Result<ColumnType> type = column_type(input.schema[column].type);
   if (!type) {
@@ -140,7 +141,10 @@ Result<TablePlan> plan_table(const SinkInput& input, const Settings& settings) {
     plan.columns.push_back(
         {"weight", {weight_column, LEAT_TRY(column_type(Type::of(DUCKDB_TYPE_BIGINT)))}});
   }
+  const bool without_headers =
+      input.kind == SinkInput::Kind::topic && !settings.flag("record_headers");
   for (std::size_t i = 0; i < input.schema.size(); ++i) {
+    if (without_headers && i == record_headers) continue;
     plan.columns.push_back({input.schema[i].name,
                             {i, LEAT_TRY(type_of(input, settings, i))},
                             std::ranges::find(plan.key, i) != plan.key.end()});
