@@ -49,6 +49,37 @@ Result<std::vector<std::pair<std::string, std::string>>> read_header(
   return header;
 }
 
+Setting tls_setting() {
+  return {.name = "tls",
+          .kind = Kind::group,
+          .doc =
+              "How the server and we show each other who we are. The server's certificate and "
+              "name are always verified.",
+          .fields = {{.name = "ca",
+                      .kind = Kind::path,
+                      .doc = "PEM file of the authorities that certificates are verified against. "
+                             "Left out: the system's."},
+                     {.name = "cert",
+                      .kind = Kind::path,
+                      .doc = "PEM file with our certificate (mutual TLS). Shown to the server of "
+                             "`url` alone, not to one that it redirects to."},
+                     {.name = "key", .kind = Kind::path, .doc = "PEM file with the key of `cert`."},
+                     {.name = "key_password", .doc = "Password of `key`.", .secret = true}}};
+}
+
+Status read_tls(const Settings& tls, const Context& context, FetchOptions& fetch) {
+  const auto file = [&](const char* name) {
+    const std::string& path = tls.text(name);
+    return path.empty() ? path : context.path(path);
+  };
+  fetch.ca_file = file("ca");
+  fetch.certificate_file = file("cert");
+  fetch.key_file = file("key");
+  fetch.key_password = tls.text("key_password");
+  if (fetch.certificate_file.empty() == fetch.key_file.empty()) return {};
+  return user_error("bad-tls", "`tls` has only one of `cert` and `key`; name both, or none");
+}
+
 AllowedReach allowed_reach(const Settings& settings, const Context& context, const Url& url) {
   if (context.allow_private_addresses) return {.loopback = true, .internal = true};
   if (settings.has("allow_private")) {

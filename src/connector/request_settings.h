@@ -20,6 +20,10 @@ namespace leat::connector {
 Result<std::vector<std::pair<std::string, std::string>>> read_header(
     const std::map<std::string, std::string>& written, std::string_view content_type);
 
+/// The setting `tls`, and what it says. Error `bad-tls` (user).
+Setting tls_setting();
+Status read_tls(const Settings& tls, const Context& context, FetchOptions& fetch);
+
 /// By the setting `allow_private`, or where it is left out: this machine, when the address itself
 /// names it.
 AllowedReach allowed_reach(const Settings& settings, const Context& context, const Url& url);

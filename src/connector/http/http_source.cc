@@ -234,20 +234,6 @@ class HttpSource final : public LiveSource {
   std::int64_t logged_ms_ = 0;
 };
 
-Status read_tls(const Settings& settings, const Context& context, FetchOptions& fetch) {
-  const auto file = [&](const char* name) {
-    const std::string& path = settings.text(name);
-    return path.empty() ? path : context.path(path);
-  };
-  fetch.ca_file = file("ca");
-  fetch.certificate_file = file("cert");
-  fetch.key_file = file("key");
-  fetch.key_password = settings.text("key_password");
-  if (fetch.certificate_file.empty() == fetch.key_file.empty()) return {};
-  return user_error("bad-tls",
-                    "http source: `tls` has only one of `cert` and `key`; name both, or none");
-}
-
 }  // namespace
 
 Result<std::unique_ptr<LiveSource>> make_http_source(const Settings& settings,

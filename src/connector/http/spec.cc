@@ -1,5 +1,7 @@
 #include "connector/http/spec.h"
 
+#include "connector/request_settings.h"
+
 namespace leat::connector {
 namespace {
 
@@ -40,24 +42,6 @@ std::vector<Setting> request_settings() {
        .doc = "What a POST sends, as `application/json` unless `headers` says otherwise.",
        .secret = true},
   };
-}
-
-Setting tls_setting() {
-  return {.name = "tls",
-          .kind = Kind::group,
-          .doc =
-              "How the server and we show each other who we are. The server's certificate and "
-              "name are always verified.",
-          .fields = {{.name = "ca",
-                      .kind = Kind::path,
-                      .doc = "PEM file of the authorities that certificates are verified against. "
-                             "Left out: the system's."},
-                     {.name = "cert",
-                      .kind = Kind::path,
-                      .doc = "PEM file with our certificate (mutual TLS). Shown to the server of "
-                             "`url` alone, not to one that it redirects to."},
-                     {.name = "key", .kind = Kind::path, .doc = "PEM file with the key of `cert`."},
-                     {.name = "key_password", .doc = "Password of `key`.", .secret = true}}};
 }
 
 std::vector<Setting> limit_settings() {

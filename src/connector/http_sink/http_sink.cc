@@ -1,6 +1,7 @@
 #include "connector/http_sink/http_sink.h"
 
 #include <algorithm>
+#include <charconv>
 #include <condition_variable>
 #include <mutex>
 #include <span>
@@ -26,12 +27,25 @@ struct Plan {
   std::size_t rows_max = 0;
   std::size_t bytes_max = 0;
   std::int64_t retry_after_max_ms = 0;
+  std::vector<long> hold_on;
 };
 
-/// Statuses that no row is the reason of: an address or credentials that somebody has to mend.
-bool asks_for_a_hand(long status) {
-  return status < 400 || status == 401 || status == 403 || status == 404 || status == 405 ||
-         status == 407 || status == 410;
+/// The statuses of `hold_on`.
+Result<std::vector<long>> read_statuses(const std::vector<std::string>& written) {
+  std::vector<long> statuses;
+  for (const std::string& text : written) {
+    long status = 0;
+    const char* const end = text.data() + text.size();
+    const auto [last, error] = std::from_chars(text.data(), end, status);
+    if (error != std::errc() || last != end || status < 400 || status > 499) {
+      return user_error("bad-status",
+                        "`hold_on`: \"{}\" is no status from 400 to 499; all others are held "
+                        "anyway",
+                        text);
+    }
+    statuses.push_back(status);
+  }
+  return statuses;
 }
 
 class HttpSink final : public Sink {
@@ -134,7 +148,8 @@ class HttpSink final : public Sink {
       not_before_ = clock_.steady() + std::chrono::milliseconds(asked_ms);
       return transient_error("http-status", "{}", answer);
     }
-    if (asks_for_a_hand(response.status)) {
+    // A redirect is no answer to a row either: somebody has to mend the address.
+    if (response.status < 400 || holds(response.status)) {
       return external_error("http-status", "{}; check `url` and `headers`", answer);
     }
     if (elements.size() == 1) {
@@ -144,6 +159,10 @@ class HttpSink final : public Sink {
     const std::size_t half = elements.size() / 2;
     LEAT_TRY(send(batch, elements.first(half), refused, stop));
     return send(batch, elements.subspan(half), refused, stop);
+  }
+
+  bool holds(long status) const {
+    return std::ranges::find(plan_.hold_on, status) != plan_.hold_on.end();
   }
 
   /// No sooner than the server's `Retry-After` said.
@@ -184,20 +203,12 @@ Result<std::unique_ptr<Sink>> make_http_sink(const SinkInput& input, const Setti
   plan.rows_max = static_cast<std::size_t>(settings.integer("rows_max"));
   plan.bytes_max = static_cast<std::size_t>(settings.integer("bytes_max"));
   plan.retry_after_max_ms = settings.duration_ms("retry_after_max");
+  plan.hold_on = LEAT_TRY(read_statuses(settings.list("hold_on")));
   plan.fetch.timeout_ms = settings.duration_ms("timeout");
   plan.fetch.connect_timeout_ms = settings.duration_ms("connect_timeout");
   plan.fetch.redirects_max = 0;
   plan.fetch.allowed = allowed_reach(settings, context, plan.request.url);
-  const Settings& tls = settings.group("tls");
-  if (tls.text("cert").empty() != tls.text("key").empty()) {
-    return user_error("bad-tls", "`tls` needs `cert` and `key` together");
-  }
-  const auto path = [&](const char* name) {
-    return tls.text(name).empty() ? std::string() : context.path(tls.text(name));
-  };
-  plan.fetch.ca_file = path("ca");
-  plan.fetch.certificate_file = path("cert");
-  plan.fetch.key_file = path("key");
+  LEAT_TRY(read_tls(settings.group("tls"), context, plan.fetch));
   return std::make_unique<HttpSink>(input, std::move(plan), context.clock);
 }
 

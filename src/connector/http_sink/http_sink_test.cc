@@ -245,7 +245,20 @@ TEST_F(HttpSinkTest, FindsTheRowsThatAreRefused) {
   EXPECT_EQ(rows, 98);
 }
 
-TEST_F(HttpSinkTest, AWrongAddressOrTokenGivesNoRowUp) {
+TEST_F(HttpSinkTest, EveryRefusalSendsRowsToTheDeadLetters) {
+  for (const char* status :
+       {"400 No\r\n", "401 No\r\n", "404 No\r\n", "410 No\r\n", "499 No\r\n"}) {
+    Webhook hook([&](const Received&) { return status; });
+    const auto refused = sink(hook)->write(batch("VALUES (1::INTEGER, 'x'), (2, 'y')"), {});
+    ASSERT_TRUE(refused) << refused.error().message;
+    ASSERT_EQ(refused->size(), 2U) << status;
+    EXPECT_THAT((*refused)[1].reason, HasSubstr(std::string(status, 3)));
+    EXPECT_EQ(hook.received().size(), 3U) << "both together, then each alone";
+  }
+}
+
+TEST_F(HttpSinkTest, HoldsOnWhereItIsTold) {
+  set_["hold_on"] = std::vector<std::string>{"401", "403", "404"};
   for (const char* status :
        {"401 No\r\n", "403 No\r\n", "404 No\r\n", "302 Found\r\nLocation: /elsewhere\r\n"}) {
     Webhook hook([&](const Received&) { return status; });
@@ -333,6 +346,8 @@ TEST_F(HttpSinkTest, RefusesSettingsThatCanNeverWork) {
   };
   EXPECT_EQ(code("url", std::string("ftp://example.com")), "bad-url");
   EXPECT_EQ(code("headers", std::map<std::string, std::string>{{"a b", "c"}}), "bad-header");
+  EXPECT_EQ(code("hold_on", std::vector<std::string>{"401", "4o4"}), "bad-status");
+  EXPECT_EQ(code("hold_on", std::vector<std::string>{"500"}), "bad-status");
   Settings tls;
   tls.set("cert", std::string("c.pem"));
   EXPECT_EQ(code("tls", tls), "bad-tls");

@@ -1,5 +1,7 @@
 #include "connector/http_sink/spec.h"
 
+#include "connector/request_settings.h"
+
 namespace leat::connector {
 namespace {
 
@@ -36,15 +38,16 @@ What the answer does:
 - 2xx: the rows are delivered.
 - 408, 425, 429, 5xx, none in time, a lost connection: sent again, with growing waits and no sooner
   than `Retry-After` says.
-- 401, 403, 404, 405, 407, 410, a redirect: somebody has to mend the address or the credentials. It
-  is told, and tried again seldom; no row is given up.
 - Any other 4xx: the rows are refused. They are sent again in halves, until those that are refused
   even alone go to the dead letters with the status and the beginning of the answer.
+- A redirect, and what `hold_on` names: somebody has to mend the address or the credentials. It is
+  told, and tried again seldom; no row is given up. `hold_on: [401, 403, 404]` is for those who
+  rather wait than look through the dead letters after a token has expired.
 
 Certificates are always verified. Addresses that are not public are refused unless `url` names this
 machine, or `allow_private` is set.)";
 
-std::vector<Setting> request_settings() {
+std::vector<Setting> sending_settings() {
   return {
       {.name = "url",
        .kind = Kind::url,
@@ -100,22 +103,17 @@ std::vector<Setting> limit_settings() {
        .doc = "The longest wait that a server may ask for by `Retry-After`.",
        .default_value = "5m",
        .min = 0},
+      {.name = "hold_on",
+       .kind = Kind::text_list,
+       .doc =
+           "Statuses from 400 to 499 that hold the sink back instead of sending rows to the dead "
+           "letters. Left out: none."},
       {.name = "allow_private",
        .kind = Kind::boolean,
        .doc = "Lets the sink reach addresses that are not public: this machine, private networks, "
               "link-local addresses. Left out: only this machine, and only when `url` itself names "
               "it (`localhost`, `127.0.0.1`, `[::1]`)."},
-      {.name = "tls",
-       .kind = Kind::group,
-       .doc = "Certificates of one's own.",
-       .fields = {{.name = "ca",
-                   .kind = Kind::path,
-                   .doc = "PEM file of the authorities that the server's certificate is verified "
-                          "against; the system's when left out."},
-                  {.name = "cert",
-                   .kind = Kind::path,
-                   .doc = "PEM file of Leat's own certificate, for servers that ask for one."},
-                  {.name = "key", .kind = Kind::path, .doc = "PEM file of its key."}}},
+      tls_setting(),
   };
 }
 
@@ -131,7 +129,7 @@ Spec http_sink_spec() {
       "At least once: rows whose answer was lost are sent again, with the same `Idempotency-Key` "
       "when they are cut alike, and always with the same offsets, by which a receiver can tell.";
   spec.takes_topics = true;
-  spec.settings = request_settings();
+  spec.settings = sending_settings();
   for (Setting& setting : limit_settings()) spec.settings.push_back(std::move(setting));
   spec.example = R"(http:
   url: https://hooks.example.com/users

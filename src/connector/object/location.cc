@@ -1,6 +1,7 @@
 #include "connector/object/location.h"
 
 #include "connector/object/folder_store.h"
+#include "connector/request_settings.h"
 
 namespace leat::connector::object {
 namespace {
@@ -16,20 +17,6 @@ std::string first_of(const std::string& written, const Environment& environment,
   for (const char* name : names) {
     if (const auto value = environment(name); value && !value->empty()) return *value;
   }
-  return {};
-}
-
-Status read_tls(const Settings& settings, const Context& context, FetchOptions& fetch) {
-  const Settings& tls = settings.group("tls");
-  if (tls.text("cert").empty() != tls.text("key").empty()) {
-    return user_error("bad-tls", "`tls` needs `cert` and `key` together");
-  }
-  const auto path = [&](const char* name) {
-    return tls.text(name).empty() ? std::string() : context.path(tls.text(name));
-  };
-  fetch.ca_file = path("ca");
-  fetch.certificate_file = path("cert");
-  fetch.key_file = path("key");
   return {};
 }
 
@@ -80,7 +67,7 @@ Status read_s3(const Settings& settings, const Context& context, const Environme
   s3.fetch.response_bytes_max = answer_bytes_max;
   // The operator names the one address that is connected to.
   s3.fetch.allowed = {.loopback = true, .internal = true};
-  return read_tls(settings, context, s3.fetch);
+  return read_tls(settings.group("tls"), context, s3.fetch);
 }
 
 }  // namespace
