@@ -184,13 +184,14 @@ def run_once(name, pipeline, folder, *arguments):
     return seconds, cpu, program.peak_bytes
 
 
-def generator(name):
+def generator(name, libraries=()):
     """A load generator of this folder, built when it is older than its sources."""
     source, program = ROOT / "bench" / f"{name}.cc", OUT / name
     sources = [source, ROOT / "bench" / "http_connection.h"]
     if not program.exists() or program.stat().st_mtime < max(s.stat().st_mtime for s in sources):
         OUT.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["g++", "-std=c++20", "-O2", source, "-o", program], check=True)
+        subprocess.run(["g++", "-std=c++20", "-O2", source, "-o", program]
+                       + [f"-l{library}" for library in libraries], check=True)
     return program
 
 

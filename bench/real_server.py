@@ -11,8 +11,8 @@ from measuring import OUT, ROOT, tree
 class RealServer:
     """What `serve` says of it, by name; `cpu()` is what it has used so far, in seconds."""
 
-    def __init__(self, known):
-        self.known = known
+    def __init__(self, known, process):
+        self.known, self.process = known, process
 
     def __getitem__(self, name):
         return self.known[name]
@@ -24,6 +24,14 @@ class RealServer:
     def cpu(self):
         return sum(tree(pid)[0] for pid in self.known["pids"])
 
+    def tell(self, verb):
+        """`freeze`, `thaw` and the like: tests/servers/serve --help."""
+        self.process.stdin.write(verb + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().strip()
+        if answer != "ok":
+            sys.exit(f"{self.known['name']}: {verb}: {answer}")
+
 
 @contextlib.contextmanager
 def real_server(name):
@@ -34,7 +42,7 @@ def real_server(name):
         line = process.stdout.readline()
         if not line.startswith("{"):
             sys.exit(f"there is no {name} here: {line.strip()}")
-        yield RealServer(json.loads(line))
+        yield RealServer(json.loads(line), process)
     finally:
         process.stdin.close()
         process.wait()
