@@ -44,8 +44,8 @@ Result<std::string> try_sink(const runtime::Connectors::Sink& maker, const pipel
 }
 
 Result<std::string> try_source(const runtime::Connectors::Source& maker,
-                               const pipeline::SourceNode& node,
-                               const connector::Context& context) {
+                               const pipeline::SourceNode& node, connector::Context context) {
+  context.owner = node.pipeline + "." + node.name;
   const auto source = LEAT_TRY(maker.replayable(node.settings, context));
   return within_bound([&](std::stop_token stop) -> Result<std::string> {
     return LEAT_TRY(source->probe(std::move(stop))).value_or("there");

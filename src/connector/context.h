@@ -16,6 +16,8 @@ struct Context {
   /// Relative paths in a pipeline file are relative to this folder; empty: to the working directory
   /// of the process.
   std::string base_directory;
+  /// PIPELINE.NAME of the source or sink that is made: under it another system knows who reads.
+  std::string owner;
   /// The operator lets every source reach private and loopback addresses, whatever the pipeline
   /// file says.
   bool allow_private_addresses = false;

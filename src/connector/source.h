@@ -24,6 +24,7 @@ class SourceStatus {
       0};  ///< pulls, opens: whatever the source does again and again
   std::atomic<std::uint64_t> failures{0};
   std::atomic<std::uint64_t> retries{0};
+  std::atomic<std::uint64_t> partitions_failing{0};  ///< their error stays until none is
   void set_state(std::string state) {
     std::lock_guard lock(mutex_);
     state_ = std::move(state);
@@ -103,6 +104,13 @@ class PartitionReader {
   };
   /// Nothing: the pipeline's topic, and a number in the order of discovery.
   virtual std::optional<Origin> origin() const { return std::nullopt; }
+  /// Asks to be told when there may be something to read after `read` gave nothing: `notify` is
+  /// called from any thread then, is quick and does not call back. Before the first read. False:
+  /// the reader can't tell, and is asked every few milliseconds.
+  virtual bool tell_when_ready(std::function<void()> notify) {
+    (void)notify;
+    return false;
+  }
   /// Fills `slice` (its old content is discarded, its memory reused) with whole records of about
   /// `bytes_max` bytes, but at least one record. Bad bytes are no error here: they become records
   /// that decoding refuses.

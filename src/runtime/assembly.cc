@@ -17,6 +17,8 @@ namespace {
 
 /// Epochs of different runs never share a number: a run begins at the next multiple of this.
 constexpr std::uint64_t epochs_per_run = 1'000'000;
+/// With `once`, a source that can't be read for longer ends the run.
+constexpr std::chrono::seconds once_patience{60};
 /// Opening the store and the topics writes a little.
 constexpr std::uint64_t start_bytes_min = 16u << 20;
 
@@ -320,10 +322,12 @@ Status Assembly::make_sources() {
     const auto found = connectors.sources.find(node.connector);
     LEAT_CHECK(found != connectors.sources.end());
     SourceSlot slot{.node = &node};
+    connector::Context context = options.context;
+    context.owner = node.pipeline + "." + node.name;
     if (found->second.live) {
-      slot.live = LEAT_TRY(found->second.live(node.settings, options.context));
+      slot.live = LEAT_TRY(found->second.live(node.settings, context));
     } else {
-      slot.replayable = LEAT_TRY(found->second.replayable(node.settings, options.context));
+      slot.replayable = LEAT_TRY(found->second.replayable(node.settings, context));
     }
     sources.push_back(std::move(slot));
     if (sources.back().replayable && !node.copied) LEAT_TRY(discover(sources.back()));
@@ -335,8 +339,10 @@ Status Assembly::discover(SourceSlot& source) {
   auto readers = LEAT_TRY(source.replayable->discover());
   source.discovered_all = !source.replayable->keeps_discovering();
   for (auto& reader : readers) {
+    ReaderInput::Setup setup{.source = source.node->name, .status = *source.status, .bell = bell};
+    if (options.once) setup.patience = once_patience;
     auto input = std::make_unique<ReaderInput>(source.node->topic, Partition(source.partitions++),
-                                               std::move(reader), *source.status);
+                                               std::move(reader), std::move(setup));
     const auto found = last_commit.positions.find(input->id());
     if (found != last_commit.positions.end()) LEAT_TRY(input->seek(found->second));
     add_input(std::move(input));

@@ -83,6 +83,7 @@ struct SourceSlot {
   std::unique_ptr<connector::ReplayableSource> replayable;
   std::unique_ptr<connector::SourceStatus> status = std::make_unique<connector::SourceStatus>();
   std::int32_t partitions = 0;  ///< of a replayable one, discovered so far
+  bool discovery_failed = false;
   bool discovered_all = false;
 };
 
@@ -116,6 +117,7 @@ class Assembly {
   std::vector<SinkSlot> sinks;
   std::vector<RemoteSinkSlot> remote_sinks;
   std::vector<SourceSlot> sources;
+  InputBell bell;  ///< rung by inputs
   std::vector<std::unique_ptr<InputPartition>> inputs;
   CommitRecord last_commit;
   std::string definition;      ///< of streams and views: see definition_of

@@ -49,7 +49,7 @@ bool EpochLoop::all_ended() const {
 /// Every source has ended: one more epoch closes what is open, and one more commit shows it all.
 Status EpochLoop::finish() {
   input_ended_ = true;
-  LEAT_TRY(run_epoch());
+  LEAT_TRY(run_epoch(true));
   LEAT_TRY(commit_if_due(true, true));
   for (const auto& input : assembly_.inputs) {
     if (input->failure()) return std::unexpected(*input->failure());
@@ -88,6 +88,12 @@ std::chrono::milliseconds EpochLoop::quiet_spacing() const {
   return std::min(assembly_.options.commit_interval, commit_spacing + pause);
 }
 
+/// There is more to read than one epoch took in at ease. Sinks wait for commits: for them a trickle
+/// is not load, however steady it is.
+bool EpochLoop::under_load() const {
+  return has_input() && (assembly_.sinks.empty() || rows_in_epoch_ >= rows_for_all_workers);
+}
+
 /// When quiet soon, under load when the interval has passed; never two at a time.
 Status EpochLoop::commit_if_due(bool force, bool last) {
   const auto now = std::chrono::steady_clock::now();
@@ -98,7 +104,7 @@ Status EpochLoop::commit_if_due(bool force, bool last) {
   }
   if (committer_.busy()) return {};
   if (!uncommitted_ && !last && !sinks_want_commit(now)) return {};
-  if (!force && now - last_commit_ < (has_input() ? interval : quiet_spacing())) return {};
+  if (!force && now - last_commit_ < (under_load() ? interval : quiet_spacing())) return {};
 
   auto batch = assembly_.store->new_batch();
   for (ViewSlot& slot : assembly_.views) {
@@ -202,7 +208,13 @@ void EpochLoop::discover_partitions() {
   for (SourceSlot& source : assembly_.sources) {
     if (!source.replayable || source.node->copied || source.discovered_all) continue;
     const Status status = assembly_.discover(source);
-    source.status->set_error(status ? "" : status.error().message);
+    if (!status) {
+      source.status->set_error(status.error().message);
+      source.status->set_state(status.error().retryable ? "retrying" : "failed");
+    } else if (source.discovery_failed && source.status->partitions_failing == 0) {
+      source.status->set_error("");
+    }
+    source.discovery_failed = !status;
   }
 }
 

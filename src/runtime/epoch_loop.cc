@@ -33,8 +33,11 @@ EpochLoop::EpochLoop(Assembly& assembly)
       epoch_(assembly.first_epoch),
       dead_letters_end_(assembly.dead_letters->next_offset()),
       visible_(assembly.last_commit.epoch.value()) {
+  assembly_.bell.on_ring([this] { wake(); });
   note_counts();
 }
+
+EpochLoop::~EpochLoop() { assembly_.bell.on_ring({}); }
 
 Status EpochLoop::begin() {
   {
@@ -70,8 +73,9 @@ Status EpochLoop::turn(const std::stop_token& stop) {
     discover_partitions();
     LEAT_TRY(committer_.failure());
     tell_committed();
-    if (has_input() || advance_watermarks()) {
-      LEAT_TRY(run_epoch());
+    const bool has_records = has_input();
+    if (has_records || advance_watermarks()) {
+      LEAT_TRY(run_epoch(!has_records));
       LEAT_TRY(commit_if_due(false));
       continue;
     }
@@ -82,13 +86,19 @@ Status EpochLoop::turn(const std::stop_token& stop) {
   return commit_if_due(true);
 }
 
-/// One turn: everything that has arrived, through all streams and views, to what queries see.
-Status EpochLoop::run_epoch() {
+/// One turn: everything that has arrived, through all streams and views, to what queries see. Where
+/// nothing has, there is no epoch, unless it is due.
+Status EpochLoop::run_epoch(bool due) {
   const Latency::Stopwatch stopwatch(latency_);
   begin_epoch();
   LEAT_TRY(read_input());
   fold_slices();
-  advance_watermarks();
+  const bool time_passed = advance_watermarks();
+  if (rows_in_epoch_ == 0 && !time_passed && !due) {
+    put_slices_back();
+    note_counts();
+    return {};
+  }
   LEAT_TRY(update_views());
   LEAT_TRY(write_outputs());
   publish();

@@ -23,6 +23,7 @@ namespace leat::runtime {
 class EpochLoop {
  public:
   explicit EpochLoop(Assembly& assembly);
+  ~EpochLoop();
 
   /// Before run(): what views say of no input at all (an aggregate without GROUP BY has a row then
   /// too) is made visible, so that the views above them, sinks and followers know of it.
@@ -96,6 +97,7 @@ class EpochLoop {
   Status write_outputs();
   Status write_view_to_sinks(ViewSlot& view);
   void publish();
+  void put_slices_back();
   void publish_stream(StreamSlot& slot);
   void publish_view(ViewSlot& slot);
 
@@ -103,9 +105,10 @@ class EpochLoop {
   bool has_input() const;
   bool all_ended() const;
   Status turn(const std::stop_token& stop);
-  Status run_epoch();
+  Status run_epoch(bool due);
   Status finish();
   Status commit_if_due(bool force, bool last = false);
+  bool under_load() const;
   std::chrono::milliseconds quiet_spacing() const;
   bool sinks_want_commit(std::chrono::steady_clock::time_point now);
   void tell_committed();

@@ -19,10 +19,14 @@ void EpochLoop::publish() {
   visible_ = epoch_.value();
   ++epoch_;
   uncommitted_ = true;
-  for (auto& work : slices_) spare_slices_.push_back(std::move(work));
-  slices_.clear();
+  put_slices_back();
   note_counts();
   changed_.notify_all();
+}
+
+void EpochLoop::put_slices_back() {
+  for (auto& work : slices_) spare_slices_.push_back(std::move(work));
+  slices_.clear();
 }
 
 void EpochLoop::publish_stream(StreamSlot& slot) {

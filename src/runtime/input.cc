@@ -56,12 +56,20 @@ std::uint64_t LogInput::lag() const {
 }
 
 ReaderInput::ReaderInput(std::string topic, Partition number,
-                         std::unique_ptr<connector::PartitionReader> reader,
-                         connector::SourceStatus& status)
+                         std::unique_ptr<connector::PartitionReader> reader, Setup setup)
     : InputPartition(std::move(topic), reader->name(), number),
-      reader_(std::move(reader)),
-      status_(status) {
+      setup_(std::move(setup)),
+      backoff_(setup_.retry_first.count(), setup_.retry_max.count()),
+      reader_(std::move(reader)) {
   position_ = reader_->start();
+  tells_ = reader_->tell_when_ready([this] {
+    told_ = true;
+    setup_.bell.ring();
+  });
+}
+
+ReaderInput::~ReaderInput() {
+  if (failures_ > 0) --setup_.status.partitions_failing;
 }
 
 Status ReaderInput::seek(Offset position) {
@@ -71,47 +79,68 @@ Status ReaderInput::seek(Offset position) {
 }
 
 Result<InputPartition::Outcome> ReaderInput::read(Slice& slice, std::size_t bytes_max) {
+  told_ = false;
   const Result<Outcome> outcome = reader_->read(slice, bytes_max);
   if (!outcome) return note_failure(outcome.error());
-  failures_ = 0;
-  status_.set_error("");
+  note_success();
   switch (*outcome) {
     case Outcome::records:
       position_ = slice.next;
-      status_.set_state("reading");
-      status_.records += slice.records.size();
-      status_.bytes += slice.bytes.size() - std::min(slice.bytes.size(), slice_padding);
+      show("reading");
+      setup_.status.records += slice.records.size();
+      setup_.status.bytes += slice.bytes.size() - std::min(slice.bytes.size(), slice_padding);
       break;
     case Outcome::nothing:
-      ask_again_ = std::chrono::steady_clock::now() + poll_interval;
-      status_.set_state("waiting");
+      ask_again_ = std::chrono::steady_clock::now() + (tells_ ? poll_interval_told : poll_interval);
+      show("waiting");
       break;
     case Outcome::ended:
       ended_ = true;
-      status_.set_state("ended");
+      show("ended");
       break;
   }
   return *outcome;
 }
 
-/// One partition that can't be read does not stop the others: it is asked again for a while, then
-/// given up, visibly.
+/// One partition's failure stays in sight while others are read.
+void ReaderInput::show(const char* state) {
+  if (setup_.status.partitions_failing == 0) setup_.status.set_state(state);
+}
+
+void ReaderInput::note_success() {
+  if (failures_ == 0) return;
+  failures_ = 0;
+  if (--setup_.status.partitions_failing == 0) setup_.status.set_error("");
+}
+
+/// One partition that can't be read does not stop the others. What may pass is waited for; what
+/// somebody has to mend ends the partition, visibly.
 InputPartition::Outcome ReaderInput::note_failure(Error error) {
-  ++status_.failures;
-  status_.set_error(error.message);
-  if (error.retryable && ++failures_ < attempts_max) {
-    ++status_.retries;
-    status_.set_state("retrying");
-    ask_again_ = std::chrono::steady_clock::now() + first_pause * (1 << failures_);
-  } else {
-    status_.set_state("failed");
-    failure_ = std::move(error);
+  const auto now = std::chrono::steady_clock::now();
+  connector::SourceStatus& status = setup_.status;
+  ++status.failures;
+  status.set_error(error.message);
+  if (failures_ == 0) {
+    ++status.partitions_failing;
+    failing_since_ = now;
+    spdlog::error("source {}: {}", setup_.source, error.message);
   }
+  const bool patient = !setup_.patience || now - failing_since_ < *setup_.patience;
+  if (error.retryable && patient) {
+    ask_again_ = now + std::chrono::milliseconds(backoff_.wait_ms(failures_++));
+    ++status.retries;
+    status.set_state("retrying");
+    return Outcome::nothing;
+  }
+  ++failures_;
+  status.set_state("failed");
+  failure_ = std::move(error);
   return Outcome::nothing;
 }
 
 bool ReaderInput::may_have_data() const {
-  return !ended_ && !failure_ && std::chrono::steady_clock::now() >= ask_again_;
+  if (ended_ || failure_) return false;
+  return (told_ && failures_ == 0) || std::chrono::steady_clock::now() >= ask_again_;
 }
 
 }  // namespace leat::runtime

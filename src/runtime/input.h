@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "base/backoff.h"
 #include "base/error.h"
 #include "connector/source.h"
 #include "log/topics.h"
 #include "model/slice.h"
 #include "operator/operator.h"
+#include "runtime/input_bell.h"
 
 namespace leat::runtime {
 
@@ -82,16 +84,23 @@ class LogInput final : public InputPartition {
 /// A partition of a source that is read in place.
 class ReaderInput final : public InputPartition {
  public:
-  /// How often a reader that had nothing is asked again.
-  static constexpr std::chrono::milliseconds poll_interval{10};
-  /// After a failure that may pass, it is asked again after this, then after twice as long, and so
-  /// on.
-  static constexpr std::chrono::milliseconds first_pause{100};
-  /// Failures in a row after which it is given up.
-  static constexpr unsigned attempts_max = 10;
+  /// How often a reader that had nothing is asked again: one that can't tell when it has, and one
+  /// that can.
+  static constexpr std::chrono::milliseconds poll_interval{10}, poll_interval_told{100};
 
+  struct Setup {
+    std::string source;  ///< for messages
+    connector::SourceStatus& status;
+    InputBell& bell;  ///< rung from any thread when there is something again
+    /// Waits after failures that may pass: doubled each time, shortened by chance.
+    std::chrono::milliseconds retry_first{100}, retry_max{30'000};
+    /// With `once`, failing for longer ends the partition; nothing: however long an outage is, it
+    /// is waited for.
+    std::optional<std::chrono::milliseconds> patience = {};
+  };
   ReaderInput(std::string topic, Partition number,
-              std::unique_ptr<connector::PartitionReader> reader, connector::SourceStatus& status);
+              std::unique_ptr<connector::PartitionReader> reader, Setup setup);
+  ~ReaderInput() override;
   Status seek(Offset position) override;
   Result<Outcome> read(Slice& slice, std::size_t bytes_max) override;
   bool may_have_data() const override;
@@ -102,12 +111,18 @@ class ReaderInput final : public InputPartition {
   }
 
  private:
-  std::unique_ptr<connector::PartitionReader> reader_;
-  connector::SourceStatus& status_;
   Outcome note_failure(Error error);
+  void note_success();
+  void show(const char* state);
 
+  const Setup setup_;
   std::chrono::steady_clock::time_point ask_again_{};
+  bool tells_ = false;
+  std::atomic<bool> told_{false};
+  Backoff backoff_;
   unsigned failures_ = 0;  // in a row
+  std::chrono::steady_clock::time_point failing_since_{};
+  std::unique_ptr<connector::PartitionReader> reader_;  // last: it may tell us until it is gone
 };
 
 }  // namespace leat::runtime

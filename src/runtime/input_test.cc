@@ -1,5 +1,7 @@
 #include "runtime/input.h"
 
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -92,6 +94,142 @@ TEST_F(LogInputTest, CountsWhatIsGoneBeforeACommittedPosition) {
   ASSERT_TRUE(input.seek(Offset(20)));
   EXPECT_EQ(input.position(), first);
   EXPECT_EQ(input.missed(), static_cast<std::uint64_t>(first - Offset(20)));
+}
+
+/// A partition of another system, as the test says.
+struct ScriptedPartition {
+  std::optional<Error> error;
+  int records = 0;  ///< that are there to be read
+  bool tells = false;
+  std::function<void()> notify;
+};
+
+class ScriptedReader final : public connector::PartitionReader {
+ public:
+  explicit ScriptedReader(ScriptedPartition& script) : script_(script) {}
+  std::string name() const override { return "p"; }
+  Result<Outcome> read(Slice& slice, std::size_t) override {
+    slice.records.clear();
+    if (script_.error) return std::unexpected(*script_.error);
+    if (script_.records == 0) return Outcome::nothing;
+    slice.records.resize(static_cast<std::size_t>(std::exchange(script_.records, 0)));
+    return Outcome::records;
+  }
+  Status seek(Offset) override { return {}; }
+  bool tell_when_ready(std::function<void()> notify) override {
+    script_.notify = std::move(notify);
+    return script_.tells;
+  }
+
+ private:
+  ScriptedPartition& script_;
+};
+
+class ReaderInputTest : public testing::Test {
+ protected:
+  ReaderInputTest() {
+    bell_.on_ring([this] { ++rung_; });
+  }
+  std::unique_ptr<ReaderInput> input(ScriptedPartition& script,
+                                     std::optional<std::chrono::milliseconds> patience = {}) {
+    return std::make_unique<ReaderInput>(
+        "t", Partition(0), std::make_unique<ScriptedReader>(script),
+        ReaderInput::Setup{.source = "src",
+                           .status = status_,
+                           .bell = bell_,
+                           .retry_first = std::chrono::milliseconds(1),
+                           .retry_max = std::chrono::milliseconds(4),
+                           .patience = patience});
+  }
+  ReaderInput::Outcome read(ReaderInput& from) { return from.read(slice_, 1 << 20).value(); }
+  static void wait_for(ReaderInput& input) {
+    while (!input.may_have_data()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  static Error away() { return Error{Domain::external, "away", "the cluster is away", true}; }
+
+  connector::SourceStatus status_;
+  InputBell bell_;
+  int rung_ = 0;
+  Slice slice_;
+};
+
+TEST_F(ReaderInputTest, WaitsForAsLongAsAnOutageLasts) {
+  ScriptedPartition script{.error = away()};
+  const auto reader = input(script);
+  for (int attempt = 0; attempt < 50; ++attempt) {
+    wait_for(*reader);
+    EXPECT_EQ(read(*reader), ReaderInput::Outcome::nothing);
+    EXPECT_FALSE(reader->may_have_data()) << "it is left alone for a while";
+  }
+  EXPECT_FALSE(reader->failure());
+  EXPECT_EQ(status_.state(), "retrying");
+  EXPECT_EQ(status_.last_error(), "the cluster is away");
+  script.error.reset();
+  script.records = 3;
+  wait_for(*reader);
+  EXPECT_EQ(read(*reader), ReaderInput::Outcome::records);
+  EXPECT_EQ(status_.state(), "reading");
+  EXPECT_EQ(status_.last_error(), "");
+}
+
+TEST_F(ReaderInputTest, EndsWhatSomebodyHasToMend) {
+  ScriptedPartition script{.error = Error{Domain::user, "position-lost", "it is gone", false}};
+  const auto reader = input(script);
+  EXPECT_EQ(read(*reader), ReaderInput::Outcome::nothing);
+  ASSERT_TRUE(reader->failure());
+  EXPECT_EQ(reader->failure()->code, "position-lost");
+  EXPECT_EQ(status_.state(), "failed");
+  EXPECT_FALSE(reader->may_have_data());
+}
+
+TEST_F(ReaderInputTest, LosesPatienceWhereTheRunIsToEnd) {
+  ScriptedPartition script{.error = away()};
+  const auto reader = input(script, std::chrono::milliseconds(30));
+  while (!reader->failure()) {
+    wait_for(*reader);
+    read(*reader);
+  }
+  EXPECT_EQ(reader->failure()->code, "away");
+}
+
+TEST_F(ReaderInputTest, KeepsAFailureInSightWhileOthersAreRead) {
+  ScriptedPartition broken{.error = away()}, sound{.records = 1};
+  const auto failing = input(broken);
+  const auto reading = input(sound);
+  read(*failing);
+  read(*reading);
+  EXPECT_EQ(status_.state(), "retrying");
+  EXPECT_EQ(status_.last_error(), "the cluster is away");
+  broken.error.reset();
+  wait_for(*failing);
+  read(*failing);
+  EXPECT_EQ(status_.last_error(), "");
+}
+
+TEST_F(ReaderInputTest, ReadsAtOnceWhatItIsToldOf) {
+  ScriptedPartition script{.tells = true};
+  const auto reader = input(script);
+  EXPECT_EQ(read(*reader), ReaderInput::Outcome::nothing);
+  EXPECT_FALSE(reader->may_have_data());
+  script.records = 1;
+  script.notify();
+  EXPECT_EQ(rung_, 1);
+  EXPECT_TRUE(reader->may_have_data());
+  EXPECT_EQ(read(*reader), ReaderInput::Outcome::records);
+}
+
+TEST_F(ReaderInputTest, IsNotHurriedWhileItFails) {
+  ScriptedPartition script{.error = away(), .tells = true};
+  const auto reader =
+      std::make_unique<ReaderInput>("t", Partition(0), std::make_unique<ScriptedReader>(script),
+                                    ReaderInput::Setup{.source = "src",
+                                                       .status = status_,
+                                                       .bell = bell_,
+                                                       .retry_first = std::chrono::minutes(1),
+                                                       .retry_max = std::chrono::minutes(1)});
+  read(*reader);
+  script.notify();
+  EXPECT_FALSE(reader->may_have_data());
 }
 
 }  // namespace

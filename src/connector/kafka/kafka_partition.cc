@@ -107,10 +107,27 @@ Status KafkaPartition::begin() {
                                                     fmt::format("can't begin to read {}", name())));
   }
   reading_begun_ = true;
+  if (!notify_) return {};
+  queue_ = rd_kafka_queue_get_partition(reading_->client().handle(), partition_.first.c_str(),
+                                        partition_.second);
+  if (queue_ == nullptr) return {};
+  // Called when the first message comes to an empty queue, while that is locked.
+  rd_kafka_queue_cb_event_enable(
+      queue_, [](rd_kafka_t*, void* self) { static_cast<KafkaPartition*>(self)->notify_(); }, this);
   return {};
 }
 
+bool KafkaPartition::tell_when_ready(std::function<void()> notify) {
+  notify_ = std::move(notify);
+  return true;
+}
+
 void KafkaPartition::stop() {
+  if (queue_ != nullptr) {
+    rd_kafka_queue_cb_event_enable(queue_, nullptr, nullptr);
+    rd_kafka_queue_destroy(queue_);
+    queue_ = nullptr;
+  }
   if (reading_begun_) rd_kafka_consume_stop(topic_, partition_.second);
   reading_begun_ = false;
 }

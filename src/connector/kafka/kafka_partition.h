@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -36,6 +37,7 @@ class KafkaPartition final : public PartitionReader {
   std::optional<Origin> origin() const override {
     return Origin{partition_.first, Partition(partition_.second)};
   }
+  bool tell_when_ready(std::function<void()> notify) override;
   Result<Outcome> read(Slice& slice, std::size_t bytes_max) override;
   Status seek(Offset position) override;
   void committed(Offset position) override;
@@ -57,6 +59,8 @@ class KafkaPartition final : public PartitionReader {
   const bool stop_at_end_;
   rd_kafka_topic_t* const topic_;
 
+  std::function<void()> notify_;
+  rd_kafka_queue_t* queue_ = nullptr;  ///< of fetched messages, while it tells us
   bool reading_begun_ = false;
   std::int64_t next_ = 0;       ///< offset to read
   std::int64_t end_seen_ = -1;  ///< everything before it was read or holds no message for us

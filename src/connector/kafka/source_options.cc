@@ -22,6 +22,11 @@ Result<Start> read_start(const std::string& text) {
                     text);
 }
 
+/// Two sources must not overwrite each other's positions.
+std::string default_group(const Context& context) {
+  return context.owner.empty() ? "leat" : "leat." + context.owner;
+}
+
 }  // namespace
 
 bool SourceOptions::wants(const std::string& topic) const {
@@ -52,7 +57,7 @@ Result<SourceOptions> read_source_options(const Settings& settings, const Contex
   }
   out.start = LEAT_TRY(read_start(settings.text("start")));
   out.stop_at_end = settings.flag("stop_at_end");
-  out.group = settings.has("group") ? settings.text("group") : "leat";
+  out.group = settings.has("group") ? settings.text("group") : default_group(context);
   out.isolation = settings.text("isolation");
   out.discover_every_ms = settings.duration_ms("discover_every");
   return out;

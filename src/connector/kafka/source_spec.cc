@@ -43,7 +43,8 @@ giving the source another name, or make the cluster keep messages for longer.)";
        .doc = "End once everything is read that was there at the start.",
        .default_value = "false"},
       {.name = "group",
-       .doc = "The consumer group whose positions are brought up to date. Left out: `leat`."},
+       .doc = "The consumer group whose positions are brought up to date. Left out: "
+              "`leat.PIPELINE.SOURCE`, by their names."},
       {.name = "isolation",
        .kind = Kind::enumeration,
        .doc = "Whether messages of transactions are read before these are committed.",
