@@ -50,6 +50,9 @@ class Analyser {
   /// A boolean over the columns of `schema` (an expectation, `deletes:`). Yields SQL over
   /// __leat_input() whose columns are the boolean and row_column.
   virtual Analysed<std::string> predicate(std::string_view expression, const Schema& schema) = 0;
+  /// One expression over the columns of `schema`, without aggregates and the same at every replay
+  /// (a column to partition files by). Gives its type.
+  virtual Analysed<Type> row_expression(std::string_view expression, const Schema& schema) = 0;
   /// A dashboard panel's query or a user's: any one SELECT over the catalog. Gives the output
   /// columns and the names it reads.
   struct FreeQuery {

@@ -24,6 +24,10 @@ class BindingAnalyser final : public Analyser {
     return analyse_predicate(*binding_, expression, schema);
   }
 
+  Analysed<Type> row_expression(std::string_view expression, const Schema& schema) override {
+    return analyse_row_expression(*binding_, expression, schema);
+  }
+
   Analysed<FreeQuery> free_query(std::string_view sql, const Catalog& catalog) override {
     return analyse_free_query(*binding_, sql, catalog);
   }

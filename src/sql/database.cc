@@ -22,8 +22,12 @@ class EngineDatabase final : public Database {
 
 }  // namespace
 
-Result<std::unique_ptr<Database>> Database::open() {
-  DatabaseHandle handle = LEAT_TRY(open_engine({.threads = 1}));
+Result<std::unique_ptr<Database>> Database::open() { return open_with_files("", 0); }
+
+Result<std::unique_ptr<Database>> Database::open_with_files(const std::string& folder,
+                                                            std::size_t memory_bytes_max) {
+  DatabaseHandle handle =
+      LEAT_TRY(open_engine({.threads = 1, .memory_bytes_max = memory_bytes_max, .folder = folder}));
   const ConnectionHandle connection = LEAT_TRY(connect_engine(handle.get()));
   LEAT_TRY(register_input_function(connection.get()));
   return std::make_unique<EngineDatabase>(std::move(handle));

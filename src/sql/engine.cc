@@ -1,5 +1,7 @@
 #include "sql/engine.h"
 
+#include <fmt/format.h>
+
 #include "model/type.h"
 #include "sql/engine_fault.h"
 
@@ -37,7 +39,12 @@ Result<DatabaseHandle> open_engine(const EngineOptions& options) {
   DatabaseHandle handle(database);
   const ConnectionHandle connection = LEAT_TRY(connect_engine(database));
   // In this order: without a folder to spill into, what is too large says so.
-  LEAT_TRY(execute(connection.get(), "SET GLOBAL temp_directory = ''"));
+  const std::string spill = options.folder.empty() ? "" : options.folder + "/spill";
+  LEAT_TRY(execute(connection.get(), "SET GLOBAL temp_directory = " + quoted_text(spill)));
+  if (!options.folder.empty()) {
+    LEAT_TRY(execute(connection.get(), fmt::format("SET GLOBAL allowed_directories = [{}]",
+                                                   quoted_text(options.folder))));
+  }
   LEAT_TRY(execute(connection.get(), "SET GLOBAL enable_external_access = false"));
   LEAT_TRY(execute(connection.get(), "SET GLOBAL TimeZone = 'UTC'"));
   return handle;
@@ -84,13 +91,20 @@ std::string column_definitions(const Schema& schema) {
   return out;
 }
 
-std::string quoted_name(std::string_view name) {
-  std::string out = "\"";
-  for (const char c : name) {
-    if (c == '"') out += '"';
+namespace {
+
+std::string quoted(std::string_view text, char quote) {
+  std::string out(1, quote);
+  for (const char c : text) {
+    if (c == quote) out += quote;
     out += c;
   }
-  return out + '"';
+  return out + quote;
 }
+
+}  // namespace
+
+std::string quoted_name(std::string_view name) { return quoted(name, '"'); }
+std::string quoted_text(std::string_view text) { return quoted(text, '\''); }
 
 }  // namespace leat::sql

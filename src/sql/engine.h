@@ -9,11 +9,14 @@
 
 namespace leat::sql {
 
-/// How a DuckDB of ours is opened. All of them: in memory, nothing from outside (no files, no
-/// network, no extension loading), time zone UTC, errors as JSON.
+/// How a DuckDB of ours is opened. All of them: in memory, nothing from outside (no files but
+/// those of `folder`, no network, no extension loading), time zone UTC, errors as JSON.
 struct EngineOptions {
   unsigned threads = 1;
   std::size_t memory_bytes_max = 0;  ///< 0: DuckDB's own choice
+  /// The one folder whose files it may read and write, and where it spills what does not fit into
+  /// its memory; must be there. Empty: none.
+  std::string folder = {};
 };
 Result<DatabaseHandle> open_engine(const EngineOptions& options);
 
@@ -31,5 +34,7 @@ std::string column_definitions(const Schema& schema);
 
 /// A name in double quotes, as SQL wants it.
 std::string quoted_name(std::string_view name);
+/// A text in single quotes.
+std::string quoted_text(std::string_view text);
 
 }  // namespace leat::sql

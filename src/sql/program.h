@@ -31,6 +31,10 @@ class Session;
 class Database {
  public:
   static Result<std::unique_ptr<Database>> open();
+  /// A database that may also read and write the files of this folder, where it spills what does
+  /// not fit into its memory.
+  static Result<std::unique_ptr<Database>> open_with_files(const std::string& folder,
+                                                           std::size_t memory_bytes_max);
   virtual ~Database() = default;
   virtual Result<std::shared_ptr<Session>> connect() = 0;
 };

@@ -12,6 +12,10 @@ Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
 Analysed<std::string> analyse_predicate(Binding& binding, std::string_view expression,
                                         const Schema& schema);
 
+/// Analyser::row_expression.
+Analysed<Type> analyse_row_expression(Binding& binding, std::string_view expression,
+                                      const Schema& schema);
+
 /// Refuses two output columns of one name, names that begin with `__leat_`, and types that no
 /// stream or view can keep.
 Analysed<void> refuse_output(const Schema& output);
