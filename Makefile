@@ -30,7 +30,7 @@ test: ## Build all and run every test (ONLY=NAME… runs some)
 	@scripts/test $(ONLY)
 
 stack: build ## Run the stack's pipelines between its real systems on loopback until Ctrl-C (DATA=, ARGS=)
-	@tests/servers/serve --fetch kafka postgresql mongodb cassandra
+	@tests/servers/serve --fetch kafka postgresql mongodb cassandra s3
 	@scripts/stack $(ARGS)
 
 server-kafka: ## Run a real Kafka on loopback until Ctrl-C (PORT=9092, ARGS="--nodes 3 --auth --tls")

@@ -41,13 +41,19 @@ def program():
 
 def need_duckdb():
     """Runs this script again inside the virtual environment of the tests, where that is needed."""
+    need_packages("duckdb")
+
+
+def need_packages(*names):
+    """The same for packages of tests/requirements.txt, by the names that they are imported by."""
+    imports = "import " + ", ".join(names)
     try:
-        import duckdb  # noqa: F401
+        exec(imports, {})
         return
     except ImportError:
         pass
     if os.environ.get("LEAT_IN_VENV"):
-        skip(f"duckdb can't be imported from {VENV}")
+        skip(f"{' or '.join(names)} can't be imported from {VENV}")
     python = VENV / "bin" / "python"
     VENV.parent.mkdir(parents=True, exist_ok=True)
     with open(VENV.parent / "venv-test.lock", "w") as lock:
@@ -55,7 +61,7 @@ def need_duckdb():
         try:
             if not python.exists():
                 subprocess.run([sys.executable, "-m", "venv", VENV], check=True, timeout=120)
-            if subprocess.run([python, "-c", "import duckdb"], capture_output=True).returncode:
+            if subprocess.run([python, "-c", imports], capture_output=True).returncode:
                 subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check",
                                 "-r", TESTS / "requirements.txt"], check=True, timeout=240)
         except (OSError, subprocess.SubprocessError) as error:

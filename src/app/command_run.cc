@@ -82,6 +82,7 @@ Status serve(const RunOptions& options) {
   engine_options.commit_interval = std::chrono::milliseconds(options.commit_interval_ms);
   engine_options.state_memory_max = static_cast<std::size_t>(options.state_memory_mib) << 20;
   engine_options.context.allow_private_addresses = options.allow_private;
+  engine_options.context.scratch_directory = options.data + "/scratch";
   const auto engine =
       LEAT_TRY(runtime::Engine::open(std::move(graph), connectors(), std::move(engine_options)));
   const auto server = LEAT_TRY(server::Server::start(*engine, server_options));

@@ -16,6 +16,8 @@
 #include "connector/mongodb/mongodb_sink.h"
 #include "connector/mongodb/mongodb_source.h"
 #include "connector/mongodb/spec.h"
+#include "connector/object/parquet_sink.h"
+#include "connector/object/spec.h"
 #include "connector/postgresql/postgresql_sink.h"
 #include "connector/postgresql/postgresql_source.h"
 #include "connector/postgresql/spec.h"
@@ -46,7 +48,8 @@ pipeline::Registry registry() {
                       connector::kafka_source_spec(), connector::mongodb_source_spec()},
           .sinks = {connector::file_sink_spec(), connector::http_sink_spec(),
                     connector::postgresql_sink_spec(), connector::mongodb_sink_spec(),
-                    connector::cassandra_sink_spec(), connector::kafka_sink_spec()},
+                    connector::cassandra_sink_spec(), connector::kafka_sink_spec(),
+                    connector::parquet_sink_spec()},
           .formats = pipeline::format_specs(),
           .replayable = {"file", "random_user", "kafka"},
           .decodes = can_decode};
@@ -73,6 +76,7 @@ runtime::Connectors connectors() {
   all.sinks["cassandra"].remote = connector::make_cassandra_sink;
   all.sources["kafka"] = {.live = {}, .replayable = connector::make_kafka_source, .csv_header = {}};
   all.sinks["kafka"].remote = connector::make_kafka_sink;
+  all.sinks["parquet"].remote = connector::make_parquet_sink;
   return all;
 }
 

@@ -18,6 +18,9 @@ struct Context {
   std::string base_directory;
   /// PIPELINE.NAME of the source or sink that is made: under it another system knows who reads.
   std::string owner;
+  /// A folder below the data directory for what need not survive the process; each who uses it has
+  /// a folder of its own in there. Empty: the system's folder for temporary files.
+  std::string scratch_directory = {};
   /// The operator lets every source reach private and loopback addresses, whatever the pipeline
   /// file says.
   bool allow_private_addresses = false;

@@ -93,10 +93,21 @@ class Sink {
   /// Gives the position that was stored with the last rows, where the system keeps it (exactly
   /// once); nothing: the position is kept by Leat, and rows after it may be written again.
   virtual Result<std::optional<std::string>> open(std::stop_token stop) = 0;
-  /// Writes the batch, returns once the system has made it durable, and gives the rows that it
+  /// Writes the batch, returns once the system has made it durable (or, where `settle` says how far
+  /// that reaches, has taken it), and gives the rows that it
   /// refuses for good; all others are written. On an error none, some or all are: the batch is
   /// written again, after `open`. Bounded by a timeout of the sink's own.
   virtual Result<std::vector<RefusedRow>> write(const SinkBatch& batch, std::stop_token stop) = 0;
+  /// Of a sink that gathers the rows of many batches: makes durable what is due by its size or age,
+  /// or with `all` (the pipeline ends) whatever there is. Called after each `write`, and about once
+  /// a second when there is nothing to write. Gives the position after the newest batch that is
+  /// durable with all before it, empty where there is none since `open`; nothing: everything that
+  /// `write` took is durable. Rows after that position are read again after a failure or a restart.
+  virtual Result<std::optional<std::string>> settle(bool all, std::stop_token stop) {
+    (void)all;
+    (void)stop;
+    return std::nullopt;
+  }
   /// For `leat check --connect`: connects and looks, changes nothing. Gives what was found in a
   /// line; an Error says what is missing and how to make it.
   virtual Result<std::string> probe(std::stop_token stop) = 0;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -29,9 +30,12 @@ enum class Kind {
   json_pointer,  ///< RFC 6901; "" is the whole document
   enumeration,   ///< one of `choices`
   text_list,
-  text_map,  ///< a mapping of text to text, as HTTP headers
-  group,     ///< a mapping with the settings in `fields`
+  text_map,     ///< a mapping of text to text, as HTTP headers
+  ordered_map,  ///< the same where the order counts; held as TextPairs
+  group,        ///< a mapping with the settings in `fields`
 };
+
+using TextPairs = std::vector<std::pair<std::string, std::string>>;
 
 /// One setting of a connector or format: its one description feeds parsing, `leat check`, the
 /// reference and the JSON Schema.
@@ -74,7 +78,7 @@ struct Spec {
 class Settings {
  public:
   using Value = std::variant<std::string, std::int64_t, double, bool, std::vector<std::string>,
-                             std::map<std::string, std::string>, Settings>;
+                             std::map<std::string, std::string>, TextPairs, Settings>;
 
   bool has(std::string_view name) const { return values_.find(name) != values_.end(); }
   void set(std::string name, Value value) {
@@ -97,6 +101,7 @@ class Settings {
   const std::map<std::string, std::string>& map(std::string_view name) const {
     return get<std::map<std::string, std::string>>(name);
   }
+  const TextPairs& pairs(std::string_view name) const { return get<TextPairs>(name); }
   const std::vector<std::string>& list(std::string_view name) const {
     return get<std::vector<std::string>>(name);
   }

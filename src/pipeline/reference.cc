@@ -102,6 +102,7 @@ std::string_view kind_text(Kind kind) {
     case Kind::text_list:
       return "list of texts";
     case Kind::text_map:
+    case Kind::ordered_map:
       return "mapping of texts";
     case Kind::group:
       return "mapping";

@@ -186,6 +186,7 @@ class SchemaWriter {
       case Kind::text_list:
         return any_of(scalar_schema(), {{"type", "array"}, {"items", scalar_schema()}});
       case Kind::text_map:
+      case Kind::ordered_map:
         return {{"type", "object"}, {"additionalProperties", scalar_schema()}};
       case Kind::group:
         return settings_schema(setting.fields);

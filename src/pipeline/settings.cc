@@ -134,6 +134,7 @@ class SettingsReader {
       case Kind::text_list:
         return take_list(setting, value, name, out);
       case Kind::text_map:
+      case Kind::ordered_map:
         return take_map(setting, value, name, out);
       default:
         if (!value.is_scalar()) return shape(value, name, "a text or number");
@@ -209,16 +210,20 @@ class SettingsReader {
 
   void take_map(const Setting& setting, const Node& value, const std::string& name, Settings& out) {
     if (!value.is_mapping()) return shape(value, name, "a mapping of texts");
-    std::map<std::string, std::string> texts;
+    connector::TextPairs texts;
     for (const auto& [key, item] : value.entries) {
       if (!item.is_scalar()) {
         shape(item, name + "." + printable(key.text), "a text");
         continue;
       }
       show(name + "." + key.text, item, setting.secret, setting.secret);
-      texts.insert_or_assign(key.text, item.text);
+      texts.emplace_back(key.text, item.text);
     }
-    out.set(setting.name, std::move(texts));
+    if (setting.kind == Kind::ordered_map) {
+      out.set(setting.name, std::move(texts));
+    } else {
+      out.set(setting.name, std::map<std::string, std::string>(texts.begin(), texts.end()));
+    }
   }
 
   void leave_out(const Setting& setting, const Node& mapping, Settings& out) {

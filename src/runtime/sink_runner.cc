@@ -45,6 +45,10 @@ void SinkRunner::wake() {
 }
 
 Status SinkRunner::drain(std::stop_token stop) {
+  {
+    std::lock_guard lock(mutex_);
+    draining_ = true;
+  }
   wake();
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested() && !all_written_ && !ended_) {
@@ -81,18 +85,42 @@ Status SinkRunner::write_until_it_fails(const std::stop_token& stop) {
     auto batch = LEAT_TRY(reader_.next(after));
     if (!batch) {
       position = std::move(after);
-      stands_at(position);
+      const SinkPosition durable = LEAT_TRY(settled(position, true, stop));
       succeeded();
-      LEAT_TRY(note_position(position, true));
-      wait_for_rows(stop);
+      LEAT_TRY(note_position(durable, true));
+      wait_for_rows(durable.offsets == position.offsets, stop);
       continue;
     }
     LEAT_TRY(write(*batch, after, stop));
     position = std::move(after);
-    stands_at(position);
-    LEAT_TRY(note_position(position, false));
+    LEAT_TRY(note_position(LEAT_TRY(settled(position, false, stop)), false));
   }
-  return note_position(position, true);
+  return note_position(*position_, true);
+}
+
+/// How far all is durable, where the sink has taken everything before `taken`.
+Result<SinkPosition> SinkRunner::settled(const SinkPosition& taken, bool nothing_more,
+                                         const std::stop_token& stop) {
+  SinkPosition durable;
+  bool all = false;
+  {
+    std::lock_guard lock(mutex_);
+    all = draining_ && nothing_more;
+    durable = *position_;
+  }
+  const std::optional<std::string> settled = LEAT_TRY(setup_.sink.settle(all, stop));
+  if (!settled) {
+    durable = taken;
+  } else if (!settled->empty()) {
+    auto position = SinkPosition::parse(*settled, setup_.identity);
+    if (!position) {
+      return internal_error("sink-position", "sink {}: \"{}\" is no position of its own",
+                            setup_.input.sink, *settled);
+    }
+    durable = *std::move(position);
+  }
+  stands_at(durable);
+  return durable;
 }
 
 Result<SinkPosition> SinkRunner::open(const std::stop_token& stop) {
@@ -196,10 +224,10 @@ Status SinkRunner::note_position(const SinkPosition& position, bool now) {
   return setup_.changelog->log().remove_before(position.offsets.front());
 }
 
-void SinkRunner::wait_for_rows(const std::stop_token& stop) {
+void SinkRunner::wait_for_rows(bool all_written, const std::stop_token& stop) {
   setup_.status.set("waiting", "");
   std::unique_lock lock(mutex_);
-  if (!woken_) {
+  if (!woken_ && all_written) {
     all_written_ = true;
     changed_.notify_all();
   }

@@ -64,13 +64,15 @@ class SinkRunner {
   Status write_until_it_fails(const std::stop_token& stop);
   Result<SinkPosition> open(const std::stop_token& stop);
   Status write(connector::SinkBatch& batch, const SinkPosition& after, const std::stop_token& stop);
+  Result<SinkPosition> settled(const SinkPosition& taken, bool nothing_more,
+                               const std::stop_token& stop);
   Status set_aside(const connector::SinkBatch& batch,
                    std::span<const connector::RefusedRow> refused);
   Result<std::optional<SinkPosition>> noted_position() const;
   Status note_position(const SinkPosition& position, bool now);
   void stands_at(const SinkPosition& position);
   void succeeded();
-  void wait_for_rows(const std::stop_token& stop);
+  void wait_for_rows(bool all_written, const std::stop_token& stop);
   void on_failure(const Error& error, const std::stop_token& stop);
   void wait(std::chrono::milliseconds time, const std::stop_token& stop);
 
@@ -85,8 +87,9 @@ class SinkRunner {
   std::condition_variable_any changed_;
   bool woken_ = false;
   bool all_written_ = false;
+  bool draining_ = false;
   bool ended_ = false;
-  std::optional<SinkPosition> position_;  // after what is written
+  std::optional<SinkPosition> position_;  // after what is written for good
   unsigned failures_ = 0;                 // in a row
   std::optional<std::chrono::steady_clock::time_point> failing_since_;
   Error last_failure_;

@@ -156,7 +156,8 @@ class SpoolingWriter final : public ParquetWriter {
   std::uint64_t rows() const override { return rows_; }
   std::uint64_t bytes() const override { return bytes_; }
 
-  Result<std::vector<ParquetFile>> write(const std::string& name) override {
+  Result<std::vector<ParquetFile>> write(const std::string& name,
+                                         const std::stop_token& stop) override {
     const std::string compression = layout_.compression == "none"  ? "uncompressed"
                                     : layout_.compression == "lz4" ? "lz4_raw"
                                                                    : layout_.compression;
@@ -172,6 +173,7 @@ class SpoolingWriter final : public ParquetWriter {
       options += fmt::format(", PARTITION_BY ({}), FILENAME_PATTERN {}", fmt::join(names, ", "),
                              quoted_text(name + "-{i}"));
     }
+    const std::stop_callback interrupt(stop, [this] { duckdb_interrupt(session_->connection()); });
     auto files = LEAT_TRY(copy(fmt::format("COPY (SELECT * FROM gathered{}) TO {} ({})",
                                            ordering(layout_), quoted_text(target), options),
                                target + "/"));

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,7 +66,9 @@ class ParquetWriter {
   virtual std::uint64_t bytes() const = 0;
   /// Writes the rows gathered to new files called `name`-0.parquet, `name`-1.parquet … in the
   /// partitions' folders below the writer's, and forgets them.
-  virtual Result<std::vector<ParquetFile>> write(const std::string& name) = 0;
+  /// Errors: `parquet-failed` (external, transient).
+  virtual Result<std::vector<ParquetFile>> write(const std::string& name,
+                                                 const std::stop_token& stop) = 0;
 };
 
 }  // namespace leat::sql

@@ -41,7 +41,7 @@ class ParquetWriterTest : public testing::Test {
   }
 
   std::vector<ParquetFile> write(ParquetWriter& writer, const std::string& name) {
-    auto files = writer.write(name);
+    auto files = writer.write(name, {});
     EXPECT_TRUE(files) << files.error().message;
     return files.value_or(std::vector<ParquetFile>());
   }

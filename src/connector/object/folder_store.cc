@@ -107,7 +107,8 @@ class FolderStore final : public ObjectStore {
     // Objects of one name in several folders are staged side by side.
     std::string token = key;
     std::ranges::replace(token, '/', '!');
-    token = "." + std::string(name_of(key)) + "!" + token;
+    // The ending is for readers that look for *.parquet in hidden folders, too, as DuckDB does.
+    token = "." + std::string(name_of(key)) + "!" + token + ".staged";
     LEAT_TRY(copy(file, staged_path(token), stop));
     LEAT_TRY(sync_folders(staged_path(token)));
     return token;

@@ -36,15 +36,6 @@ const char* remedy_of(const S3Error& error, long status) {
   return "check `path` and `endpoint`";
 }
 
-Status wait(std::int64_t wait_ms, const std::stop_token& stop, const std::string& shown) {
-  std::mutex mutex;
-  std::unique_lock lock(mutex);
-  std::condition_variable_any never;
-  never.wait_for(lock, stop, std::chrono::milliseconds(wait_ms), [] { return false; });
-  if (stop.stop_requested()) return external_error("stopped", "{}: stopped", shown);
-  return {};
-}
-
 }  // namespace
 
 S3Client::S3Client(S3Options options, const Clock& clock)
@@ -105,8 +96,21 @@ Result<FetchResponse> S3Client::send(const Call& call, const std::stop_token& st
       error = failed(*response);
     }
     if (retry + 1 >= tries_max) return std::unexpected(std::move(error));
-    LEAT_TRY(wait(std::max(asked_ms, backoff_.wait_ms(retry)), stop, shown_));
+    LEAT_TRY(wait_ms(std::max(asked_ms, backoff_.wait_ms(retry)), stop));
   }
+}
+
+Status S3Client::wait(unsigned retry, const std::stop_token& stop) {
+  return wait_ms(backoff_.wait_ms(retry), stop);
+}
+
+Status S3Client::wait_ms(std::int64_t time_ms, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any never;
+  never.wait_for(lock, stop, std::chrono::milliseconds(time_ms), [] { return false; });
+  if (stop.stop_requested()) return external_error("stopped", "{}: stopped", shown_);
+  return {};
 }
 
 Result<FetchResponse> S3Client::send_well(const Call& call, const std::stop_token& stop) {

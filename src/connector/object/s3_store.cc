@@ -156,8 +156,9 @@ class S3Store final : public ObjectStore {
     const FetchResponse response = LEAT_TRY(client_.send(call, stop));
     // S3 may say only in the body that it failed, as it begins its answer before it knows.
     const auto said = read_s3_error(response.body);
-    if (response.status == 200 && !said) return true;
-    if (response.status == not_found && said && said->code == "NoSuchUpload") {
+    if (response.status == 200 && !said) return appears(key, stop);
+    // Completed already, or aborted; versitygw finds its parts missing then.
+    if (said && (said->code == "NoSuchUpload" || said->code == "InvalidPart")) {
       return exists(key, stop);
     }
     return std::unexpected(client_.failed(response));
@@ -187,6 +188,16 @@ class S3Store final : public ObjectStore {
 
  private:
   std::string full(const std::string& key) const { return client_.options().prefix + key; }
+
+  /// After an upload was completed. A store that was killed while it worked on an earlier request
+  /// may take that for still under way, as versitygw does, and answer well without an object.
+  Result<bool> appears(const std::string& key, const std::stop_token& stop) {
+    for (unsigned look = 0; look < S3Client::looks_max; ++look) {
+      if (LEAT_TRY(exists(key, stop))) return true;
+      LEAT_TRY(client_.wait(look, stop));
+    }
+    return false;
+  }
 
   Result<bool> exists(const std::string& key, const std::stop_token& stop) {
     const FetchResponse response =

@@ -1,0 +1,72 @@
+#include "connector/object/manifest.h"
+
+#include <charconv>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "connector/object/object_store.h"
+
+namespace leat::connector::object {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int version = 1;
+constexpr std::string_view ending = ".json";
+
+}  // namespace
+
+std::string Manifest::text() const {
+  Json all = Json::array();
+  for (const File& file : files) {
+    all.push_back(
+        {{"key", file.key}, {"staged", file.token}, {"rows", file.rows}, {"bytes", file.bytes}});
+  }
+  const Json document = {{"version", version},
+                         {"instance", instance},
+                         {"begin", begin},
+                         {"position", position},
+                         {"files", all}};
+  return document.dump(2) + "\n";
+}
+
+Result<Manifest> Manifest::parse(std::string_view text) {
+  Manifest manifest;
+  try {
+    const Json document = Json::parse(text);
+    const int written = document.at("version").get<int>();
+    if (written != version) {
+      return external_error("manifest-damaged",
+                            "it is of version {}, this Leat knows {}; use a newer Leat", written,
+                            version);
+    }
+    manifest.instance = document.at("instance").get<std::string>();
+    manifest.begin = document.at("begin").get<std::string>();
+    manifest.position = document.at("position").get<std::string>();
+    for (const Json& file : document.at("files")) {
+      manifest.files.push_back(
+          {file.at("key").get<std::string>(), file.at("staged").get<std::string>(),
+           file.at("rows").get<std::uint64_t>(), file.at("bytes").get<std::uint64_t>()});
+    }
+  } catch (const Json::exception& exception) {
+    return external_error("manifest-damaged", "it can't be read: {}", exception.what());
+  }
+  return manifest;
+}
+
+std::string work_prefix(std::string_view sink) { return fmt::format("_leat/{}", sink); }
+
+std::string manifest_key(std::string_view sink, std::uint64_t number) {
+  return fmt::format("{}/{:020}{}", work_prefix(sink), number, ending);
+}
+
+std::uint64_t manifest_number(std::string_view key) {
+  const std::string_view name = name_of(key);
+  std::uint64_t number = 0;
+  const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), number);
+  const std::string_view rest = name.substr(static_cast<std::size_t>(end - name.data()));
+  return failed == std::errc() && rest == ending ? number : 0;
+}
+
+}  // namespace leat::connector::object

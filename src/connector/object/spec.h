@@ -1,0 +1,9 @@
+#pragma once
+
+#include "connector/spec.h"
+
+namespace leat::connector {
+
+Spec parquet_sink_spec();
+
+}  // namespace leat::connector
