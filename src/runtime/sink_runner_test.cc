@@ -94,6 +94,20 @@ class TestSystem final : public connector::Sink {
     return refused;
   }
 
+  /// Rows are durable only once there are this many, or the pipeline ends; what is not yet durable
+  /// is gone after a failure.
+  void gather(std::size_t rows) {
+    std::lock_guard lock(mutex_);
+    gathered_rows_ = rows;
+  }
+  Result<std::optional<std::string>> settle(bool all, std::stop_token) override {
+    std::lock_guard lock(mutex_);
+    if (gathered_rows_ == 0 || position_ == durable_) return std::nullopt;
+    if (!all && rows_.size() < gathered_rows_) return durable_.value_or("");
+    durable_ = position_;
+    return std::nullopt;
+  }
+
   Result<std::string> probe(std::stop_token) override { return "it is there"; }
 
  private:
@@ -102,7 +116,8 @@ class TestSystem final : public connector::Sink {
   std::optional<Error> error_;
   bool frozen_ = false, writing_ = false, keeps_position_ = false;
   std::string refused_;
-  std::optional<std::string> position_;
+  std::size_t gathered_rows_ = 0;
+  std::optional<std::string> position_, durable_;
   std::vector<std::string> rows_;
   std::vector<std::chrono::steady_clock::time_point> opened_;
   std::size_t batch_rows_max_ = 0;
@@ -196,6 +211,27 @@ TEST_F(SinkRunnerTest, BelievesTheSystemRatherThanItsOwnNote) {
   runner_->start();
   ASSERT_TRUE(all_written());
   EXPECT_THAT(system_.rows(), ElementsAre("+3=c"));
+}
+
+TEST_F(SinkRunnerTest, NotesOnlyWhatIsDurable) {
+  system_.gather(3);
+  put({{1, "a"}, {2, "b"}});
+  runner_->start();
+  ASSERT_TRUE(eventually([&] { return status_->state() == "waiting"; }));
+  EXPECT_EQ(status_->lag, 2u) << "taken, and not yet durable";
+  EXPECT_NE(cursor(), std::string(identity) + " 2");
+  put({{3, "c"}});
+  ASSERT_TRUE(all_written());
+  ASSERT_TRUE(eventually([&] { return cursor() == std::string(identity) + " 3"; }));
+}
+
+TEST_F(SinkRunnerTest, MakesEverythingDurableWhenThePipelineEnds) {
+  system_.gather(100);
+  put({{1, "a"}, {2, "b"}});
+  runner_->start();
+  ASSERT_TRUE(runner_->drain({}));
+  EXPECT_EQ(status_->lag, 0u);
+  EXPECT_EQ(cursor(), std::string(identity) + " 2");
 }
 
 TEST_F(SinkRunnerTest, DoesNotTakeOverThePositionOfAnotherDirectory) {

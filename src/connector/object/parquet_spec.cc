@@ -74,9 +74,9 @@ Readers see whole files only, and each row in one of them:
     SELECT * FROM read_parquet('s3://lake/users/**/*.parquet', hive_partitioning = true)
 
 What a write consists of is announced in `_leat/NAME/` below `path` before any of its files is
-shown; after a crash the next start brings an announced write to its end and removes what was only begun
-(docs/formats/parquet_sink.md). Readers pass over that folder. Others may take files away or add
-files of their own; two sinks may share a path, but only under different names.
+shown; after a crash the next start brings an announced write to its end and removes what was only
+begun (docs/formats/parquet_sink.md). Readers pass over that folder. Others may take files away or
+add files of their own; two sinks may share a path, but only under different names.
 
 A file can't take a row back. A stream, a topic, and a view that emits `on_close`, only ever add
 rows. Any other view needs `changes: true` beside the connector: the column `weight` is then +1 for
