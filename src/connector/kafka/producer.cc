@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace leat::connector::kafka {
+namespace {
+
+/// Waits of a millisecond before longer ones.
+constexpr int short_flushes = 50;
+
+}  // namespace
 
 bool FailedMessage::is_refusal() const {
   switch (why) {
@@ -112,9 +118,12 @@ Result<std::optional<rd_kafka_resp_err_t>> Producer::send(const Message& message
   }
 }
 
+/// librdkafka notices an acknowledgement without a report only when its wait is over, so the waits
+/// are short at first.
 Status Producer::flush(const Deadline& deadline) {
+  int calls = 0;
   return client_->wait(deadline, "messages are not acknowledged", [&](int timeout_ms) {
-    return rd_kafka_flush(client_->handle(), timeout_ms);
+    return rd_kafka_flush(client_->handle(), ++calls > short_flushes ? timeout_ms : 1);
   });
 }
 
