@@ -193,7 +193,7 @@ std::string Client::last_words() const {
 
 void Client::forget_trouble() {
   std::lock_guard lock(mutex_);
-  cut_off_ = refused_ = false;
+  refused_ = false;
   last_code_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   last_text_.clear();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -20,6 +21,12 @@ namespace leat::connector::kafka {
 
 /// A call that waits in slices so short that a stop is noticed in time.
 inline constexpr int slice_ms = 250;
+/// Calls that ask anew in each slice get longer ones, as the way to the brokers and back may take
+/// longer than the first.
+inline constexpr int slice_ms_max = 2000;
+/// A call that no broker can be reached for gives up after this, before its time, so that the
+/// outage is told of.
+inline constexpr std::chrono::milliseconds cut_off_grace{3000};
 
 /// Until when something may take, and whether it shall go on at all.
 class Deadline {
@@ -57,10 +64,14 @@ class Client {
   /// Runs callbacks that are due, waiting for the first one at most this long.
   void serve(int timeout_ms) { rd_kafka_poll(handle_, timeout_ms); }
 
-  /// True once a broker has refused our credentials or TLS: waiting is of no use.
-  bool was_refused() const { return refused_; }
-  /// True while no broker can be reached, as far as librdkafka has noticed.
-  bool is_cut_off() const { return cut_off_; }
+  using Time = std::chrono::steady_clock::time_point;
+  /// Whether a call that began then had better be given up: it is refused, or no broker can be
+  /// reached, as far as librdkafka has noticed.
+  bool is_in_vain(Time begun) const {
+    return refused_ || (cut_off_ && std::chrono::steady_clock::now() - begun > cut_off_grace);
+  }
+  /// A broker has answered.
+  void was_reached() { cut_off_ = false; }
   /// What the brokers said last, if anything.
   std::string last_words() const;
   void forget_trouble();
@@ -74,15 +85,20 @@ class Client {
   /// Destroys the librdkafka error.
   Error error(rd_kafka_error_t* error, std::string_view doing) const;
 
-  /// Calls `attempt(slice_ms)` again and again while it runs into its time-out, until the deadline.
-  /// `attempt` returns a librdkafka code. A refusal by the brokers ends it early.
+  /// Calls `attempt` with a time-out again and again while it runs into that, until the deadline.
+  /// `attempt` returns a librdkafka code. A refusal by the brokers, or that none can be reached,
+  /// ends it early.
   template <class Attempt>
   Status wait(const Deadline& deadline, std::string_view doing, Attempt&& attempt) {
-    while (true) {
-      const rd_kafka_resp_err_t code = attempt(slice_ms);
+    const Time begun = std::chrono::steady_clock::now();
+    for (int slice = slice_ms;; slice = std::min(2 * slice, slice_ms_max)) {
+      const rd_kafka_resp_err_t code = attempt(slice);
       serve(0);
-      if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-      if (!may_pass(code) || deadline.over() || was_refused()) {
+      if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        was_reached();
+        return {};
+      }
+      if (!may_pass(code) || deadline.over() || is_in_vain(begun)) {
         return std::unexpected(error(code, doing));
       }
     }

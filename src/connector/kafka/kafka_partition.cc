@@ -140,7 +140,7 @@ Result<PartitionReader::Outcome> KafkaPartition::read(Slice& slice, std::size_t 
   messages_.resize(std::clamp(bytes_max / bytes_per_message_, messages_min, messages_max));
   const ssize_t count =
       rd_kafka_consume_batch(topic_, partition_.second, 0, messages_.data(), messages_.size());
-  if (count <= 0) return Outcome::nothing;
+  if (count <= 0) return nothing();
   Status status;
   std::size_t kept = 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
@@ -159,6 +159,12 @@ Result<PartitionReader::Outcome> KafkaPartition::read(Slice& slice, std::size_t 
   }
   if (!status) return std::unexpected(status.error());
   if (stop_at_end_ && std::max(next_, end_seen_) >= state_->high) return Outcome::ended;
+  return nothing();
+}
+
+/// Told apart from a cluster that can't be reached, of which a reader hears nothing.
+Result<PartitionReader::Outcome> KafkaPartition::nothing() const {
+  if (const auto trouble = reading_->trouble()) return std::unexpected(*trouble);
   return Outcome::nothing;
 }
 

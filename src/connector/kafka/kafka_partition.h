@@ -48,6 +48,7 @@ class KafkaPartition final : public PartitionReader {
   void stop();
   std::unexpected<Error> position_lost(std::string_view what) const;
   std::unexpected<Error> out_of_range() const;
+  Result<Outcome> nothing() const;
   /// An event in the place of a message.
   Status take_event(const rd_kafka_message_t* message);
   void fill(Slice& slice, std::size_t count);

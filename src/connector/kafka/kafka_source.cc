@@ -98,8 +98,10 @@ void KafkaSource::look(Discovery& discovery, const std::stop_token& stop) {
   reading_->client().forget_trouble();
   auto found = discovery.look(Deadline(stop, options_.connection.connect_timeout_ms));
   std::optional<Error> failure;
+  if (found) reading_->set_trouble(std::nullopt);
   if (!found) {
     failure = found.error();
+    reading_->set_trouble(failure);
   } else if (!discovery.missing().empty()) {
     failure = transient_error("kafka-topic-missing",
                               "kafka {}: there is no topic {} yet; it is waited for. Make it by "

@@ -42,12 +42,16 @@ Result<std::unique_ptr<Producer>> Producer::make(const Connection& connection,
 /// Goes on with a call that ran into its time-out; librdkafka works on it meanwhile.
 template <class Call>
 Status Producer::resume(const Deadline& deadline, std::string_view doing, Call&& call) {
+  const Client::Time begun = std::chrono::steady_clock::now();
   while (true) {
     rd_kafka_error_t* error = call(slice_ms);
     client_->serve(0);
-    if (error == nullptr) return {};
+    if (error == nullptr) {
+      client_->was_reached();
+      return {};
+    }
     const bool again =
-        rd_kafka_error_is_retriable(error) != 0 && !deadline.over() && !client_->was_refused();
+        rd_kafka_error_is_retriable(error) != 0 && !deadline.over() && !client_->is_in_vain(begun);
     if (!again) return std::unexpected(client_->error(error, doing));
     const bool timed_out = rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT;
     rd_kafka_error_destroy(error);

@@ -70,6 +70,18 @@ rd_kafka_topic_t* ReadingClient::topic(const std::string& name) {
   return handle;
 }
 
+void ReadingClient::set_trouble(std::optional<Error> trouble) {
+  std::lock_guard lock(mutex_);
+  in_trouble_ = trouble.has_value();
+  trouble_ = std::move(trouble);
+}
+
+std::optional<Error> ReadingClient::trouble() const {
+  if (!in_trouble_) return std::nullopt;
+  std::lock_guard lock(mutex_);
+  return trouble_;
+}
+
 void ReadingClient::note_committed(const TopicPartition& partition, GroupPosition position) {
   std::lock_guard lock(mutex_);
   noted_[partition] = position;

@@ -47,6 +47,10 @@ class ReadingClient {
   /// The handle lives as long as this object.
   rd_kafka_topic_t* topic(const std::string& name);
 
+  /// Why the cluster could not be asked when it was last tried; nothing: it could.
+  void set_trouble(std::optional<Error> trouble);
+  std::optional<Error> trouble() const;
+
   /// A topic that is read was deleted.
   void note_deletion() { topic_deleted_ = true; }
 
@@ -60,7 +64,9 @@ class ReadingClient {
 
   std::unique_ptr<Client> client_;
   std::atomic<bool> topic_deleted_ = false;
-  std::mutex mutex_;
+  std::atomic<bool> in_trouble_ = false;
+  mutable std::mutex mutex_;
+  std::optional<Error> trouble_;
   std::map<std::string, rd_kafka_topic_t*> topics_;
   std::map<TopicPartition, GroupPosition> noted_;
 };
