@@ -79,7 +79,7 @@ Result<std::size_t> CsvDecoder::find_field(const DecodedColumn& column, std::siz
 bool CsvDecoder::decode_value(const Record& record, std::size_t row) {
   if (!has_fields_) return true;
   if (record.value.data() == nullptr) {
-    return wanted_.empty() || refuse("", "tombstone: the record has no value");
+    return wanted_.empty() || decode_tombstone(row);
   }
   const std::size_t valid = valid_utf8_bytes(record.value);
   if (valid != record.value.size()) {

@@ -117,7 +117,7 @@ bool JsonDecoder::decode_value(const Record& record, std::size_t row) {
   if (!has_document_) return true;
   if (record.value.data() == nullptr) {
     // Where only metadata is wanted a record without a value is as good as any.
-    return wanted_.empty() || refuse("", "tombstone: the record has no value");
+    return wanted_.empty() || decode_tombstone(row);
   }
   ++record_;
   seen_count_ = 0;

@@ -72,6 +72,7 @@ Status RecordDecoder::take_column(DecodedColumn definition, bool read) {
   if (MetadataReader::is_metadata(of.field)) {
     column.metadata.emplace(LEAT_TRY(MetadataReader::make(of)));
     if (read || of.required) metadata_columns_.push_back(index);
+    takes_tombstones_ |= column.metadata->is_tombstone();
   } else if (of.default_json) {
     column.default_value.emplace(LEAT_TRY(DefaultValue::make(of)));
   }
@@ -113,6 +114,18 @@ bool RecordDecoder::decode_metadata(const Record& record, const Origin& origin, 
     if (!column.read) continue;
     auto reason = column.metadata->read(record, origin, arena_, writer(index), row);
     if (reason) return refuse(column.definition.name, std::move(*reason));
+  }
+  return true;
+}
+
+bool RecordDecoder::decode_tombstone(std::size_t row) {
+  if (!takes_tombstones_) {
+    return refuse("",
+                  "tombstone: the record has no value; a column with `field: $tombstone` lets "
+                  "such records in");
+  }
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    if (columns_[i].read && !columns_[i].metadata) writer(i).set_null(row);
   }
   return true;
 }

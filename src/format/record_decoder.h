@@ -50,6 +50,9 @@ class RecordDecoder : public Decoder {
   /// Fills the row with what is not metadata. False: refused, by `refuse`.
   virtual bool decode_value(const Record& record, std::size_t row) = 0;
 
+  /// For a record without a value: its columns are NULL, required or not, where the stream reads
+  /// `$tombstone` and so tells such records apart; else it is refused.
+  bool decode_tombstone(std::size_t row);
   /// Always false.
   bool refuse(std::string column, std::string reason);
   VectorWriter& writer(std::size_t column) { return *writer_of_[column]; }
@@ -64,6 +67,7 @@ class RecordDecoder : public Decoder {
   bool decode_metadata(const Record& record, const Origin& origin, std::size_t row);
 
   std::vector<std::size_t> metadata_columns_;
+  bool takes_tombstones_ = false;
   std::vector<VectorShape> shapes_;
   std::vector<VectorWriter> writers_;
   std::vector<VectorWriter*> writer_of_;  ///< by column; null where it is not read

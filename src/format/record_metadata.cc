@@ -10,7 +10,7 @@ namespace {
 
 using Field = MetadataReader::Field;
 
-constexpr std::array<std::pair<std::string_view, Field>, 7> names = {{
+constexpr std::array<std::pair<std::string_view, Field>, 8> names = {{
     {"$key", Field::key},
     {"$timestamp", Field::timestamp},
     {"$offset", Field::offset},
@@ -18,6 +18,7 @@ constexpr std::array<std::pair<std::string_view, Field>, 7> names = {{
     {"$topic", Field::topic},
     {"$value", Field::value},
     {"$headers", Field::headers},
+    {"$tombstone", Field::tombstone},
 }};
 
 bool fits(Field field, const Type& type) {
@@ -33,6 +34,8 @@ bool fits(Field field, const Type& type) {
       return type.id() == DUCKDB_TYPE_BIGINT || type.id() == DUCKDB_TYPE_INTEGER;
     case Field::topic:
       return text && !type.is_json();
+    case Field::tombstone:
+      return type.id() == DUCKDB_TYPE_BOOLEAN;
     case Field::headers:
       return text || type.id() == DUCKDB_TYPE_BLOB;
     default:
@@ -103,13 +106,14 @@ Result<MetadataReader> MetadataReader::make(const DecodedColumn& column) {
                         field == Field::timestamp                             ? "TIMESTAMP"
                         : field == Field::offset || field == Field::partition ? "BIGINT"
                         : field == Field::headers                             ? "JSON"
+                        : field == Field::tombstone                           ? "BOOLEAN"
                                                                               : "TEXT");
     }
     return MetadataReader(field, column);
   }
   return user_error("unknown-metadata",
                     "column {}: there is no record metadata \"{}\"; there are $key, $timestamp, "
-                    "$offset, $partition, $topic, $value and $headers",
+                    "$offset, $partition, $topic, $value, $headers and $tombstone",
                     column.name, column.field);
 }
 
@@ -143,6 +147,8 @@ std::optional<std::string> MetadataReader::read(const Record& record, const Orig
       return bytes(record.key, arena, out, row);
     case Field::value:
       return bytes(record.value, arena, out, row);
+    case Field::tombstone:
+      return bytes(record.value.data() == nullptr ? "true" : "false", arena, out, row);
     case Field::headers:
       break;
   }

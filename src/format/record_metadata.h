@@ -10,10 +10,11 @@
 namespace leat::format {
 
 /// A column that is not in a record's value but beside it: `$key`, `$timestamp`, `$offset`,
-/// `$partition`, `$topic`, `$headers`, and `$value`, which is all of it as it came.
+/// `$partition`, `$topic`, `$headers`, `$tombstone` (whether it has no value), and `$value`, which
+/// is all of it as it came.
 class MetadataReader {
  public:
-  enum class Field { key, timestamp, offset, partition, topic, value, headers };
+  enum class Field { key, timestamp, offset, partition, topic, value, headers, tombstone };
 
   static bool is_metadata(std::string_view field) { return field.starts_with('$'); }
   /// Error `unknown-metadata` or `column-type` (user).
@@ -23,6 +24,8 @@ class MetadataReader {
   /// column's type.
   std::optional<std::string> read(const Record& record, const Origin& origin, TextArena& arena,
                                   VectorWriter& out, std::size_t row) const;
+  /// It is the column that tells records without a value from others.
+  bool is_tombstone() const { return field_ == Field::tombstone; }
   /// Whether the record has what this column holds.
   bool present(const Record& record) const;
 

@@ -14,7 +14,7 @@ struct DecodedColumn {
   std::string
       pointer;  ///< RFC 6901 into the JSON document ("" is the whole); only when `field` is empty
   std::string field;      ///< name in a CSV header, or record metadata: $key $timestamp $offset
-                          ///< $partition $topic $value $headers
+                          ///< $partition $topic $value $headers $tombstone
   bool required = false;  ///< NULL or missing refuses the record
   std::optional<std::string> default_json;  ///< JSON text, taken where the value is missing or null
   bool numbers_from_text = false;           ///< "42" is taken for 42

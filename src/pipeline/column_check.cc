@@ -14,8 +14,8 @@
 namespace leat::pipeline {
 namespace {
 
-constexpr std::array<std::string_view, 7> metadata_fields = {
-    "$key", "$timestamp", "$offset", "$partition", "$topic", "$value", "$headers"};
+constexpr std::array<std::string_view, 8> metadata_fields = {
+    "$key", "$timestamp", "$offset", "$partition", "$topic", "$value", "$headers", "$tombstone"};
 constexpr std::string_view own_prefix = "__leat_";
 constexpr std::size_t columns_max = 1000;
 

@@ -219,7 +219,9 @@ std::vector<Key> column_keys() {
        "the column's name."},
       {"field", Form::text,
        "Column name in a CSV file; or of any record one of `$key`, `$timestamp`, `$offset`, "
-       "`$partition`, `$topic`, `$value`, `$headers`."},
+       "`$partition`, `$topic`, `$value`, `$headers`, `$tombstone`: a boolean, true for a record "
+       "without a value (a delete), whose other columns are then NULL; without this column such "
+       "records go to the dead letters."},
       {"required", Form::boolean,
        "A record without a value goes to the dead letters. Without it the value is NULL.", false,
        "false"},

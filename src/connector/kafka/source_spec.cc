@@ -19,9 +19,9 @@ that appear later are found by themselves and read from their beginning. A topic
 yet is waited for.
 
 Message columns are read with `field: $key`, `$timestamp`, `$headers`, `$topic`, `$partition`,
-`$offset`, `$value`. A message without a value (a tombstone) deletes the row of its key in a view
-with `key: …` and `deletes`. Only messages of committed transactions are read, unless `isolation:
-read_uncommitted`.
+`$offset`, `$value`, `$tombstone`. A message without a value (a tombstone) deletes the row of its
+key in a view with `key: …` and `deletes`, over a column with `field: $tombstone`. Only messages
+of committed transactions are read, unless `isolation: read_uncommitted`.
 
 When the messages after a position are no longer there (retention was faster, the topic was deleted
 and made again), that is the error `position-lost`, never a silent jump: read the topic anew by

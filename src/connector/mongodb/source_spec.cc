@@ -72,7 +72,8 @@ arrive in their order, and in one partition of the topic; where reading goes on 
 is stored with the records, so that each change is there exactly once, after a crash as well. Only
 while the snapshot is read can a change made meanwhile come twice: in the document and as itself.
 
-A view with `key:` on the record's key and `deletes:` by tombstones is the collection as it is.
+A view with `key:` on the record's key (`field: $key`) and `deletes:` on a column with `field:
+$tombstone` is the collection as it is.
 
 A primary that dies is waited for. Updates that follow each other quickly may all show the newest
 document (see `full_document`). Dropping a collection makes no records with `records: document`.)";

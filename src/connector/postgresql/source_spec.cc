@@ -11,7 +11,8 @@ topic in the order of the commits.
 
 A record's key is the row's primary key as a JSON object. Its value, with `form: rows`, is the row
 as a JSON object with the columns' names; for a row that was deleted there is no value (a
-tombstone). With `form: envelope` it tells what happened:
+tombstone). A view with `key:` on the record's key (`field: $key`) and `deletes:` on a column with
+`field: $tombstone` is the table as it is. With `form: envelope` it tells what happened:
 
     {"op":"u","table":"public.users","before":null,"after":{"id":1,"name":"Ada"},
      "lsn":"0/1A2B3C","transaction":742,"at":"2026-01-01T00:00:00.000000Z"}
