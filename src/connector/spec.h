@@ -67,6 +67,9 @@ struct Spec {
   bool rows_only_added = false;
   /// Of a sink: it takes a topic's records as they are, too.
   bool takes_topics = false;
+  /// Of a sink: the settings that together name what is written to, without the server's address: a
+  /// table, a topic. A view is written as a whole where they have changed.
+  std::vector<std::string> target = {};
   /// Of a sink: what only the input's columns and the settings together show (a key column that
   /// does not exist, a type that can't be written). The message says cause and remedy; the place is
   /// added. Connects to nothing. May be empty.

@@ -113,6 +113,8 @@ struct SinkNode {
   ShownSettings shown;
   bool changes = false;     ///< write the weight with each row
   bool from_topic = false;  ///< `from` is a topic: its records as they are
+  /// What is written to, in words that differ where it is another; may hold secrets.
+  std::string target;
 };
 
 struct PanelNode {

@@ -160,6 +160,10 @@ void check_sink(Scope& scope, const Declaration& declaration) {
     sink.connector = chosen->spec->name;
     sink.settings = std::move(chosen->checked.settings);
     sink.shown = std::move(chosen->checked.shown);
+    sink.target = sink.connector;
+    for (const std::string& setting : chosen->spec->target) {
+      sink.target += '\n' + sink.settings.text(setting);
+    }
   }
   const Node* from = fields.find("from");
   const bool known =

@@ -67,7 +67,7 @@ Status Assembly::make_remote_sink(const pipeline::SinkNode& node) {
   const std::string name = Changelog::topic_of(node.name);
   slot.topic = LEAT_TRY(topics->open(name, {.segment_bytes = changelog_segment_bytes}));
   auto changelog = std::make_unique<Changelog>(slot.topic->partition(Partition(0)), slot.input,
-                                               options.context.clock);
+                                               node.target, options.context.clock);
   slot.changelog = changelog.get();
   sinks.push_back({.node = &node, .name = name, .sink = std::move(changelog)});
   remote_sinks.push_back(std::move(slot));

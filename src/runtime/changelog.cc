@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include <sodium.h>
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
@@ -35,11 +36,25 @@ std::vector<Type> types_of(const Schema& schema, const std::vector<std::size_t>&
   return types;
 }
 
+/// A target may hold secrets.
+std::string digest_of(const std::string& text) {
+  constexpr std::size_t bytes = 16;
+  unsigned char digest[bytes];
+  ::crypto_generichash(digest, bytes, reinterpret_cast<const unsigned char*>(text.data()),
+                       text.size(), nullptr, 0);
+  std::string hex(2 * bytes + 1, '\0');
+  ::sodium_bin2hex(hex.data(), hex.size(), digest, bytes);
+  hex.pop_back();  // its terminating NUL
+  return hex;
+}
+
 }  // namespace
 
-Changelog::Changelog(log::PartitionLog& log, const connector::SinkInput& input, const Clock& clock)
+Changelog::Changelog(log::PartitionLog& log, const connector::SinkInput& input,
+                     const std::string& target, const Clock& clock)
     : log_(log),
       input_(input_text(input.from, input.schema)),
+      target_(input.kind == connector::SinkInput::Kind::view ? digest_of(target) : ""),
       codec_(types_of(input.schema)),
       key_(input.key),
       key_codec_(types_of(input.schema, key_)),
@@ -122,6 +137,7 @@ Result<std::string> Changelog::prepare() {
   return json({{"end", prepared_.value()},
                {"begin", begin_.value()},
                {"input", input_},
+               {"target", target_},
                {"live", true}})
       .dump();
 }
@@ -143,8 +159,10 @@ Status Changelog::recover(const std::optional<std::string>& prepared) {
     end = Offset(said["end"].get<std::int64_t>());
     begin_ = Offset(said["begin"].get<std::int64_t>());
     const bool same_columns = said.value("input", "") == input_;
-    if (!same_columns) begin_ = end;
-    incomplete_ = !same_columns || !said.value("live", false);
+    // The new target gets the view as it is; what the old one still lacked is part of that.
+    const bool same_target = said.value("target", target_) == target_;
+    if (!same_columns || !same_target) begin_ = end;
+    incomplete_ = !same_columns || !same_target || !said.value("live", false);
   }
   if (log_.next_offset() > end) LEAT_TRY(log_.truncate_to(end));
   end_ = end.value();

@@ -20,8 +20,10 @@ class Changelog final : public connector::EpochSink {
  public:
   static std::string topic_of(const std::string& sink) { return "changes." + sink; }
 
-  /// `input`: of the sink. `log` outlives this.
-  Changelog(log::PartitionLog& log, const connector::SinkInput& input, const Clock& clock);
+  /// `input`: of the sink. `target`: a text that differs where the sink writes to another table,
+  /// topic or the like; only a view's matters, whose rows the new one lacks. `log` outlives this.
+  Changelog(log::PartitionLog& log, const connector::SinkInput& input, const std::string& target,
+            const Clock& clock);
 
   // As the engine writes it.
   Status encode(const ChangeChunk& changes, std::string& out) const override;
@@ -67,6 +69,7 @@ class Changelog final : public connector::EpochSink {
 
   log::PartitionLog& log_;
   const std::string input_;
+  const std::string target_;  ///< a digest; empty: does not matter
   const RowCodec codec_;
   const std::vector<std::size_t> key_;  // by which rows are paired; none: there is one row in all
   const KeyCodec key_codec_;

@@ -225,6 +225,32 @@ TEST_F(ChangelogTest, IsIncompleteWhereItIsNewOrWasAway) {
   EXPECT_TRUE(changelog_->incomplete()) << "a run without the sink left a gap";
 }
 
+TEST_F(ChangelogTest, WritesAViewAsAWholeToAnotherTarget) {
+  is_view();
+  ASSERT_TRUE(open());
+  ASSERT_TRUE(write({{{1, "a"}}}));
+  const auto prepared = commit();
+  ASSERT_TRUE(prepared);
+  ASSERT_TRUE(open(*prepared));
+  EXPECT_FALSE(changelog_->incomplete());
+  target_ = "another table";
+  ASSERT_TRUE(open(*prepared));
+  EXPECT_TRUE(changelog_->incomplete());
+  EXPECT_EQ(changelog_->begin(), changelog_->end()) << "what waits is part of the whole";
+  EXPECT_EQ(prepared->find("one table"), std::string::npos) << "a target may hold secrets";
+}
+
+TEST_F(ChangelogTest, GivesAnotherTargetTheRowsOfAStreamThatWait) {
+  ASSERT_TRUE(open());
+  ASSERT_TRUE(write({{{1, "a"}}}));
+  const auto prepared = commit();
+  ASSERT_TRUE(prepared);
+  target_ = "another table";
+  ASSERT_TRUE(open(*prepared));
+  EXPECT_FALSE(changelog_->incomplete());
+  EXPECT_LT(changelog_->begin(), changelog_->end());
+}
+
 TEST_F(ChangelogTest, SaysWhatIsWrongWithAStoreItCannotRead) {
   const Status status = open("{}");
   ASSERT_FALSE(status);

@@ -71,7 +71,7 @@ class ChangelogFixture : public log::TopicsFixture {
 
   /// As at a start of the engine; `prepared`: what the last commit says.
   Status open(const std::optional<std::string>& prepared = std::nullopt) {
-    changelog_ = std::make_unique<Changelog>(log("changes.out"), input_, clock_);
+    changelog_ = std::make_unique<Changelog>(log("changes.out"), input_, target_, clock_);
     return changelog_->recover(prepared);
   }
 
@@ -93,6 +93,7 @@ class ChangelogFixture : public log::TopicsFixture {
   }
 
   connector::SinkInput input_;
+  std::string target_ = "one table";
   std::unique_ptr<Changelog> changelog_;
 };
 

@@ -163,6 +163,7 @@ Spec cassandra_sink_spec() {
   spec.role = Role::sink;
   spec.summary = "A table in Apache Cassandra.";
   spec.doc = sink_doc;
+  spec.target = {"table"};
   spec.delivery =
       "Effectively once: after a crash rows may be written again, and as each has its key and its "
       "own timestamp, the table is the same as if they had been written once.";

@@ -129,6 +129,7 @@ Spec http_sink_spec() {
       "At least once: rows whose answer was lost are sent again, with the same `Idempotency-Key` "
       "when they are cut alike, and always with the same offsets, by which a receiver can tell.";
   spec.takes_topics = true;
+  spec.target = {"url"};
   spec.settings = sending_settings();
   for (Setting& setting : limit_settings()) spec.settings.push_back(std::move(setting));
   spec.example = R"(http:

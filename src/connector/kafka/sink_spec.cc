@@ -109,6 +109,7 @@ Spec kafka_sink_spec() {
       "Exactly once: the sink's position is written in the same transaction as the rows. At least "
       "once with `exactly_once: false`.";
   spec.takes_topics = true;
+  spec.target = {"topic"};
   spec.settings = kafka::connection_settings();
   spec.settings.insert(spec.settings.begin() + 1,
                        {.name = "topic", .doc = "The topic that is written to.", .required = true});

@@ -149,6 +149,7 @@ for those that are there already, so nothing is doubled as long as one instance 
       "nothing. With `transactions: true` exactly once: the position is in the same transaction as "
       "the rows, and an instance that was replaced is shut out.";
   spec.takes_topics = true;
+  spec.target = {"database", "collection"};
   spec.settings = mongodb::endpoint_settings();
   for (auto&& settings : {document_settings(), collection_settings()}) {
     spec.settings.insert(spec.settings.end(), settings.begin(), settings.end());

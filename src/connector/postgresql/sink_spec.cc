@@ -112,6 +112,7 @@ Spec postgresql_sink_spec() {
       "Exactly once: rows and the sink's position are written in one transaction, and after any "
       "failure the sink goes on from the position that PostgreSQL has.";
   spec.takes_topics = true;
+  spec.target = {"table"};
   spec.settings = postgresql::connection_settings();
   for (Setting& setting : table_settings()) spec.settings.push_back(std::move(setting));
   spec.check_input = [](const SinkInput& input, const Settings& settings) -> Status {
