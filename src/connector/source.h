@@ -25,6 +25,10 @@ class SourceStatus {
   std::atomic<std::uint64_t> failures{0};
   std::atomic<std::uint64_t> retries{0};
   std::atomic<std::uint64_t> partitions_failing{0};  ///< their error stays until none is
+  /// Bytes of its own log that the system keeps because this source has not read or confirmed them
+  /// (a replication slot's); nothing_told: it keeps none for us, or has not been asked yet.
+  static constexpr std::int64_t nothing_told = -1;
+  std::atomic<std::int64_t> held_back_bytes{nothing_told};
   void set_state(std::string state) {
     std::lock_guard lock(mutex_);
     state_ = std::move(state);
@@ -80,6 +84,13 @@ class LiveSource {
   /// failure that can pass is retried inside, with a bound on the waits, and told to `status`; only
   /// what can never work is returned.
   virtual Status run(std::stop_token stop, RecordWriter& writer, SourceStatus& status) = 0;
+  /// For `leat check --connect`: connects and looks, changes nothing. Gives what was found in a
+  /// line; an Error says what is missing and how to make it. Nothing: asking would be reading (an
+  /// HTTP API).
+  virtual Result<std::optional<std::string>> probe(std::stop_token stop) {
+    (void)stop;
+    return std::nullopt;
+  }
 };
 
 /// One independently read part of a source that can be read again: a file, a generator's stripe.

@@ -97,6 +97,12 @@ void add_sinks(const Assembly& assembly, const EpochLoop& loop, EngineStatus& st
   }
 }
 
+std::optional<std::uint64_t> held_back(const connector::SourceStatus& status) {
+  const std::int64_t bytes = status.held_back_bytes;
+  if (bytes == connector::SourceStatus::nothing_told) return std::nullopt;
+  return static_cast<std::uint64_t>(bytes);
+}
+
 void add_sources(const Assembly& assembly, EngineStatus& status) {
   for (const SourceSlot& source : assembly.sources) {
     status.sources.push_back({.name = source.node->name,
@@ -108,7 +114,8 @@ void add_sources(const Assembly& assembly, EngineStatus& status) {
                               .bytes = source.status->bytes,
                               .attempts = source.status->attempts,
                               .failures = source.status->failures,
-                              .retries = source.status->retries});
+                              .retries = source.status->retries,
+                              .held_back_bytes = held_back(*source.status)});
     if (!source.replayable || source.node->copied) continue;
     TopicState& topic = topic_named(status, source.node->topic);
     topic.records += source.status->records;

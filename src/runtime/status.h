@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@ struct SourceState {
   std::string state;       ///< "reading", "waiting", "retrying", "ended", "failed"
   std::string last_error;  ///< empty after a success
   std::uint64_t records = 0, bytes = 0, attempts = 0, failures = 0, retries = 0;
+  /// Of its own log that the system keeps for this source; nothing: none, or not known.
+  std::optional<std::uint64_t> held_back_bytes;
 };
 
 struct PartitionState {

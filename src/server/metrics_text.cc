@@ -96,6 +96,11 @@ void add_sources(const runtime::EngineStatus& status, Families& out) {
                 labels);
     out.counter("leat_source_retries_total", "Times a source tried again.", number(source.retries),
                 labels);
+    if (source.held_back_bytes) {
+      out.gauge("leat_source_held_back_bytes",
+                "Bytes of its own log that the system keeps for a source (a replication slot's).",
+                number(*source.held_back_bytes), labels);
+    }
     out.gauge("leat_source_failing", "1 while the source's last try failed.",
               source.last_error.empty() ? 0 : 1, labels);
   }

@@ -12,10 +12,12 @@ Json time_json(TimestampMs time) { return time == 0 ? Json(nullptr) : Json(times
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Json counters(const runtime::SourceState& source) {
-  return {{"state", source.state},       {"last_error", text_or_null(source.last_error)},
-          {"records", source.records},   {"bytes", source.bytes},
-          {"attempts", source.attempts}, {"failures", source.failures},
-          {"retries", source.retries}};
+  Json counters = {{"state", source.state},       {"last_error", text_or_null(source.last_error)},
+                   {"records", source.records},   {"bytes", source.bytes},
+                   {"attempts", source.attempts}, {"failures", source.failures},
+                   {"retries", source.retries}};
+  if (source.held_back_bytes) counters["held_back_bytes"] = *source.held_back_bytes;
+  return counters;
 }
 
 Json counters(const runtime::StreamState& stream) {

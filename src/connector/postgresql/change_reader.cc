@@ -261,6 +261,7 @@ Status ChangeReader::watch(const Slot& slot, std::uint64_t lag_warn_bytes) {
       Parameters{slot.name}, output_.stop()));
   if (found.size() == 0) return {};
   const std::uint64_t held = std::stoull("0" + found.string(0, 0));
+  output_.status().held_back_bytes = static_cast<std::int64_t>(held);
   const bool endangered = held > lag_warn_bytes || found.string(0, 1) == "unreserved";
   if (endangered && !warned_) {
     spdlog::warn(
