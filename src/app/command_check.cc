@@ -19,25 +19,32 @@ struct CheckOptions {
   bool connect = false;
 };
 
-/// Says of each system whether it was found ready. Error `unreachable` (external): not all were.
+/// Says of each system whether it was found ready. Errors: `unreachable` (external) where one can't
+/// be reached, `not-ready` (user) where one can but refuses us or lacks something.
 Status connect(const pipeline::Graph& graph, bool json) {
-  std::size_t failed = 0;
+  std::size_t failed = 0, unreachable = 0;
   nlohmann::json list = nlohmann::json::array();
   const auto paint = paint_for(stdout);
   for (const Connection& tried : try_connections(graph, {})) {
     const std::string& text = tried.found ? *tried.found : tried.found.error().message;
     if (!tried.found) ++failed;
-    list.push_back({{"name", tried.name},
-                    {"role", tried.role},
-                    {"connector", tried.connector},
-                    {"ready", tried.found.has_value()},
-                    {"text", text}});
+    if (!tried.found && tried.found.error().domain != Domain::user) ++unreachable;
+    list.push_back(
+        {{"name", tried.name},
+         {"role", tried.role},
+         {"connector", tried.connector},
+         {"ready", tried.found.has_value()},
+         {"code", tried.found ? nlohmann::json() : nlohmann::json(tried.found.error().code)},
+         {"text", text}});
     if (json) continue;
     fmt::print("{} {} {} ({}): {}\n", tried.found ? paint.green("ok") : paint.red("failed"),
                tried.role, tried.name, tried.connector, text);
   }
   if (json) fmt::print("{}\n", list.dump(2));
   if (failed == 0) return {};
+  if (unreachable == 0) {
+    return user_error("not-ready", "{} of {} systems are not ready", failed, list.size());
+  }
   return external_error("unreachable", "{} of {} systems are not ready", failed, list.size());
 }
 

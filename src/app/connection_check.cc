@@ -43,13 +43,21 @@ Result<std::string> try_sink(const runtime::Connectors::Sink& maker, const pipel
   return within_bound([&](std::stop_token stop) { return sink->probe(std::move(stop)); });
 }
 
+/// Empty where there is nothing to try.
 Result<std::string> try_source(const runtime::Connectors::Source& maker,
                                const pipeline::SourceNode& node, connector::Context context) {
   context.owner = node.pipeline + "." + node.name;
+  const auto probed = [](auto& source) {
+    return within_bound([&](std::stop_token stop) -> Result<std::string> {
+      return LEAT_TRY(source->probe(std::move(stop))).value_or("");
+    });
+  };
+  if (maker.live) {
+    const auto source = LEAT_TRY(maker.live(node.settings, context));
+    return probed(source);
+  }
   const auto source = LEAT_TRY(maker.replayable(node.settings, context));
-  return within_bound([&](std::stop_token stop) -> Result<std::string> {
-    return LEAT_TRY(source->probe(std::move(stop))).value_or("there");
-  });
+  return probed(source);
 }
 
 bool on_our_own_disk(const std::string& connector) {
@@ -64,10 +72,10 @@ std::vector<Connection> try_connections(const pipeline::Graph& graph,
   std::vector<Connection> tried;
   for (const pipeline::SourceNode& node : graph.sources) {
     const auto found = all.sources.find(node.connector);
-    if (found == all.sources.end() || !found->second.replayable) continue;
-    if (on_our_own_disk(node.connector)) continue;
-    tried.push_back(
-        {node.name, node.connector, "source", try_source(found->second, node, context)});
+    if (found == all.sources.end() || on_our_own_disk(node.connector)) continue;
+    auto what = try_source(found->second, node, context);
+    if (what && what->empty()) continue;
+    tried.push_back({node.name, node.connector, "source", std::move(what)});
   }
   for (const pipeline::SinkNode& node : graph.sinks) {
     const auto found = all.sinks.find(node.connector);

@@ -65,6 +65,14 @@ Result<SourcePosition> ChangeFeed::beginning(bool snapshot) {
   return position;
 }
 
+Status ChangeFeed::try_to_watch() {
+  const SourcePosition now = LEAT_TRY(beginning(false));
+  BatchCursor cursor(client_, plan_.collection.database, "follow " + plan_.collection.shown());
+  const std::string command = watch_command(now);
+  LEAT_TRY(cursor.open(BsonView(command), stop_));
+  return {};
+}
+
 Status ChangeFeed::follow(SourcePosition& position) {
   if (position.in_snapshot) {
     LEAT_TRY(read_snapshot(position));

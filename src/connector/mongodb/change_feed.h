@@ -25,6 +25,8 @@ class ChangeFeed {
 
   /// Where a source begins that has no position: with the collection as it is, or with now.
   Result<SourcePosition> beginning(bool snapshot);
+  /// Opens the change stream and closes it again: whether this user may follow it.
+  Status try_to_watch();
   /// Moves `position` on with what was appended. Returns only with an Error: that of the server, of
   /// the writer, or `stopped`.
   Status follow(SourcePosition& position);

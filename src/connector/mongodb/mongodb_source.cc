@@ -23,6 +23,19 @@ constexpr std::int64_t backoff_first_ms = 200, backoff_max_ms = 10'000;
 /// What only somebody's hand can mend on the server is looked at again this often.
 constexpr std::int64_t mended_by_hand_ms = 30'000;
 
+/// For looking only.
+class NoWriter final : public RecordWriter {
+ public:
+  Status append(std::span<const Entry>) override { return refusal(); }
+  Status append(std::span<const Entry>, std::string_view) override { return refusal(); }
+  Result<std::optional<std::string>> position() override { return std::nullopt; }
+
+ private:
+  static Status refusal() {
+    return internal_error("only-looking", "a source that only looks has appended records");
+  }
+};
+
 class MongodbSource final : public LiveSource {
  public:
   MongodbSource(SourcePlan plan, Endpoint endpoint)
@@ -55,7 +68,22 @@ class MongodbSource final : public LiveSource {
     return {};
   }
 
+  Result<std::optional<std::string>> probe(std::stop_token stop) override {
+    const auto client = LEAT_TRY(Client::make(endpoint_));
+    const ServerFacts facts = LEAT_TRY(greet(*client, stop));
+    NoWriter writer;
+    SourceStatus status;
+    LEAT_TRY(ChangeFeed(*client, plan_, writer, status, stop).try_to_watch());
+    return fmt::format("MongoDB {}; the changes of {} can be followed", facts.version,
+                       plan_.collection.shown());
+  }
+
  private:
+  static Result<ServerFacts> greet(Client& client, const std::stop_token& stop) {
+    const auto turn = client.begin(stop);
+    return client.greet();
+  }
+
   Status follow(const std::stop_token& stop, RecordWriter& writer, SourceStatus& status) {
     const auto client = LEAT_TRY(Client::make(endpoint_));
     ChangeFeed feed(*client, plan_, writer, status, stop);

@@ -58,15 +58,29 @@ class PostgresqlSource final : public LiveSource {
     return {};
   }
 
+  Result<std::optional<std::string>> probe(std::stop_token stop) override {
+    Connection session = LEAT_TRY(open_new_enough(stop));
+    const auto tables = LEAT_TRY(look_up_tables(session, plan_.tables, stop));
+    const int version = session.server_version();
+    std::string words =
+        fmt::format("PostgreSQL {}.{} at {}, {} {}", version / 10'000, version % 10'000,
+                    session.shown(), tables.size(), tables.size() == 1 ? "table" : "tables");
+    if (plan_.poll) return words;
+    return words + "; " + LEAT_TRY(plan_.slot.look(session, tables, stop));
+  }
+
  private:
+  Result<Connection> open_new_enough(const std::stop_token& stop) const {
+    Connection session = LEAT_TRY(open_session(plan_.options, stop));
+    constexpr int version_min = 130'000;
+    if (session.server_version() >= version_min) return session;
+    return user_error("server-too-old", "PostgreSQL {}: the source needs version 13 or newer",
+                      session.shown());
+  }
+
   Status attempt(RecordOutput& output) {
     output.status().set_state("connecting");
-    Connection session = LEAT_TRY(open_session(plan_.options, output.stop()));
-    constexpr int version_min = 130'000;
-    if (session.server_version() < version_min) {
-      return user_error("server-too-old", "PostgreSQL {}: the source needs version 13 or newer",
-                        session.shown());
-    }
+    Connection session = LEAT_TRY(open_new_enough(output.stop()));
     if (plan_.drop_slot) return plan_.slot.drop(session, output.stop());
     std::vector<SourceTable> tables =
         LEAT_TRY(look_up_tables(session, plan_.tables, output.stop()));

@@ -190,8 +190,7 @@ Status Slot::make_publication(Connection& connection, const std::vector<SourceTa
   return {};
 }
 
-Result<Lsn> Slot::make(Connection& connection, const std::vector<SourceTable>& tables,
-                       bool may_create_slot, const std::stop_token& stop) const {
+Result<Slot::Found> Slot::find(Connection& connection, const std::stop_token& stop) const {
   const Rows level = LEAT_TRY(connection.run_with("SHOW wal_level", {}, stop));
   if (level.string(0, 0) != "logical") {
     return user_error("wal-level",
@@ -199,32 +198,74 @@ Result<Lsn> Slot::make(Connection& connection, const std::vector<SourceTable>& t
                       "and restart the server",
                       connection.shown(), level.string(0, 0));
   }
-  LEAT_TRY(make_publication(connection, tables, stop));
   const Rows there = LEAT_TRY(connection.run_with(
       "SELECT plugin, database = current_database(), coalesce(wal_status, ''), "
       "coalesce(confirmed_flush_lsn, '0/0') FROM pg_replication_slots WHERE slot_name = $1",
       Parameters{name}, stop));
-  if (there.size() == 1) {
-    if (there.string(0, 0) != "pgoutput" || there.string(0, 1) != "t") {
-      return user_error("slot-foreign",
-                        "PostgreSQL {}: replication slot {} belongs to another plug-in or "
-                        "database; name another `slot`",
-                        connection.shown(), name);
-    }
-    if (there.string(0, 2) != "lost") return parse_lsn(there.string(0, 3)).value_or(0);
+  if (there.size() == 0) return Found();
+  if (there.string(0, 0) != "pgoutput" || there.string(0, 1) != "t") {
+    return user_error("slot-foreign",
+                      "PostgreSQL {}: replication slot {} belongs to another plug-in or "
+                      "database; name another `slot`",
+                      connection.shown(), name);
   }
-  if (there.size() == 1 || !may_create_slot) {
+  return Found{there.string(0, 2) == "lost" ? Standing::lost : Standing::usable,
+               parse_lsn(there.string(0, 3)).value_or(0)};
+}
+
+Result<Lsn> Slot::make(Connection& connection, const std::vector<SourceTable>& tables,
+                       bool may_create_slot, const std::stop_token& stop) const {
+  const Found found = LEAT_TRY(find(connection, stop));
+  LEAT_TRY(make_publication(connection, tables, stop));
+  if (found.standing == Standing::usable) return found.confirmed;
+  const bool lost = found.standing == Standing::lost;
+  if (lost || !may_create_slot) {
     return external_error("slot-lost",
                           "PostgreSQL {}: replication slot {} is {}, so changes since the last "
                           "position are gone. Set `if_slot_lost: snapshot` to read the tables "
                           "again, or make the topic anew",
                           connection.shown(), name,
-                          there.size() == 1 ? "no longer kept (max_slot_wal_keep_size)" : "gone");
+                          lost ? "no longer kept (max_slot_wal_keep_size)" : "gone");
   }
   const Rows made = LEAT_TRY(
       connection.run_with("SELECT lsn FROM pg_create_logical_replication_slot($1, 'pgoutput')",
                           Parameters{name}, stop));
   return parse_lsn(made.string(0, 0)).value_or(0);
+}
+
+Result<std::string> Slot::look(Connection& connection, const std::vector<SourceTable>& tables,
+                               const std::stop_token& stop) const {
+  const Found found = LEAT_TRY(find(connection, stop));
+  std::string words = fmt::format("replication slot {}", name);
+  if (found.standing == Standing::usable) return words + " is there";
+  if (found.standing == Standing::lost) return words + " is no longer kept by the server";
+  const Rows rights = LEAT_TRY(connection.run_with(
+      "SELECT rolname, rolreplication OR rolsuper, rolsuper OR has_database_privilege("
+      "current_database(), 'CREATE') FROM pg_roles WHERE rolname = current_user",
+      {}, stop));
+  const std::string user = quoted_name(rights.string(0, 0));
+  if (rights.string(0, 1) != "t") {
+    return user_error("not-permitted",
+                      "PostgreSQL {}: the user {} may not make replication slots; run as a "
+                      "superuser: ALTER ROLE {} REPLICATION",
+                      connection.shown(), user, user);
+  }
+  const Rows publications = LEAT_TRY(connection.run_with(
+      "SELECT 1 FROM pg_publication WHERE pubname = $1", Parameters{publication}, stop));
+  if (publications.size() == 0) {
+    std::vector<std::string> names;
+    for (const SourceTable& table : tables) names.push_back(table.quoted);
+    if (rights.string(0, 2) != "t") {
+      return user_error("not-permitted",
+                        "PostgreSQL {}: publication {} is missing, and the user {} may not make "
+                        "it; as the tables' owner: CREATE PUBLICATION {} FOR TABLE {} WITH "
+                        "(publish_via_partition_root = true)",
+                        connection.shown(), publication, user, quoted_name(publication),
+                        fmt::join(names, ", "));
+    }
+    words += fmt::format(" and publication {}", publication);
+  }
+  return words + " will be made";
 }
 
 Status Slot::drop(Connection& connection, const std::stop_token& stop) const {

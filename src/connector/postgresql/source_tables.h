@@ -60,8 +60,19 @@ struct Slot {
   Result<Lsn> make(Connection& connection, const std::vector<SourceTable>& tables,
                    bool may_create_slot, const std::stop_token& stop) const;
   Status drop(Connection& connection, const std::stop_token& stop) const;
+  /// What there is of both, in words; changes nothing. Errors: as `make`, so far as that can be
+  /// known before.
+  Result<std::string> look(Connection& connection, const std::vector<SourceTable>& tables,
+                           const std::stop_token& stop) const;
 
  private:
+  /// Whether there is such a slot that can be read on from. Error `slot-foreign` (user).
+  enum class Standing : std::uint8_t { missing, usable, lost };
+  struct Found {
+    Standing standing = Standing::missing;
+    Lsn confirmed = 0;
+  };
+  Result<Found> find(Connection& connection, const std::stop_token& stop) const;
   Status make_publication(Connection& connection, const std::vector<SourceTable>& tables,
                           const std::stop_token& stop) const;
 };
