@@ -96,6 +96,7 @@ by itself after a day.)";
       "bound to appear; a second instance that writes as the same sink is shut out.";
   spec.rows_only_added = true;
   spec.takes_topics = true;
+  spec.target = {"path"};
   spec.settings = object::location_settings();
   const std::vector<Setting> own = parquet_settings();
   spec.settings.insert(spec.settings.begin() + 1, own.begin(), own.end());

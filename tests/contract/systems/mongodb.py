@@ -54,11 +54,6 @@ class MongoDbSink(MongoDbSystem, SinkSystem):
                 for document in self.documents(target)]
 
 
-class MongoDbTransactions(MongoDbSink):
-    def sink(self, target, keyed=False, password=PASSWORD, **settings):
-        return super().sink(target, keyed, password, transactions=True, **settings)
-
-
 class MongoDbSource(MongoDbSystem, SourceSystem):
     deletes = True
 
