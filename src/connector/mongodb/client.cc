@@ -1,7 +1,11 @@
 #include "connector/mongodb/client.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <mutex>
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "connector/mongodb/bson_writer.h"
@@ -15,6 +19,13 @@ constexpr std::int64_t farewell_ms = 300;  ///< for ending sessions and cursors 
 /// What matters of it comes as an error, too.
 void log_line(mongoc_log_level_t, const char* domain, const char* message, void*) {
   spdlog::debug("mongodb: {}: {}", domain, message);
+}
+
+/// The library begins each process, whatever it is about, with counters in shared memory, which a
+/// kill -9 leaves behind: a later process of the same id then complains. Nobody reads ours, so
+/// their name goes at once.
+[[gnu::constructor]] void forget_counters() {
+  ::shm_unlink(fmt::format("/mongoc-{}", ::getpid()).c_str());
 }
 
 std::string text_at(const bson_t& document, const char* name) {
