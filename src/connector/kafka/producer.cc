@@ -1,12 +1,17 @@
 #include "connector/kafka/producer.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 namespace leat::connector::kafka {
 namespace {
 
 /// Waits of a millisecond before longer ones.
 constexpr int short_flushes = 50;
+/// A commit is answered before its markers are in the partitions. The next transaction that comes
+/// before they are is refused, and librdkafka asks again only after 20 ms.
+constexpr std::chrono::milliseconds markers_written_after{5};
 
 }  // namespace
 
@@ -146,9 +151,11 @@ Status Producer::store(const PositionPlace& place, const StoredPosition& stored,
 }
 
 Status Producer::commit(const Deadline& deadline) {
-  return resume(deadline, "can't commit a transaction", [&](int timeout_ms) {
+  LEAT_TRY(resume(deadline, "can't commit a transaction", [&](int timeout_ms) {
     return rd_kafka_commit_transaction(client_->handle(), timeout_ms);
-  });
+  }));
+  std::this_thread::sleep_for(markers_written_after);
+  return {};
 }
 
 Status Producer::abort(const Deadline& deadline) {
