@@ -16,6 +16,8 @@
 #include "connector/mongodb/mongodb_sink.h"
 #include "connector/mongodb/mongodb_source.h"
 #include "connector/mongodb/spec.h"
+#include "connector/object/objects_source.h"
+#include "connector/object/parquet_history.h"
 #include "connector/object/parquet_sink.h"
 #include "connector/object/spec.h"
 #include "connector/postgresql/postgresql_sink.h"
@@ -45,7 +47,8 @@ Status can_decode(const std::string& format, const DecodedColumn& column) {
 pipeline::Registry registry() {
   return {.sources = {connector::http_source_spec(), connector::file_source_spec(),
                       connector::random_user_spec(), connector::postgresql_source_spec(),
-                      connector::kafka_source_spec(), connector::mongodb_source_spec()},
+                      connector::kafka_source_spec(), connector::mongodb_source_spec(),
+                      connector::objects_source_spec()},
           .sinks = {connector::file_sink_spec(), connector::http_sink_spec(),
                     connector::postgresql_sink_spec(), connector::mongodb_sink_spec(),
                     connector::cassandra_sink_spec(), connector::kafka_sink_spec(),
@@ -62,6 +65,8 @@ runtime::Connectors connectors() {
       .live = {}, .replayable = connector::make_file_source, .csv_header = connector::csv_header};
   all.sources["mongodb"] = {
       .live = connector::make_mongodb_source, .replayable = {}, .csv_header = {}};
+  all.sources["objects"] = {
+      .live = connector::make_objects_source, .replayable = {}, .csv_header = {}};
   all.sources["random_user"] = {
       .live = {}, .replayable = connector::make_random_user_source, .csv_header = {}};
   all.sinks["file"].with_the_epoch = [](const pipeline::SinkNode& node, const Schema& schema,
@@ -77,6 +82,7 @@ runtime::Connectors connectors() {
   all.sources["kafka"] = {.live = {}, .replayable = connector::make_kafka_source, .csv_header = {}};
   all.sinks["kafka"].remote = connector::make_kafka_sink;
   all.sinks["parquet"].remote = connector::make_parquet_sink;
+  all.sinks["parquet"].history = connector::make_parquet_history;
   return all;
 }
 

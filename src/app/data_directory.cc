@@ -57,12 +57,16 @@ Result<pipeline::Graph> noted_graph(const std::string& directory) {
                       "with `leat run --data`",
                       directory);
   }
-  pipeline::Environment environment = pipeline::Environment::of_process();
-  environment.variable = [](const std::string&) { return std::optional<std::string>("unset"); };
-  environment.file = [](const std::string&) { return Result<std::string>("unset"); };
   const auto analyser = LEAT_TRY(sql::Analyser::open());
-  pipeline::Checked checked = pipeline::check_texts(
-      LEAT_TRY(texts_of({pipelines_of(directory).string()})), registry(), *analyser, environment);
+  const auto texts = LEAT_TRY(texts_of({pipelines_of(directory).string()}));
+  pipeline::Environment environment = pipeline::Environment::of_process();
+  pipeline::Checked checked = pipeline::check_texts(texts, registry(), *analyser, environment);
+  const bool has_variables = checked.graph.has_value();
+  if (!has_variables) {
+    environment.variable = [](const std::string&) { return std::optional<std::string>("unset"); };
+    environment.file = [](const std::string&) { return Result<std::string>("unset"); };
+    checked = pipeline::check_texts(texts, registry(), *analyser, environment);
+  }
   if (!checked.graph) {
     print_diagnostics(checked.diagnostics);
     return user_error("pipeline-invalid",
@@ -70,6 +74,7 @@ Result<pipeline::Graph> noted_graph(const std::string& directory) {
                       directory);
   }
   checked.graph->sources.clear();
+  if (has_variables) checked.graph->sinks_at_rest = std::move(checked.graph->sinks);
   checked.graph->sinks.clear();
   std::erase_if(checked.graph->topics, [](const auto& topic) { return !topic.source.empty(); });
   return std::move(*checked.graph);

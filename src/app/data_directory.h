@@ -17,8 +17,8 @@ Status note_pipeline(const std::string& directory, const std::vector<pipeline::S
 Status note_address(const std::string& directory, const std::string& url);
 /// The address that the last server noted; it may have ended since.
 std::optional<std::string> noted_address(const std::string& directory);
-/// The graph of the pipeline files that last ran on this directory, without sources and sinks: for
-/// reading only. Variables that are not set now don't matter.
+/// The graph of the pipeline files that last ran on this directory, without sources, and its sinks
+/// at rest: for reading only. Where variables are missing that were set then, there are no sinks.
 Result<pipeline::Graph> noted_graph(const std::string& directory);
 
 }  // namespace leat::app

@@ -24,6 +24,9 @@ class SourceStatus {
       0};  ///< pulls, opens: whatever the source does again and again
   std::atomic<std::uint64_t> failures{0};
   std::atomic<std::uint64_t> retries{0};
+  /// Objects and the like that were passed over for good, as they can't be read; the error says
+  /// which was the last.
+  std::atomic<std::uint64_t> skipped{0};
   std::atomic<std::uint64_t> partitions_failing{0};  ///< their error stays until none is
   /// Bytes of its own log that the system keeps because this source has not read or confirmed them
   /// (a replication slot's); nothing_told: it keeps none for us, or has not been asked yet.

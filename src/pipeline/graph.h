@@ -140,6 +140,7 @@ struct Graph {
   std::vector<StreamNode> streams;
   std::vector<ViewNode> views;
   std::vector<SinkNode> sinks;
+  std::vector<SinkNode> sinks_at_rest;  ///< that do not run: what they have written can be read
   std::vector<PanelNode> panels;
 };
 

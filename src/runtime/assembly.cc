@@ -65,6 +65,7 @@ Result<std::unique_ptr<Assembly>> Assembly::build(pipeline::Graph graph, Connect
   LEAT_TRY(assembly->make_streams());
   LEAT_TRY(assembly->make_views());
   LEAT_TRY(assembly->make_sinks());
+  LEAT_TRY(assembly->make_histories());
   LEAT_TRY(assembly->connect_all());
   LEAT_TRY(assembly->recover());
   LEAT_TRY(assembly->make_sources());

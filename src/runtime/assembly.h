@@ -116,6 +116,7 @@ class Assembly {
   std::vector<ViewSlot> views;
   std::vector<SinkSlot> sinks;
   std::vector<RemoteSinkSlot> remote_sinks;
+  std::map<std::string, std::unique_ptr<connector::History>> histories;  ///< by their sinks
   std::vector<SourceSlot> sources;
   InputBell bell;  ///< rung by inputs
   std::vector<std::unique_ptr<InputPartition>> inputs;
@@ -145,6 +146,7 @@ class Assembly {
   Status make_streams();
   Status make_views();
   Status make_sinks();
+  Status make_histories();
   Status make_remote_sink(const pipeline::SinkNode& node);
   Status connect_all();
   Status recover();

@@ -54,6 +54,25 @@ Status Assembly::make_sinks() {
   return {};
 }
 
+Status Assembly::make_histories() {
+  const auto make = [&](const pipeline::SinkNode& node) -> Status {
+    const auto maker = connectors.sinks.find(node.connector);
+    if (maker == connectors.sinks.end() || !maker->second.history) return {};
+    if (find_stream(node.name) || find_view(node.name)) return {};
+    histories[node.name] = LEAT_TRY(maker->second.history(pipeline::sink_input_of(graph, node),
+                                                          node.settings, options.context));
+    return {};
+  };
+  for (const pipeline::SinkNode& node : graph.sinks) LEAT_TRY(make(node));
+  // What is at rest can be looked at without them.
+  for (const pipeline::SinkNode& node : graph.sinks_at_rest) {
+    const Status made = make(node);
+    if (!made)
+      spdlog::warn("what sink {} wrote can't be read: {}", node.name, made.error().message);
+  }
+  return {};
+}
+
 Status Assembly::make_remote_sink(const pipeline::SinkNode& node) {
   RemoteSinkSlot slot{.node = &node, .input = pipeline::sink_input_of(graph, node), .sink = {}};
   slot.sink = LEAT_TRY(

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "connector/context.h"
+#include "connector/history.h"
 #include "connector/sink.h"
 #include "connector/source.h"
 #include "connector/spec.h"
@@ -37,6 +38,10 @@ struct Connectors {
     std::function<Result<std::unique_ptr<connector::Sink>>(
         const connector::SinkInput&, const connector::Settings&, const connector::Context&)>
         remote = {};
+    /// What it has written as a table, where SQL can read it.
+    std::function<Result<std::unique_ptr<connector::History>>(
+        const connector::SinkInput&, const connector::Settings&, const connector::Context&)>
+        history = {};
   };
 
   std::map<std::string, Source> sources;

@@ -111,6 +111,19 @@ class RunningEngine final : public Engine {
     return unknown(name);
   }
 
+  std::map<std::string, sql::FileTable> histories() const override {
+    std::map<std::string, sql::FileTable> tables;
+    for (const auto& [name, history] : assembly_->histories) tables[name] = history->table();
+    return tables;
+  }
+
+  Result<std::vector<std::string>> files_of(const std::string& history,
+                                            std::stop_token stop) const override {
+    const auto found = assembly_->histories.find(history);
+    if (found == assembly_->histories.end()) return unknown(history);
+    return found->second->files(std::move(stop));
+  }
+
   Result<std::unique_ptr<Subscription>> subscribe(const std::string& name,
                                                   std::optional<Epoch> after) override {
     std::shared_ptr<ChangeFeed> feed;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,6 +19,7 @@
 #include "pipeline/graph.h"
 #include "runtime/connectors.h"
 #include "runtime/status.h"
+#include "sql/file_table.h"
 #include "state/store.h"
 
 namespace leat::log {
@@ -120,6 +122,14 @@ class Engine {
   /// false.
   virtual Status scan(const std::string& name, const state::Snapshot& snapshot,
                       const std::function<bool(const Chunk&)>& row_sink) const = 0;
+
+  /// What sinks have written, as tables by the sinks' names; none whose name is a stream's or a
+  /// view's.
+  virtual std::map<std::string, sql::FileTable> histories() const = 0;
+  /// Paths of the files that hold such a table's rows now. Errors: `unknown-name` (user), those of
+  /// the sink's system.
+  virtual Result<std::vector<std::string>> files_of(const std::string& history,
+                                                    std::stop_token stop) const = 0;
 
   /// Follows a stream or view from after epoch `after`, or from now. Error `changes-gone` (user):
   /// those epochs are no longer kept, take a snapshot first.

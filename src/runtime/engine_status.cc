@@ -115,6 +115,7 @@ void add_sources(const Assembly& assembly, EngineStatus& status) {
                               .attempts = source.status->attempts,
                               .failures = source.status->failures,
                               .retries = source.status->retries,
+                              .skipped = source.status->skipped,
                               .held_back_bytes = held_back(*source.status)});
     if (!source.replayable || source.node->copied) continue;
     TopicState& topic = topic_named(status, source.node->topic);

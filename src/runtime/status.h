@@ -14,6 +14,7 @@ struct SourceState {
   std::string state;       ///< "reading", "waiting", "retrying", "ended", "failed"
   std::string last_error;  ///< empty after a success
   std::uint64_t records = 0, bytes = 0, attempts = 0, failures = 0, retries = 0;
+  std::uint64_t skipped = 0;  ///< objects that can't be read
   /// Of its own log that the system keeps for this source; nothing: none, or not known.
   std::optional<std::uint64_t> held_back_bytes;
 };

@@ -180,6 +180,11 @@ class TestEngine final : public runtime::Engine {
     }
     return {};
   }
+  std::map<std::string, sql::FileTable> histories() const override { return {}; }
+  Result<std::vector<std::string>> files_of(const std::string& history,
+                                            std::stop_token) const override {
+    return user_error("unknown-name", "there is no {}", history);
+  }
   Result<std::unique_ptr<runtime::Subscription>> subscribe(const std::string& name,
                                                            std::optional<Epoch> after) override {
     if (const auto schema = schema_of(name); !schema) return std::unexpected(schema.error());

@@ -96,6 +96,9 @@ void add_sources(const runtime::EngineStatus& status, Families& out) {
                 labels);
     out.counter("leat_source_retries_total", "Times a source tried again.", number(source.retries),
                 labels);
+    out.counter("leat_source_skipped_total",
+                "Objects that a source passed over, as they can't be read.", number(source.skipped),
+                labels);
     if (source.held_back_bytes) {
       out.gauge("leat_source_held_back_bytes",
                 "Bytes of its own log that the system keeps for a source (a replication slot's).",

@@ -17,6 +17,9 @@ class SnapshotScanner final : public sql::Scanner {
   Status scan(const std::string& name, const std::function<bool(const Chunk&)>& row_sink) override {
     return engine_.scan(name, *snapshot_, row_sink);
   }
+  Result<std::vector<std::string>> files(const std::string& name, std::stop_token stop) override {
+    return engine_.files_of(name, std::move(stop));
+  }
   Epoch epoch() const { return snapshot_->epoch(); }
 
  private:
@@ -93,7 +96,8 @@ Result<std::unique_ptr<Queries>> Queries::open(runtime::Engine& engine, const Li
   sql::UserQueries::Options options;
   options.memory_bytes_max = limits.query_memory_max;
   options.concurrent_max = limits.queries_max;
-  auto queries = LEAT_TRY(sql::UserQueries::open(options, std::move(relations)));
+  auto queries =
+      LEAT_TRY(sql::UserQueries::open(options, std::move(relations), engine.histories()));
   return std::unique_ptr<Queries>(
       std::make_unique<EngineQueries>(engine, limits, std::move(queries)));
 }

@@ -15,7 +15,7 @@ Json counters(const runtime::SourceState& source) {
   Json counters = {{"state", source.state},       {"last_error", text_or_null(source.last_error)},
                    {"records", source.records},   {"bytes", source.bytes},
                    {"attempts", source.attempts}, {"failures", source.failures},
-                   {"retries", source.retries}};
+                   {"retries", source.retries},   {"skipped", source.skipped}};
   if (source.held_back_bytes) counters["held_back_bytes"] = *source.held_back_bytes;
   return counters;
 }

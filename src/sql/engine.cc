@@ -1,6 +1,7 @@
 #include "sql/engine.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "model/type.h"
 #include "sql/engine_fault.h"
@@ -41,9 +42,12 @@ Result<DatabaseHandle> open_engine(const EngineOptions& options) {
   // In this order: without a folder to spill into, what is too large says so.
   const std::string spill = options.folder.empty() ? "" : options.folder + "/spill";
   LEAT_TRY(execute(connection.get(), "SET GLOBAL temp_directory = " + quoted_text(spill)));
-  if (!options.folder.empty()) {
+  std::vector<std::string> allowed;
+  if (!options.folder.empty()) allowed.push_back(quoted_text(options.folder));
+  for (const std::string& folder : options.readable_folders) allowed.push_back(quoted_text(folder));
+  if (!allowed.empty()) {
     LEAT_TRY(execute(connection.get(), fmt::format("SET GLOBAL allowed_directories = [{}]",
-                                                   quoted_text(options.folder))));
+                                                   fmt::join(allowed, ", "))));
   }
   LEAT_TRY(execute(connection.get(), "SET GLOBAL enable_external_access = false"));
   LEAT_TRY(execute(connection.get(), "SET GLOBAL TimeZone = 'UTC'"));

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "model/schema.h"
@@ -17,6 +18,8 @@ struct EngineOptions {
   /// The one folder whose files it may read and write, and where it spills what does not fit into
   /// its memory; must be there. Empty: none.
   std::string folder = {};
+  /// Folders whose files it may open, too. Statements of ours only read there.
+  std::vector<std::string> readable_folders = {};
 };
 Result<DatabaseHandle> open_engine(const EngineOptions& options);
 

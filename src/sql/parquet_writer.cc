@@ -52,6 +52,13 @@ bool is_column(const std::string& expression, const std::string& name) {
   return expression == name || expression == quoted_name(name);
 }
 
+/// Whether the column stands in the files' paths and not in the files.
+bool is_in_path(const ParquetLayout& layout, const Column& column) {
+  return std::ranges::any_of(layout.partitions, [&](const auto& partition) {
+    return layout.input.find(partition.first) == layout.input.find(column.name);
+  });
+}
+
 /// Rows of input as they are gathered: the files' columns, then the partitions'.
 std::string gathering(const ParquetLayout& layout) {
   std::vector<std::string> columns;
@@ -59,10 +66,7 @@ std::string gathering(const ParquetLayout& layout) {
     columns.push_back(fmt::format("{} AS {}", weight_column, parquet_weight));
   }
   for (const Column& column : layout.input) {
-    const bool in_path = std::ranges::any_of(layout.partitions, [&](const auto& partition) {
-      return layout.input.find(partition.first) == layout.input.find(column.name);
-    });
-    if (in_path) continue;
+    if (is_in_path(layout, column)) continue;
     const std::string name = quoted_name(column.name);
     const Type stored = stored_type(column.type, layout.uuid_as_text);
     columns.push_back(stored == column.type
@@ -260,6 +264,23 @@ Status check_parquet_layout(const ParquetLayout& layout) {
                       "`partition_by` names every column, and nothing is left for the files");
   }
   return {};
+}
+
+Result<FileTable> table_of(const ParquetLayout& layout) {
+  std::vector<Column> columns;
+  if (layout.with_weight) columns.push_back({parquet_weight, Type::of(DUCKDB_TYPE_BIGINT)});
+  for (const Column& column : layout.input) {
+    if (is_in_path(layout, column)) continue;
+    columns.push_back({column.name, stored_type(column.type, layout.uuid_as_text)});
+  }
+  const auto analyser = LEAT_TRY(Analyser::open());
+  for (const auto& [name, expression] : layout.partitions) {
+    const auto type = analyser->row_expression(expression, layout.input);
+    if (!type) return user_error("bad-partition", "{}: {}", name, type.error().message);
+    columns.push_back({name, *type});
+  }
+  return FileTable{
+      .schema = Schema(std::move(columns)), .partitions = layout.partitions.size(), .folder = {}};
 }
 
 Result<std::unique_ptr<ParquetWriter>> ParquetWriter::open(ParquetLayout layout,

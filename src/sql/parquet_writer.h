@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "model/chunk.h"
 #include "model/schema.h"
+#include "sql/file_table.h"
 
 namespace leat::sql {
 
@@ -36,6 +37,9 @@ inline constexpr const char* parquet_null_partition = "__HIVE_DEFAULT_PARTITION_
 
 /// Errors (user): `bad-partition`, `name-clash`; the message says where and what to do.
 Status check_parquet_layout(const ParquetLayout& layout);
+
+/// The files as a table, without their folder. Errors as of check_parquet_layout.
+Result<FileTable> table_of(const ParquetLayout& layout);
 
 /// A file as it was written.
 struct ParquetFile {

@@ -34,6 +34,7 @@ constexpr const char* bounded_functions = R"(
 struct Desk {
   ConnectionHandle connection;
   std::unique_ptr<Parser> parser;
+  std::vector<std::string> shown = {};  ///< tables that have a view of their files now
 };
 
 /// "line 2, column 5" of a byte position.
@@ -58,12 +59,12 @@ std::unexpected<Error> refused(std::string_view sql, const SqlFault& fault) {
 
 class LockedQueries final : public UserQueries {
  public:
-  LockedQueries(const Options& options, std::map<std::string, Schema> relations)
-      : options_(options), relations_(std::move(relations)) {
-    for (const auto& [name, schema] : relations_) {
-      catalog_[name] = {Relation::Kind::view, schema};
-      names_.tables.push_back(name);
-    }
+  LockedQueries(const Options& options, std::map<std::string, Schema> relations,
+                std::map<std::string, FileTable> tables)
+      : options_(options), relations_(std::move(relations)), tables_(std::move(tables)) {
+    for (const auto& [name, schema] : relations_) catalog_[name] = {Relation::Kind::view, schema};
+    for (const auto& [name, table] : tables_) catalog_[name] = {Relation::Kind::view, table.schema};
+    for (const auto& [name, relation] : catalog_) names_.tables.push_back(name);
   }
 
   Status open_engine_locked();
@@ -77,6 +78,9 @@ class LockedQueries final : public UserQueries {
    public:
     Turn(LockedQueries& queries, Desk desk) : queries_(queries), desk_(std::move(desk)) {}
     ~Turn() {
+      for (const std::string& name : std::exchange(desk_.shown, {})) {
+        (void)execute(desk_.connection.get(), "DROP VIEW IF EXISTS temp.main." + quoted_name(name));
+      }
       const std::lock_guard lock(queries_.mutex_);
       queries_.free_.push_back(std::move(desk_));
     }
@@ -90,7 +94,10 @@ class LockedQueries final : public UserQueries {
   };
 
   Result<std::unique_ptr<Turn>> take_turn();
-  Result<StatementHandle> prepare(Desk& desk, std::string_view sql) const;
+  Result<StatementHandle> prepare(Desk& desk, std::string_view sql, Scanner& scanner,
+                                  const std::stop_token& stop) const;
+  Status show_files(Desk& desk, const std::string& name, Scanner& scanner,
+                    const std::stop_token& stop) const;
   static Result<Outcome> hand_out(duckdb_result& result, const Limits& limits,
                                   const Watchdog::Guard& guard, const OnChunk& on_chunk,
                                   std::string& failure);
@@ -99,6 +106,7 @@ class LockedQueries final : public UserQueries {
 
   const Options options_;
   const std::map<std::string, Schema> relations_;
+  const std::map<std::string, FileTable> tables_;
   Catalog catalog_;
   NamesInScope names_;
   DatabaseHandle database_;
@@ -108,8 +116,9 @@ class LockedQueries final : public UserQueries {
 };
 
 Status LockedQueries::open_engine_locked() {
-  database_ = LEAT_TRY(
-      open_engine({.threads = options_.threads, .memory_bytes_max = options_.memory_bytes_max}));
+  EngineOptions engine{.threads = options_.threads, .memory_bytes_max = options_.memory_bytes_max};
+  for (const auto& [name, table] : tables_) engine.readable_folders.push_back(table.folder);
+  database_ = LEAT_TRY(open_engine(engine));
   // Settings can't be changed after the lock, so all connections there will be are made before it.
   for (unsigned i = 0; i < options_.concurrent_max; ++i) {
     ConnectionHandle connection = LEAT_TRY(connect_engine(database_.get()));
@@ -123,6 +132,11 @@ Status LockedQueries::open_engine_locked() {
     for (const char c : name) text += c == '\'' ? "''" : std::string(1, c);
     LEAT_TRY(execute(first, fmt::format("CREATE VIEW {} AS SELECT * FROM {}('{}')",
                                         quoted_name(name), relation_function, text)));
+  }
+  // So that it is listed; a query that reads it has a view of that moment's files before this one.
+  for (const auto& [name, table] : tables_) {
+    LEAT_TRY(execute(
+        first, fmt::format("CREATE VIEW {} AS {}", quoted_name(name), rows_of_files(table, {}))));
   }
   LEAT_TRY(execute(first, bounded_functions));
   names_.functions = LEAT_TRY(FunctionCatalog::load(first)).names();
@@ -143,18 +157,37 @@ Result<std::unique_ptr<LockedQueries::Turn>> LockedQueries::take_turn() {
   return std::make_unique<Turn>(*this, std::move(desk));
 }
 
-Result<StatementHandle> LockedQueries::prepare(Desk& desk, std::string_view sql) const {
+/// Makes the files that hold a table's rows now what its name stands for in this connection.
+Status LockedQueries::show_files(Desk& desk, const std::string& name, Scanner& scanner,
+                                 const std::stop_token& stop) const {
+  const std::vector<std::string> files = LEAT_TRY(scanner.files(name, stop));
+  const std::string view = fmt::format("CREATE OR REPLACE TEMP VIEW {} AS {}", quoted_name(name),
+                                       rows_of_files(tables_.at(name), files));
+  ResultHandle result;
+  desk.shown.push_back(name);
+  if (duckdb_query(desk.connection.get(), view.c_str(), result.get()) == DuckDBSuccess) return {};
+  return external_error("files-unreadable", "the files of {} can't be read: {}", name,
+                        engine_fault(duckdb_result_error(result.get())).message);
+}
+
+Result<StatementHandle> LockedQueries::prepare(Desk& desk, std::string_view sql, Scanner& scanner,
+                                               const std::stop_token& stop) const {
   const auto query = desk.parser->parse(sql);
   if (!query) return refused(sql, query.error());
   const auto inputs = relations_read(*query, catalog_);
   if (!inputs) return refused(sql, inputs.error());
+  for (const std::string& input : *inputs) {
+    if (tables_.contains(input)) LEAT_TRY(show_files(desk, input, scanner, stop));
+  }
   duckdb_prepared_statement raw = nullptr;
   const duckdb_state state = duckdb_prepare(desk.connection.get(), std::string(sql).c_str(), &raw);
   StatementHandle statement(raw);
   if (state != DuckDBSuccess) {
     NamesInScope names = names_;
     for (const std::string& input : *inputs) {
-      for (const Column& column : relations_.at(input)) names.columns.push_back(column.name);
+      for (const Column& column : catalog_.find(input)->second.schema) {
+        names.columns.push_back(column.name);
+      }
     }
     const EngineFault fault = engine_fault(duckdb_prepare_error(raw));
     if (fault.type == "Out of Memory") {
@@ -205,6 +238,7 @@ std::unexpected<Error> LockedQueries::failed(const UserRun& run, const std::stri
                       options_.memory_bytes_max >> 20);
   }
   if (fault.is_of_a_row()) return user_error("row-failed", "{}", fault.message);
+  if (fault.type == "IO") return transient_error("files-unreadable", "{}", fault.message);
   return user_error("sql-invalid", "{}", fault.message);
 }
 
@@ -220,7 +254,7 @@ Result<UserQueries::Outcome> LockedQueries::run(std::string_view sql, Scanner& s
   UserRun user_run{scanner, guard, options_.scan_bytes_max};
   const UserRunScope scope(user_run);
 
-  auto prepared = prepare(turn->desk(), sql);
+  auto prepared = prepare(turn->desk(), sql, scanner, stop);
   if (!prepared) {
     if (guard.expired()) return failed(user_run, "", limits, stop);
     return std::unexpected(std::move(prepared).error());
@@ -250,8 +284,9 @@ Result<UserQueries::Outcome> LockedQueries::run(std::string_view sql, Scanner& s
 }  // namespace
 
 Result<std::unique_ptr<UserQueries>> UserQueries::open(const Options& options,
-                                                       std::map<std::string, Schema> relations) {
-  auto queries = std::make_unique<LockedQueries>(options, std::move(relations));
+                                                       std::map<std::string, Schema> relations,
+                                                       std::map<std::string, FileTable> tables) {
+  auto queries = std::make_unique<LockedQueries>(options, std::move(relations), std::move(tables));
   LEAT_TRY(queries->open_engine_locked());
   return queries;
 }

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "model/chunk.h"
 #include "model/schema.h"
+#include "sql/file_table.h"
 
 namespace leat::sql {
 
@@ -23,12 +24,17 @@ class Scanner {
   /// the relation's columns and are only looked at during the call.
   virtual Status scan(const std::string& name,
                       const std::function<bool(const Chunk&)>& row_sink) = 0;
+  /// Paths of the Parquet files that hold a FileTable's rows now.
+  virtual Result<std::vector<std::string>> files(const std::string& name, std::stop_token stop) {
+    (void)stop;
+    return internal_error("no-files", "{} has no files", name);
+  }
 };
 
 /// SQL from users, in a DuckDB of its own: no query slows or reaches the engine. One query that
 /// reads (SELECT, WITH, VALUES, FROM, DESCRIBE, SUMMARIZE, SHOW TABLES) per call, over the
-/// relations given and nothing else: no files, no network, no settings, no other tables.
-/// Thread-safe.
+/// relations and tables given and nothing else: no other files than the tables', no network, no
+/// settings, no other tables. Thread-safe.
 class UserQueries {
  public:
   struct Options {
@@ -49,8 +55,10 @@ class UserQueries {
   using OnSchema = std::function<Status(const Schema&)>;
   using OnChunk = std::function<Status(const Chunk&)>;
 
+  /// A table is read from its files by DuckDB itself, and does not count for `scan_bytes_max`.
   static Result<std::unique_ptr<UserQueries>> open(const Options& options,
-                                                   std::map<std::string, Schema> relations);
+                                                   std::map<std::string, Schema> relations,
+                                                   std::map<std::string, FileTable> tables = {});
   virtual ~UserQueries() = default;
 
   /// Runs one query: calls `on_schema` once, then `on_chunk` for each part of the result. Their
@@ -58,7 +66,8 @@ class UserQueries {
   /// `sql-invalid` (user; the message begins with the place, "line 1, column 8: "), `not-allowed`
   /// (user: it reaches for something that is no stream or view), `not-read-only` (user),
   /// `row-failed` (user), `query-timeout` (user), `query-too-large` (user: memory),
-  /// `query-cancelled` (user: `stop` was asked for), `too-many-queries` (external, retryable).
+  /// `query-cancelled` (user: `stop` was asked for), `files-unreadable` (external: a table's),
+  /// `too-many-queries` (external, retryable).
   virtual Result<Outcome> run(std::string_view sql, Scanner& scanner, const Limits& limits,
                               std::stop_token stop, const OnSchema& on_schema,
                               const OnChunk& on_chunk) = 0;

@@ -4,7 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <thread>
+
+#include "model/duck_test_database.h"
 
 namespace leat::sql {
 namespace {
@@ -321,6 +326,128 @@ TEST_F(UserQueriesTest, RunsSeveralAtOnceAndRefusesTooMany) {
   EXPECT_EQ(other, 0);
   EXPECT_GT(ran, 0);
   EXPECT_EQ(ran + refused, 160);
+}
+
+/// Relations beside tables in Parquet files, which DuckDB itself has written below a folder.
+class FileTablesTest : public testing::Test {
+ protected:
+  /// Gives all files below "archive" where the table `archive` is read.
+  class FilesScanner final : public NumbersScanner {
+   public:
+    explicit FilesScanner(std::string folder) : folder_(std::move(folder)) {}
+    Result<std::vector<std::string>> files(const std::string& name, std::stop_token) override {
+      EXPECT_EQ(name, "archive");
+      if (fails) return external_error("object-refused", "no such bucket");
+      std::vector<std::string> found;
+      for (const auto& file : std::filesystem::recursive_directory_iterator(folder_)) {
+        if (file.is_regular_file()) found.push_back(file.path().string());
+      }
+      return found;
+    }
+    bool fails = false;
+
+   private:
+    const std::string folder_;
+  };
+
+  FileTablesTest() {
+    root_ = (std::filesystem::temp_directory_path() / "leat-files-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(root_.data()), nullptr);
+    std::filesystem::create_directories(root_ + "/archive");
+    std::filesystem::create_directories(root_ + "/other");
+    scanner_ = std::make_unique<FilesScanner>(root_ + "/archive");
+    queries_ = *UserQueries::open({}, {{"numbers", numbers}},
+                                  {{"archive",
+                                    {.schema = Schema({{"id", Type::of(DUCKDB_TYPE_BIGINT)},
+                                                       {"added", Type::of(DUCKDB_TYPE_VARCHAR)},
+                                                       {"year", Type::of(DUCKDB_TYPE_BIGINT)}}),
+                                     .partitions = 1,
+                                     .folder = root_ + "/archive"}}});
+  }
+  ~FileTablesTest() override { std::filesystem::remove_all(root_); }
+
+  void write(const std::string& file, const std::string& sql) {
+    const std::string path = root_ + "/" + file;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    duck_.chunks(fmt::format("COPY ({}) TO '{}' (FORMAT parquet)", sql, path));
+  }
+  /// All of the result's rows as text, or the error's code.
+  std::string text(const std::string& sql) {
+    std::string all;
+    const auto outcome = queries_->run(
+        R"(SELECT (SELECT string_agg(translate(regexp_replace(
+             t::VARCHAR, '''[a-z_().]+'': ', '', 'g'), '{}', '()'), '|') FROM ()" +
+            sql + ") t)",
+        *scanner_, {}, {}, [](const Schema&) -> Status { return {}; },
+        [&](const Chunk& chunk) -> Status {
+          const auto* texts =
+              static_cast<duckdb_string_t*>(duckdb_vector_get_data(chunk.vector(0)));
+          if (is_valid(duckdb_vector_get_validity(chunk.vector(0)), 0)) all += text_of(texts[0]);
+          return {};
+        });
+    return outcome ? all : outcome.error().code;
+  }
+
+  std::string root_;
+  DuckTestDatabase duck_;
+  std::unique_ptr<FilesScanner> scanner_;
+  std::unique_ptr<UserQueries> queries_;
+};
+
+TEST_F(FileTablesTest, ReadsTheFilesOfTheMoment) {
+  EXPECT_EQ(text("SELECT count(*) FROM archive"), "(0)");
+  write("archive/year=2025/a.parquet", "SELECT 1::INTEGER AS id, 'gone' AS former");
+  write("archive/year=2026/b.parquet", "SELECT range AS id, 'x' AS added FROM range(10, 12)");
+  write("archive/year=__HIVE_DEFAULT_PARTITION__/c.parquet", "SELECT 3::BIGINT AS id");
+  EXPECT_EQ(text("FROM archive ORDER BY id"),
+            "(1, NULL, 2025)|(3, NULL, NULL)|(10, x, 2026)|(11, x, 2026)");
+  EXPECT_EQ(text("SELECT id FROM main.archive WHERE year = 2025"), "(1)");
+  EXPECT_EQ(text("SELECT year, count(*) FROM archive GROUP BY year ORDER BY year DESC NULLS LAST"),
+            "(2026, 2)|(2025, 1)|(NULL, 1)");
+  EXPECT_EQ(text("SELECT name FROM archive JOIN numbers ON id = n WHERE id = 11"),
+            "(row number 11 of many)");
+  EXPECT_EQ(text("WITH w AS (FROM archive) SELECT max(a.id) FROM w a, archive b"), "(11)");
+  std::filesystem::remove_all(root_ + "/archive/year=2026");
+  EXPECT_EQ(text("SELECT max(id) FROM archive"), "(3)");
+  EXPECT_EQ(text("SELECT name FROM (SHOW TABLES) ORDER BY name"), "(archive)|(numbers)");
+  EXPECT_EQ(text("SELECT column_name, column_type FROM (DESCRIBE archive)"),
+            "(id, BIGINT)|(added, VARCHAR)|(year, BIGINT)");
+}
+
+TEST_F(FileTablesTest, NothingElseCanBeRead) {
+  write("archive/year=2025/a.parquet", "SELECT 1::BIGINT AS id");
+  write("other/b.parquet", "SELECT 2 AS id");
+  const std::string inside = root_ + "/archive/year=2025/a.parquet",
+                    outside = root_ + "/other/b.parquet";
+  for (const std::string& path : {inside, outside, std::string("/etc/passwd")}) {
+    for (const char* read : {"FROM read_parquet('{}')", "FROM '{}'", "FROM read_csv('{}')",
+                             "FROM read_text('{}')", "FROM read_blob('{}')", "FROM glob('{}')",
+                             "FROM parquet_metadata('{}')", "FROM parquet_scan('{}')"}) {
+      const std::string code = text(fmt::format(fmt::runtime(read), path));
+      EXPECT_TRUE(code == "not-allowed" || code == "sql-invalid") << read << path << ": " << code;
+    }
+  }
+  for (const std::string& sql :
+       {"COPY archive TO '" + root_ + "/archive/x.parquet'", std::string("DROP VIEW archive"),
+        std::string("CREATE OR REPLACE TEMP VIEW archive AS SELECT 1"),
+        std::string("SET VARIABLE x = 1")}) {
+    const auto outcome = queries_->run(
+        sql, *scanner_, {}, {}, [](const Schema&) -> Status { return {}; },
+        [](const Chunk&) -> Status { return {}; });
+    ASSERT_FALSE(outcome) << sql;
+    EXPECT_THAT(outcome.error().code, testing::AnyOf("not-read-only", "sql-invalid")) << sql;
+  }
+  EXPECT_EQ(text("SELECT id FROM archive"), "(1)");
+}
+
+TEST_F(FileTablesTest, FaultsOfFilesAreTold) {
+  scanner_->fails = true;
+  EXPECT_EQ(text("FROM archive"), "object-refused");
+  EXPECT_EQ(text("SELECT max(n) FROM numbers"), "(4999)");
+  scanner_->fails = false;
+  std::filesystem::create_directories(root_ + "/archive/year=1");
+  std::ofstream(root_ + "/archive/year=1/a.parquet") << "no Parquet";
+  EXPECT_EQ(text("FROM archive"), "files-unreadable");
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ class ConnectContract(Contract):
         if self.system.is_signed_in_when_tried:
             with self.in_case("a wrong password"):
                 self.expect("wrong", self.pipeline("wrong", target, password=WRONG_PASSWORD), FAULT_OF_THE_USER,
-                            "failed", "password")
+                            "failed", self.system.password_word)
         if self.system.missing_words:
             with self.in_case("a missing target"):
                 settings = {"create": False} if self.role == "sink" else {}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One contract that every sink keeps, and one that every source keeps: the real program, beside the real system.
 
-usage: contract_test.py file|http|kafka|postgresql|mongodb|cassandra [--sink | --source] [--minute]
+usage: contract_test.py file|http|kafka|postgresql|mongodb|cassandra|objects [--sink | --source] [--minute]
 
 --minute: outages last a minute instead of some seconds. What was left of a failed run is named.
 """
@@ -14,7 +14,7 @@ import leat_program  # noqa: E402
 from contract.connect_contract import ConnectContract  # noqa: E402
 from contract.sink_contract import SinkContract  # noqa: E402
 from contract.source_contract import SourceContract  # noqa: E402
-from contract.systems import cassandra, files, kafka, mongodb, postgresql, web  # noqa: E402
+from contract.systems import cassandra, files, kafka, mongodb, objects, postgresql, web  # noqa: E402
 from servers.downloads import Unavailable  # noqa: E402
 
 OUTAGE_SECONDS = 4
@@ -26,6 +26,7 @@ SYSTEMS = {
     "postgresql": ([postgresql.PostgreSqlSink], [postgresql.PostgreSqlChanges, postgresql.PostgreSqlPolled]),
     "mongodb": ([mongodb.MongoDbSink], [mongodb.MongoDbSource]),
     "cassandra": ([cassandra.CassandraSink], []),
+    "objects": ([objects.ParquetSink], [objects.ObjectsSource]),
 }
 
 
@@ -52,6 +53,8 @@ def main():
     parser.add_argument("--minute", action="store_true")
     arguments = parser.parse_args()
     leat_program.program()
+    if arguments.system == "objects":
+        leat_program.need_packages("pyarrow")
     failures = leat_program.Failures()
     with leat_program.scratch_folder() as folder:
         try:

@@ -11,7 +11,7 @@ from .systems.system import WRONG_PASSWORD
 CRASHES = 3
 LOAD_SECONDS = 1.0
 NOTICE_SECONDS_MAX = 12
-PAUSE_SECONDS = {"http": 0.05}  # each pull reads all over again
+PAUSE_SECONDS = {"http": 0.05, "objects": 0.05}  # each pull reads all over again, each look lists all
 DELETED = 10
 
 COLUMNS = {"key": {"type": "text", "field": "$key"}, "gone": {"type": "boolean", "field": "$tombstone"}, "id": "text",

@@ -2,35 +2,19 @@
 
 #include <set>
 
-#include "connector/file/file_partition.h"
 #include "connector/file/glob.h"
+#include "connector/file_partition.h"
+#include "connector/framing_settings.h"
 #include "format/csv_record.h"
 
 namespace leat::connector {
 namespace {
 
-Result<char> one_character(const Settings& settings, std::string_view name) {
-  const std::string& text = settings.text(name);
-  const std::string_view meant = text == "\\t" ? "\t" : std::string_view(text);
-  if (meant.size() != 1 || meant == "\n" || meant == "\r") {
-    return user_error("bad-framing", "file source: `{}` must be one ASCII character, not \"{}\"",
-                      name, text);
-  }
-  return meant[0];
-}
-
 Result<FileOptions> read_options(const Settings& settings) {
   FileOptions options;
   options.follow = settings.flag("follow");
-  Framing& framing = options.framing;
-  framing.kind = settings.text("framing") == "csv" ? Framing::Kind::csv : Framing::Kind::lines;
-  framing.record_bytes_max = static_cast<std::size_t>(settings.integer("record_bytes_max"));
-  framing.delimiter = LEAT_TRY(one_character(settings, "delimiter"));
-  framing.quote = LEAT_TRY(one_character(settings, "quote"));
-  if (framing.delimiter == framing.quote) {
-    return user_error("bad-framing", "file source: `delimiter` and `quote` are the same");
-  }
-  options.header = framing.kind == Framing::Kind::csv && settings.flag("header");
+  options.framing = LEAT_TRY(read_framing(settings, settings.text("framing") == "csv"));
+  options.header = options.framing.kind == Framing::Kind::csv && settings.flag("header");
   return options;
 }
 

@@ -1,5 +1,7 @@
 #include "connector/file/spec.h"
 
+#include "connector/framing_settings.h"
+
 namespace leat::connector {
 
 Spec file_source_spec() {
@@ -46,14 +48,6 @@ pattern: files that appear later are found by themselves.)";
        .doc = "Of CSV: the first row of each file names the columns and is no record. All files of "
               "the source must have the same one.",
        .default_value = "true"},
-      {.name = "delimiter",
-       .kind = Kind::text,
-       .doc = "Of CSV: one character between fields; `\\t` for a tabulator.",
-       .default_value = ","},
-      {.name = "quote",
-       .kind = Kind::text,
-       .doc = "Of CSV: one character around fields that hold delimiters, quotes or line breaks.",
-       .default_value = "\""},
       {.name = "record_bytes_max",
        .kind = Kind::bytes,
        .doc = "A longer record is cut there and goes to the dead letters; reading goes on behind "
@@ -62,6 +56,8 @@ pattern: files that appear later are found by themselves.)";
        .min = 16,
        .max = 1 << 30},
   };
+  std::vector<Setting> csv = csv_settings();
+  spec.settings.insert(spec.settings.end() - 1, csv.begin(), csv.end());
   spec.example = R"(file:
   path: logs/clicks-*.csv
   framing: csv

@@ -33,7 +33,7 @@ class FolderStore final : public ObjectStore {
     std::error_code failed;
     const fs::file_status status = fs::status(root_, failed);
     if (fs::exists(status) && !fs::is_directory(status)) {
-      return external_error("object-refused", "{} is no folder; name another `path`", root_);
+      return user_error("object-refused", "{} is no folder; name another `path`", root_);
     }
     return {};
   }

@@ -1,5 +1,6 @@
 #include "connector/object/manifest.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -15,7 +16,32 @@ using Json = nlohmann::json;
 constexpr int version = 1;
 constexpr std::string_view ending = ".json";
 
+constexpr std::string_view decimal = "0123456789", hexadecimal = "0123456789abcdef";
+
+/// Takes digits off the front; false: there are too few.
+bool take_digits(std::string_view& text, std::string_view digits, std::size_t count_min) {
+  const std::size_t count = std::min(text.find_first_not_of(digits), text.size());
+  if (count < count_min) return false;
+  text.remove_prefix(count);
+  return true;
+}
+
+bool take(std::string_view& text, std::string_view wanted) {
+  if (!text.starts_with(wanted)) return false;
+  text.remove_prefix(wanted.size());
+  return true;
+}
+
 }  // namespace
+
+bool is_file_of(std::string_view sink, std::string_view key) {
+  constexpr std::size_t number_digits = 8, tag_digits = 8;
+  if (key.starts_with("_leat/") || key.contains("/.") || key.starts_with('.')) return false;
+  std::string_view name = name_of(key);
+  return take(name, sink) && take(name, ".") && take_digits(name, decimal, number_digits) &&
+         take(name, ".") && take_digits(name, hexadecimal, tag_digits) && take(name, "-") &&
+         take_digits(name, decimal, 1) && name == ".parquet";
+}
 
 std::string Manifest::text() const {
   Json all = Json::array();

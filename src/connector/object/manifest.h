@@ -30,6 +30,9 @@ struct Manifest {
 
 /// Where a sink keeps its manifests, and what is staged in a folder: "_leat/NAME".
 std::string work_prefix(std::string_view sink);
+/// Whether a key is that of a finished file of the sink:
+/// "year=2026/NAME.00000003.9c4e01f2-0.parquet".
+bool is_file_of(std::string_view sink, std::string_view key);
 /// Keys of manifests, so that they sort by their numbers.
 std::string manifest_key(std::string_view sink, std::uint64_t number);
 /// Of a key that `manifest_key` made; 0 for any other.

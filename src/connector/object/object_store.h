@@ -25,9 +25,9 @@ struct Object {
 /// objects only. Used by one thread; `stop` may be asked for from any, and a call then ends soon
 /// with an error.
 ///
-/// Errors (external): transient ones are outages, tried again inside a few times where the store is
-/// another machine; `object-refused` needs somebody's hand (credentials, a missing bucket, rights);
-/// `object-missing` where a named object is not there.
+/// Errors: transient ones (external) are outages, tried again inside a few times where the store is
+/// another machine; `object-refused` (user) needs somebody's hand (credentials, a missing bucket,
+/// rights); `object-missing` (external) where a named object is not there.
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;

@@ -82,8 +82,8 @@ Result<FetchResponse> S3Client::send(const Call& call, const std::stop_token& st
     Error error;
     if (!response) {
       if (response.error().code == "redirect-refused") {
-        return external_error("object-refused", "{}: {}; check `region` and `endpoint`", shown_,
-                              response.error().message);
+        return user_error("object-refused", "{}: {}; check `region` and `endpoint`", shown_,
+                          response.error().message);
       }
       if (!response.error().retryable) return response;
       error = {Domain::external, "object-unavailable",
@@ -128,10 +128,10 @@ Error S3Client::failed(const FetchResponse& response) const {
   const std::string text = fmt::format("{}: {} answered {} {}", shown_,
                                        response.url.without_secrets(), response.status, words);
   if (passes) return {Domain::external, "object-unavailable", text, true};
-  const char* code = said && said->code == "NoSuchKey" ? "object-missing" : "object-refused";
-  const S3Error error = said.value_or(S3Error{});
-  return {Domain::external, code, fmt::format("{}; {}", text, remedy_of(error, response.status)),
-          false};
+  const bool is_missing = said && said->code == "NoSuchKey";
+  return {is_missing ? Domain::external : Domain::user,
+          is_missing ? "object-missing" : "object-refused",
+          fmt::format("{}; {}", text, remedy_of(said.value_or(S3Error{}), response.status)), false};
 }
 
 }  // namespace leat::connector::object

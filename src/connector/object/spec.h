@@ -5,5 +5,6 @@
 namespace leat::connector {
 
 Spec parquet_sink_spec();
+Spec objects_source_spec();
 
 }  // namespace leat::connector

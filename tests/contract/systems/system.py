@@ -18,6 +18,7 @@ class System:
     outages = ("kill", "freeze", "cut", "stall")
     is_tried = True  # by `leat check --connect`
     is_signed_in_when_tried = True
+    password_word = "password"  # as errors call it
 
     def __init__(self, folder):
         self.folder = folder

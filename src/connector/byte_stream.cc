@@ -1,4 +1,4 @@
-#include "connector/file/byte_stream.h"
+#include "connector/byte_stream.h"
 
 #include <algorithm>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "connector/file/framing.h"
+#include "connector/framing.h"
 
 #include <cstring>
 

@@ -1,4 +1,4 @@
-#include "connector/file/file_partition.h"
+#include "connector/file_partition.h"
 
 #include <algorithm>
 #include <cstring>

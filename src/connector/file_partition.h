@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "connector/file/byte_stream.h"
-#include "connector/file/framing.h"
+#include "connector/byte_stream.h"
+#include "connector/framing.h"
 #include "connector/source.h"
 #include "io/file_system.h"
 
