@@ -8,7 +8,7 @@
 #include "model/vector_access.h"
 #include "sql/analyse.h"
 #include "sql/engine.h"
-#include "sql/engine_fault.h"
+#include "sql/parquet_copy.h"
 #include "sql/program.h"
 #include "sql/query.h"
 #include "sql/session.h"
@@ -80,7 +80,9 @@ std::string gathering(const ParquetLayout& layout) {
   return fmt::format("SELECT {} FROM {}()", fmt::join(columns, ", "), input_function);
 }
 
-std::string ordering(const ParquetLayout& layout) {
+}  // namespace
+
+std::string ordering_of(const ParquetLayout& layout) {
   std::vector<std::string> terms;
   for (const ParquetLayout::Order& order : layout.order) {
     terms.push_back(quoted_name(layout.input[order.column].name) +
@@ -88,6 +90,8 @@ std::string ordering(const ParquetLayout& layout) {
   }
   return terms.empty() ? "" : fmt::format(" ORDER BY {}", fmt::join(terms, ", "));
 }
+
+namespace {
 
 std::uint64_t bytes_of(const VectorReader& column, std::size_t begin, std::size_t end) {
   const VectorShape& shape = column.shape();
@@ -162,10 +166,7 @@ class SpoolingWriter final : public ParquetWriter {
 
   Result<std::vector<ParquetFile>> write(const std::string& name,
                                          const std::stop_token& stop) override {
-    const std::string compression = layout_.compression == "none"  ? "uncompressed"
-                                    : layout_.compression == "lz4" ? "lz4_raw"
-                                                                   : layout_.compression;
-    std::string options = fmt::format("FORMAT parquet, COMPRESSION {}, RETURN_STATS", compression);
+    std::string options = parquet_options(layout_.compression);
     std::string target = folder_ + "/" + name;
     if (layout_.partitions.empty()) {
       target += "-0.parquet";
@@ -178,40 +179,16 @@ class SpoolingWriter final : public ParquetWriter {
                              quoted_text(name + "-{i}"));
     }
     const std::stop_callback interrupt(stop, [this] { duckdb_interrupt(session_->connection()); });
-    auto files = LEAT_TRY(copy(fmt::format("COPY (SELECT * FROM gathered{}) TO {} ({})",
-                                           ordering(layout_), quoted_text(target), options),
-                               target + "/"));
+    auto files =
+        LEAT_TRY(copy_to_parquet(session_->connection(),
+                                 fmt::format("COPY (SELECT * FROM gathered{}) TO {} ({})",
+                                             ordering_of(layout_), quoted_text(target), options),
+                                 target + "/"));
     LEAT_TRY(begin());
     return files;
   }
 
  private:
-  Result<std::vector<ParquetFile>> copy(const std::string& sql, const std::string& below) {
-    ResultHandle result;
-    if (duckdb_query(session_->connection(), sql.c_str(), result.get()) != DuckDBSuccess) {
-      const EngineFault fault = engine_fault(duckdb_result_error(result.get()));
-      return transient_error("parquet-failed", "{}: {} ({})", folder_, fault.message, fault.type);
-    }
-    std::vector<ParquetFile> files;
-    while (duckdb_data_chunk handle = duckdb_fetch_chunk(*result.get())) {
-      const Chunk chunk = Chunk::adopt(handle);
-      const auto* paths =
-          static_cast<const duckdb_string_t*>(duckdb_vector_get_data(chunk.vector(0)));
-      const auto number = [&](std::size_t column, std::size_t row) {
-        return static_cast<const std::uint64_t*>(duckdb_vector_get_data(chunk.vector(column)))[row];
-      };
-      for (std::size_t row = 0; row < chunk.size(); ++row) {
-        ParquetFile file{std::string(text_of(paths[row])), "", number(1, row), number(2, row)};
-        if (file.path.starts_with(below)) {
-          file.partition = file.path.substr(below.size());
-          file.partition.erase(file.partition.rfind('/') + 1);
-        }
-        files.push_back(std::move(file));
-      }
-    }
-    return files;
-  }
-
   const ParquetLayout layout_;
   const std::string folder_;
   const std::vector<VectorShape> shapes_;

@@ -41,6 +41,9 @@ Status check_parquet_layout(const ParquetLayout& layout);
 /// The files as a table, without their folder. Errors as of check_parquet_layout.
 Result<FileTable> table_of(const ParquetLayout& layout);
 
+/// " ORDER BY …" of the rows of a file, or nothing.
+std::string ordering_of(const ParquetLayout& layout);
+
 /// A file as it was written.
 struct ParquetFile {
   std::string path;

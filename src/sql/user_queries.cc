@@ -1,7 +1,10 @@
 #include "sql/user_queries.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <functional>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "base/check.h"
@@ -30,11 +33,34 @@ constexpr const char* bounded_functions = R"(
     ELSE system.main.rpad(text, length, pad) END;
 )";
 
+/// How often a query is begun anew whose files were gone when they were to be read.
+constexpr unsigned files_retries_max = 2;
+
 /// A connection with its parser, used by one query at a time.
 struct Desk {
   ConnectionHandle connection;
   std::unique_ptr<Parser> parser;
   std::vector<std::string> shown = {};  ///< tables that have a view of their files now
+};
+
+/// Asks to stop when it is asked to itself, or at a moment.
+class Until {
+ public:
+  Until(Watchdog::Time moment, const std::stop_token& stop)
+      : on_stop_(stop, [this] { source_.request_stop(); }),
+        timer_([this, moment](const std::stop_token& ended) {
+          std::mutex mutex;
+          std::unique_lock lock(mutex);
+          std::condition_variable_any never;
+          never.wait_until(lock, ended, moment, [] { return false; });
+          source_.request_stop();
+        }) {}
+  std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  std::stop_source source_;
+  std::stop_callback<std::function<void()>> on_stop_;
+  std::jthread timer_;
 };
 
 /// "line 2, column 5" of a byte position.
@@ -93,10 +119,13 @@ class LockedQueries final : public UserQueries {
     Desk desk_;
   };
 
+  Result<Outcome> run_once(std::string_view sql, Scanner& scanner, const Limits& limits,
+                           const std::stop_token& stop, const OnSchema& on_schema,
+                           const OnChunk& on_chunk);
   Result<std::unique_ptr<Turn>> take_turn();
   Result<StatementHandle> prepare(Desk& desk, std::string_view sql, Scanner& scanner,
-                                  const std::stop_token& stop) const;
-  Status show_files(Desk& desk, const std::string& name, Scanner& scanner,
+                                  Watchdog::Time deadline, const std::stop_token& stop) const;
+  Status show_files(Desk& desk, const std::string& name, Scanner& scanner, Watchdog::Time deadline,
                     const std::stop_token& stop) const;
   static Result<Outcome> hand_out(duckdb_result& result, const Limits& limits,
                                   const Watchdog::Guard& guard, const OnChunk& on_chunk,
@@ -159,8 +188,9 @@ Result<std::unique_ptr<LockedQueries::Turn>> LockedQueries::take_turn() {
 
 /// Makes the files that hold a table's rows now what its name stands for in this connection.
 Status LockedQueries::show_files(Desk& desk, const std::string& name, Scanner& scanner,
-                                 const std::stop_token& stop) const {
-  const std::vector<std::string> files = LEAT_TRY(scanner.files(name, stop));
+                                 Watchdog::Time deadline, const std::stop_token& stop) const {
+  const Until until(deadline, stop);
+  const std::vector<std::string> files = LEAT_TRY(scanner.files(name, until.token()));
   const std::string view = fmt::format("CREATE OR REPLACE TEMP VIEW {} AS {}", quoted_name(name),
                                        rows_of_files(tables_.at(name), files));
   ResultHandle result;
@@ -171,13 +201,14 @@ Status LockedQueries::show_files(Desk& desk, const std::string& name, Scanner& s
 }
 
 Result<StatementHandle> LockedQueries::prepare(Desk& desk, std::string_view sql, Scanner& scanner,
+                                               Watchdog::Time deadline,
                                                const std::stop_token& stop) const {
   const auto query = desk.parser->parse(sql);
   if (!query) return refused(sql, query.error());
   const auto inputs = relations_read(*query, catalog_);
   if (!inputs) return refused(sql, inputs.error());
   for (const std::string& input : *inputs) {
-    if (tables_.contains(input)) LEAT_TRY(show_files(desk, input, scanner, stop));
+    if (tables_.contains(input)) LEAT_TRY(show_files(desk, input, scanner, deadline, stop));
   }
   duckdb_prepared_statement raw = nullptr;
   const duckdb_state state = duckdb_prepare(desk.connection.get(), std::string(sql).c_str(), &raw);
@@ -246,6 +277,27 @@ Result<UserQueries::Outcome> LockedQueries::run(std::string_view sql, Scanner& s
                                                 const Limits& limits, std::stop_token stop,
                                                 const OnSchema& on_schema,
                                                 const OnChunk& on_chunk) {
+  bool has_schema = false, has_rows = false;
+  const OnSchema schema_once = [&](const Schema& schema) {
+    return std::exchange(has_schema, true) ? Status() : on_schema(schema);
+  };
+  const OnChunk rows = [&](const Chunk& chunk) {
+    has_rows = true;
+    return on_chunk(chunk);
+  };
+  for (unsigned retry = 0;; ++retry) {
+    auto outcome = run_once(sql, scanner, limits, stop, schema_once, rows);
+    // A file may have been merged into another one after it was listed.
+    const bool may_differ = !outcome && outcome.error().code == "files-unreadable";
+    if (!may_differ || has_rows || retry == files_retries_max) return outcome;
+  }
+}
+
+Result<UserQueries::Outcome> LockedQueries::run_once(std::string_view sql, Scanner& scanner,
+                                                     const Limits& limits,
+                                                     const std::stop_token& stop,
+                                                     const OnSchema& on_schema,
+                                                     const OnChunk& on_chunk) {
   const auto begin = std::chrono::steady_clock::now();
   const std::unique_ptr<Turn> turn = LEAT_TRY(take_turn());
   const duckdb_connection connection = turn->desk().connection.get();
@@ -254,7 +306,7 @@ Result<UserQueries::Outcome> LockedQueries::run(std::string_view sql, Scanner& s
   UserRun user_run{scanner, guard, options_.scan_bytes_max};
   const UserRunScope scope(user_run);
 
-  auto prepared = prepare(turn->desk(), sql, scanner, stop);
+  auto prepared = prepare(turn->desk(), sql, scanner, begin + limits.time, stop);
   if (!prepared) {
     if (guard.expired()) return failed(user_run, "", limits, stop);
     return std::unexpected(std::move(prepared).error());

@@ -214,7 +214,9 @@ class SinkContract(Contract):
             for name in set(sinks) - {"beside"}:
                 self.wait_for(f"{name}: it is told", lambda: not self.sink_state(name)["last_error"] and
                               self.sink_state(name), NOTICE_SECONDS_MAX)
-            self.check("the others go on", (self.folder / "third.jsonl").read_bytes().count(b"\n") == 100)
+            self.wait_for("the others go on", lambda: (
+                written := (self.folder / "third.jsonl").read_bytes().count(b"\n")) != 100 and f"{written} rows",
+                BESIDE_SECONDS_MAX)
             self.check("the password is never told", WRONG_PASSWORD not in self.leat.output() + str(
                 self.leat.client.status()) + str(self.leat.client.json("GET", "/v1/pipeline")))
             if self.system.missing_words:

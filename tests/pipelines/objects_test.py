@@ -53,13 +53,14 @@ sinks:
   dropped_rows: {from: drops, file: {path: %(folder)s/drops.jsonl}}
   archive:
     from: rows
-    parquet: {path: %(folder)s/archive, partition_by: {third: id %% 3}, roll: {every: 300ms}}
+    parquet: {path: %(folder)s/archive, partition_by: {third: id %% 3}, roll: {every: 300ms}, compact: {below: 32MiB, after: 1s}}
   stored:
     from: rows
     parquet:
       path: s3://%(bucket)s/stored
       partition_by: {month: month(day)}
       roll: {every: 500ms}
+      compact: {below: 1MiB, after: 500ms}
       %(store)s
 """
 
@@ -103,6 +104,34 @@ class Giver(threading.Thread):
             except OSError:
                 pass
             time.sleep(0.1)
+
+
+class Asker(threading.Thread):
+    """Asks again and again while files are written and merged: no row is seen twice, and none goes away."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.client = leat_program.Client(port, timeout=30)
+        self.ended = threading.Event()
+        self.answers, self.faults = 0, []
+        self.seen = {"archive": 0, "stored": 0}
+
+    def run(self):
+        while not self.ended.is_set():
+            for table in self.seen:
+                try:
+                    count, different = self.client.sql(f"SELECT count(*), count(DISTINCT id) FROM {table}")[0]
+                except AssertionError as fault:
+                    if "s3://" not in str(fault):  # the store is dead now and then
+                        self.faults.append(str(fault)[:500])
+                    continue
+                except Exception:  # noqa: BLE001 - the program is dead now and then
+                    continue
+                if count != different or count < self.seen[table]:
+                    self.faults.append(f"{table}: {count} rows, {different} of them different, after {self.seen[table]}")
+                self.seen[table] = count
+                self.answers += 1
+            time.sleep(0.05)
 
 
 def torment(start, leat, server, kills, chance):
@@ -185,10 +214,19 @@ def run(scratch, failures, kills, seed):
         leat = start().wait_ready()
         giver = Giver(server, scratch)
         giver.start()
+        asker = Asker(port)
+        asker.start()
         leat = torment(start, leat, server, kills, random.Random(seed))
         giver.join()
         leat.wait_ready()
         wait_arrived(leat, scratch, failures)
+        time.sleep(3)  # the last merges
+        asker.ended.set()
+        asker.join()
+        failures.check(f"who asks meanwhile sees each row once ({asker.answers} answers)",
+                       asker.answers > 5 and not asker.faults, asker.faults[:3])
+        files = len(list((scratch / "archive").glob("**/*.parquet")))
+        failures.check("small files were merged", files < 20, files)
         judge(leat, scratch, failures)
         history(leat.client.sql, failures, "in the server")
         refused(leat, scratch, failures)

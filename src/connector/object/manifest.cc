@@ -13,7 +13,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int version = 1;
+/// Those of merges have the second, so that a Leat that knows no merges reads none of them.
+constexpr int version = 1, merge_version = 2;
 constexpr std::string_view ending = ".json";
 
 constexpr std::string_view decimal = "0123456789", hexadecimal = "0123456789abcdef";
@@ -49,11 +50,12 @@ std::string Manifest::text() const {
     all.push_back(
         {{"key", file.key}, {"staged", file.token}, {"rows", file.rows}, {"bytes", file.bytes}});
   }
-  const Json document = {{"version", version},
-                         {"instance", instance},
-                         {"begin", begin},
-                         {"position", position},
-                         {"files", all}};
+  Json document = {{"version", removes.empty() ? version : merge_version},
+                   {"instance", instance},
+                   {"begin", begin},
+                   {"position", position},
+                   {"files", all}};
+  if (!removes.empty()) document["removes"] = removes;
   return document.dump(2) + "\n";
 }
 
@@ -62,10 +64,10 @@ Result<Manifest> Manifest::parse(std::string_view text) {
   try {
     const Json document = Json::parse(text);
     const int written = document.at("version").get<int>();
-    if (written != version) {
+    if (written != version && written != merge_version) {
       return external_error("manifest-damaged",
                             "it is of version {}, this Leat knows {}; use a newer Leat", written,
-                            version);
+                            merge_version);
     }
     manifest.instance = document.at("instance").get<std::string>();
     manifest.begin = document.at("begin").get<std::string>();
@@ -74,6 +76,9 @@ Result<Manifest> Manifest::parse(std::string_view text) {
       manifest.files.push_back(
           {file.at("key").get<std::string>(), file.at("staged").get<std::string>(),
            file.at("rows").get<std::uint64_t>(), file.at("bytes").get<std::uint64_t>()});
+    }
+    if (written == merge_version) {
+      manifest.removes = document.at("removes").get<std::vector<std::string>>();
     }
   } catch (const Json::exception& exception) {
     return external_error("manifest-damaged", "it can't be read: {}", exception.what());

@@ -22,6 +22,7 @@ struct Manifest {
   std::string begin;     ///< position before its rows; empty: not known
   std::string position;  ///< after them
   std::vector<File> files;
+  std::vector<std::string> removes;  ///< keys of files whose rows are in these, of a merge
 
   std::string text() const;
   /// Error `manifest-damaged` (external).

@@ -1,5 +1,6 @@
 #include "connector/object/parquet_history.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <mutex>
 #include <optional>
@@ -20,11 +21,16 @@ constexpr std::size_t page_objects = 10'000;
 constexpr std::size_t files_max = 20'000;
 /// Of one table in S3, as a query needs a copy of all of its files.
 constexpr std::uint64_t copied_bytes_max = 4ull << 30;
+constexpr std::uint64_t manifest_bytes_max = 64u << 20;
+/// At files that change while they are listed.
+constexpr unsigned looks_max = 20;
 
 class ParquetHistory final : public History {
  public:
-  ParquetHistory(std::string sink, sql::FileTable table, Location location, const Context& context)
+  ParquetHistory(std::string sink, bool is_compacted, sql::FileTable table, Location location,
+                 const Context& context)
       : sink_(std::move(sink)),
+        is_compacted_(is_compacted),
         table_(std::move(table)),
         location_(std::move(location)),
         context_(context),
@@ -34,7 +40,7 @@ class ParquetHistory final : public History {
 
   Result<std::vector<std::string>> files(std::stop_token stop) override {
     const std::lock_guard lock(mutex_);
-    const std::vector<Object> objects = LEAT_TRY(list(stop));
+    const std::vector<Object> objects = LEAT_TRY(current(stop));
     std::vector<std::string> paths;
     if (location_.is_folder()) {
       for (const Object& object : objects) paths.push_back(table_.folder + "/" + object.key);
@@ -59,6 +65,43 @@ class ParquetHistory final : public History {
   }
 
  private:
+  /// The files that hold each row once: while a merge takes the place of others they are all there
+  /// for a moment, and its announcement says which of them count.
+  Result<std::vector<Object>> current(const std::stop_token& stop) {
+    for (unsigned look = 0; look < looks_max; ++look) {
+      const std::string before = LEAT_TRY(newest_manifest(stop));
+      std::vector<Object> objects = LEAT_TRY(list(stop));
+      if (!is_compacted_) return objects;
+      if (LEAT_TRY(newest_manifest(stop)) != before) continue;
+      if (before.empty()) return objects;
+      const auto text = store_->get(before, 0, manifest_bytes_max, stop);
+      if (!text && text.error().code == "object-missing") continue;
+      const Manifest manifest = LEAT_TRY(Manifest::parse(LEAT_TRY(std::move(text))));
+      const bool is_shown = std::ranges::all_of(manifest.files, [&](const Manifest::File& file) {
+        return std::ranges::find(objects, file.key, &Object::key) != objects.end();
+      });
+      if (!is_shown) return objects;
+      std::erase_if(objects, [&](const Object& object) {
+        return std::ranges::find(manifest.removes, object.key) != manifest.removes.end();
+      });
+      return objects;
+    }
+    return transient_error("history-changes",
+                           "{}: the files of {} change faster than they can be listed; try again",
+                           store_->shown(), sink_);
+  }
+
+  /// Its key; empty: there is none.
+  Result<std::string> newest_manifest(const std::stop_token& stop) {
+    if (!is_compacted_) return std::string();
+    std::string newest;
+    for (const Object& object :
+         LEAT_TRY(store_->list(work_prefix(sink_) + "/", "", page_objects, stop))) {
+      if (manifest_number(object.key) > 0) newest = object.key;
+    }
+    return newest;
+  }
+
   Result<std::vector<Object>> list(const std::stop_token& stop) {
     std::vector<Object> objects;
     std::string after;
@@ -79,6 +122,7 @@ class ParquetHistory final : public History {
   }
 
   const std::string sink_;
+  const bool is_compacted_;
   const sql::FileTable table_;
   const Location location_;
   const Context context_;
@@ -104,8 +148,8 @@ Result<std::unique_ptr<History>> make_parquet_history(const SinkInput& input,
   Location location = LEAT_TRY(read_location(settings, context));
   sql::FileTable table = LEAT_TRY(sql::table_of(plan.layout));
   table.folder = folder_of(location, context, plan.sink);
-  return std::make_unique<ParquetHistory>(plan.sink, std::move(table), std::move(location),
-                                          context);
+  return std::make_unique<ParquetHistory>(plan.sink, plan.compact.has_value(), std::move(table),
+                                          std::move(location), context);
 }
 
 }  // namespace leat::connector

@@ -44,6 +44,11 @@ Result<ParquetPlan> read_parquet_plan(const SinkInput& input, const Settings& se
   plan.roll_bytes = static_cast<std::uint64_t>(roll.integer("bytes"));
   plan.roll_rows = static_cast<std::uint64_t>(roll.integer("rows"));
   plan.roll_every_ms = roll.duration_ms("every");
+  if (settings.has("compact")) {
+    const Settings& compact = settings.group("compact");
+    plan.compact = MergePlan{.below_bytes = static_cast<std::uint64_t>(compact.integer("below")),
+                             .after_ms = compact.duration_ms("after")};
+  }
   LEAT_TRY(sql::check_parquet_layout(plan.layout));
   return plan;
 }

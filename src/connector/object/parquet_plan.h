@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
+#include "connector/object/merge_choice.h"
 #include "connector/sink_input.h"
 #include "connector/spec.h"
 #include "sql/parquet_writer.h"
@@ -18,6 +20,7 @@ struct ParquetPlan {
   std::uint64_t roll_bytes = 0;
   std::uint64_t roll_rows = 0;  ///< 0: any number
   std::int64_t roll_every_ms = 0;
+  std::optional<MergePlan> compact;
 };
 
 /// Errors (user): `bad-name`, `bad-sort`, those of check_parquet_layout.

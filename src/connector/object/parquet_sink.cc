@@ -5,6 +5,7 @@
 #include <optional>
 #include <random>
 
+#include "connector/object/compaction.h"
 #include "connector/object/location.h"
 #include "connector/object/manifest.h"
 #include "connector/object/parquet_plan.h"
@@ -20,6 +21,8 @@ constexpr double first_ratio = 0.25;
 /// Rows are gathered up to this many times the size of a file, however well they compress.
 constexpr std::uint64_t gathered_per_file_max = 8;
 constexpr std::size_t manifests_max = 1000;
+/// Small files are looked for so often while one grows old enough to be merged.
+constexpr std::int64_t looks_in_after = 4, look_ms_min = 500, look_ms_max = 600'000;
 
 /// Tells apart processes, and what they wrote under one number not knowing of each other.
 std::string new_tag() {
@@ -57,6 +60,7 @@ class ParquetSink final : public Sink {
   }
 
   Result<std::optional<std::string>> settle(bool all, std::stop_token stop) override {
+    if (!all && plan_.compact) LEAT_TRY(compact(stop));
     if (taken_ == durable_) return std::nullopt;
     if (!all && !is_due()) return durable_;
     LEAT_TRY(write_files(stop));
@@ -141,15 +145,24 @@ class ParquetSink final : public Sink {
     for (const Manifest::File& file : manifest.files) {
       complete = LEAT_TRY(store_->publish(file.key, file.token, stop)) && complete;
     }
-    if (complete) return manifest.position;
+    if (complete) {
+      for (const std::string& removed : manifest.removes) {
+        LEAT_TRY(store_->remove(removed, stop));
+      }
+    }
+    // A merge that can't be shown is none: the files that it was made of are there.
+    if (complete || !manifest.removes.empty()) return manifest.position;
     for (const Manifest::File& file : manifest.files) {
       LEAT_TRY(store_->remove(file.key, stop));
     }
     std::optional<std::string> position;  // nothing: of a first write the data directory knows it
     if (!manifest.begin.empty()) {
-      LEAT_TRY(announce(
-          {.instance = instance_, .begin = manifest.begin, .position = manifest.begin, .files = {}},
-          stop));
+      LEAT_TRY(announce({.instance = instance_,
+                         .begin = manifest.begin,
+                         .position = manifest.begin,
+                         .files = {},
+                         .removes = {}},
+                        stop));
       position = manifest.begin;
     }
     LEAT_TRY(store_->remove(key, stop));
@@ -159,7 +172,8 @@ class ParquetSink final : public Sink {
   Status write_files(const std::stop_token& stop) {
     const std::uint64_t gathered_bytes = writer_->bytes();
     const std::string name = fmt::format("{}.{:08}.{}", plan_.sink, number_ + 1, new_tag());
-    Manifest manifest{.instance = instance_, .begin = durable_, .position = taken_, .files = {}};
+    Manifest manifest{
+        .instance = instance_, .begin = durable_, .position = taken_, .files = {}, .removes = {}};
     std::uint64_t bytes = 0;
     std::vector<sql::ParquetFile> files;  // none where every row was refused
     if (writer_->rows() > 0) files = LEAT_TRY(writer_->write(name, stop));
@@ -171,6 +185,16 @@ class ParquetSink final : public Sink {
       bytes += file.bytes;
       manifest.files.push_back({key, std::move(token), file.rows, file.bytes});
     }
+    LEAT_TRY(show(manifest, stop));
+    durable_ = taken_;
+    if (gathered_bytes > 0) {
+      ratio_ = static_cast<double>(bytes) / static_cast<double>(gathered_bytes);
+    }
+    return {};
+  }
+
+  /// Announces what is staged, publishes it, and removes what it takes the place of.
+  Status show(const Manifest& manifest, const std::stop_token& stop) {
     const std::string before = manifest_key(plan_.sink, number_);
     LEAT_TRY(announce(manifest, stop));
     for (const Manifest::File& file : manifest.files) {
@@ -179,11 +203,35 @@ class ParquetSink final : public Sink {
                                store_->shown(), file.key);
       }
     }
-    durable_ = taken_;
-    if (gathered_bytes > 0) {
-      ratio_ = static_cast<double>(bytes) / static_cast<double>(gathered_bytes);
-    }
+    for (const std::string& key : manifest.removes) LEAT_TRY(store_->remove(key, stop));
     return store_->remove(before, stop);
+  }
+
+  /// Merges small files of one folder, where there are such. What can't be merged is no failure of
+  /// the sink: it is looked at again much later.
+  Status compact(const std::stop_token& stop) {
+    const auto now = context_.clock.steady();
+    // Without a position of its own nothing was written, and a manifest would have none to hold.
+    if (durable_.empty() || now < next_compaction_) return {};
+    next_compaction_ =
+        now + std::chrono::milliseconds(
+                  std::clamp(plan_.compact->after_ms / looks_in_after, look_ms_min, look_ms_max));
+    if (!compaction_)
+      compaction_ = LEAT_TRY(Compaction::open(plan_, location_, context_, scratch_));
+    const std::string name =
+        fmt::format("{}.{:08}.{}-0.parquet", plan_.sink, number_ + 1, new_tag());
+    const auto merged = LEAT_TRY(compaction_->merge(*store_, name, stop));
+    if (!merged) return {};
+    Manifest manifest{
+        .instance = instance_, .begin = durable_, .position = durable_, .files = {}, .removes = {}};
+    std::string token = LEAT_TRY(store_->stage(merged->key, merged->file.path, stop));
+    std::error_code ignored;
+    std::filesystem::remove(merged->file.path, ignored);
+    manifest.files.push_back(
+        {merged->key, std::move(token), merged->file.rows, merged->file.bytes});
+    manifest.removes = merged->removes;
+    next_compaction_ = now;
+    return show(manifest, stop);
   }
 
   /// From here on the files of this write are bound to appear. Error `sink-fenced`: another
@@ -230,6 +278,7 @@ class ParquetSink final : public Sink {
 
   void clean_scratch() {
     writer_.reset();
+    compaction_.reset();
     std::error_code ignored;
     if (!scratch_.empty()) std::filesystem::remove_all(scratch_, ignored);
     scratch_.clear();
@@ -247,6 +296,8 @@ class ParquetSink final : public Sink {
   std::string taken_;         // position after what is gathered
   std::chrono::steady_clock::time_point gathered_since_{};
   double ratio_ = first_ratio;  // bytes of files for each byte gathered
+  std::optional<Compaction> compaction_;
+  std::chrono::steady_clock::time_point next_compaction_{};
 };
 
 }  // namespace

@@ -279,6 +279,155 @@ TEST_P(ParquetSinkTest, SetsAsideRowsThatFailAlone) {
   EXPECT_EQ(open(*sink), "id 3001") << "nothing of it is asked for again";
 }
 
+/// Three writes to the same two folders, and then what `compact` makes of them.
+class CompactionTest : public ParquetSinkTest {
+ protected:
+  void compact(std::int64_t after_ms) {
+    Settings compact;
+    compact.set("below", std::int64_t{1} << 20);
+    compact.set("after", after_ms);
+    sink_settings_.set("compact", compact);
+  }
+  /// Leaves `count` files in a folder.
+  void write_small(int count) {
+    const auto sink = make();
+    open(*sink);
+    for (int i = 0; i < count; ++i) {
+      write(*sink, rows(10 + i, 1), fmt::format("id {}", 11 + i));
+      EXPECT_EQ(settle(*sink, true), "all");
+    }
+    EXPECT_THAT(files(), SizeIs(static_cast<std::size_t>(count)));
+  }
+};
+
+TEST_P(CompactionTest, MergesSmallFilesIntoOne) {
+  write_small(3);
+  compact(0);
+  const auto sink = make();
+  EXPECT_EQ(open(*sink), "id 13");
+  EXPECT_EQ(settle(*sink), "all");
+  EXPECT_THAT(files(), ElementsAre(testing::MatchesRegex("year=2026/users\\.00000004\\..*")));
+  EXPECT_EQ(read_back(), wanted(10, 13));
+  write(*sink, rows(13), "id 23");
+  EXPECT_EQ(settle(*sink, true), "all");
+  EXPECT_EQ(read_back(), wanted(10, 23));
+  EXPECT_THAT(listed("_leat/users/"), SizeIs(1));
+}
+
+TEST_P(CompactionTest, LeavesNewFilesAlone) {
+  write_small(3);
+  compact(3'600'000);
+  const auto sink = make();
+  open(*sink);
+  EXPECT_EQ(settle(*sink), "all");
+  EXPECT_THAT(files(), SizeIs(3));
+}
+
+TEST_P(CompactionTest, MergesWhileRowsAreGathered) {
+  write_small(2);
+  compact(0);
+  {
+    const auto sink = make();
+    open(*sink);
+    write(*sink, rows(12), "id 22");
+    EXPECT_EQ(settle(*sink), "id 12");
+    EXPECT_THAT(files(), SizeIs(1));
+  }  // dies: what was gathered comes again
+  const auto sink = make();
+  EXPECT_EQ(open(*sink), "id 12");
+  write(*sink, rows(12), "id 22");
+  settle(*sink, true);
+  EXPECT_EQ(read_back(), wanted(10, 22));
+}
+
+/// What a process leaves that dies when it has announced a merge: before the merged file is shown,
+/// or before all of the small ones are removed.
+TEST_P(CompactionTest, EndsAMergeThatWasAnnounced) {
+  for (const bool is_shown : {false, true}) {
+    SCOPED_TRACE(is_shown);
+    const int from = is_shown ? 20 : 10;
+    {
+      const auto sink = make();
+      open(*sink);
+      for (int i = 0; i < 2; ++i) {
+        write(*sink, rows(from + i, 1), fmt::format("id {}", from + i + 1));
+        EXPECT_EQ(settle(*sink, true), "all");
+      }
+    }
+    std::vector<std::string> small = files();
+    std::erase_if(small, [](const std::string& key) { return key.contains("cccccccc"); });
+    ASSERT_THAT(small, SizeIs(2));
+    const std::string local = scratch() + "/merged.parquet";
+    duck_.texts(fmt::format("COPY (SELECT range::INTEGER AS id FROM range({}, {})) TO '{}'", from,
+                            from + 2, local));
+    const std::uint64_t number = is_shown ? 6 : 3;
+    const std::string key = fmt::format("year=2026/users.{:08}.cccccccc-0.parquet", number);
+    {
+      const auto store = *open_to_write(*read_location(sink_settings_, {}), "_leat/users", {});
+      const std::string token = store->stage(key, local, {}).value();
+      const std::string position = fmt::format("id {}", from + 2);
+      const Manifest manifest{.instance = "gone",
+                              .begin = position,
+                              .position = position,
+                              .files = {{key, token, 2, 1}},
+                              .removes = small};
+      ASSERT_EQ(store->put_if_absent(manifest_key("users", number), manifest.text(), {}), true);
+      if (is_shown) {
+        ASSERT_EQ(store->publish(key, token, {}), true);
+        ASSERT_TRUE(store->remove(small.front(), {}));
+      }
+    }
+    const auto sink = make();
+    EXPECT_EQ(open(*sink), fmt::format("id {}", from + 2));
+    std::vector<std::string> merged = files();
+    EXPECT_THAT(merged, testing::Contains(key));
+    for (const std::string& one : merged) EXPECT_TRUE(one.contains("cccccccc")) << one;
+    EXPECT_EQ(read_back().size(), is_shown ? 4u : 2u);
+  }
+}
+
+/// A merge of which the staged file is lost is none.
+TEST_P(CompactionTest, WhatIsLostIsNoMerge) {
+  write_small(2);
+  {
+    const auto store = *open_to_write(*read_location(sink_settings_, {}), "_leat/users", {});
+    const std::string local = scratch() + "/merged.parquet";
+    duck_.texts("COPY (SELECT 10 AS id) TO '" + local + "'");
+    const std::string key = "year=2026/users.00000003.cccccccc-0.parquet";
+    const std::string token = store->stage(key, local, {}).value();
+    ASSERT_TRUE(store->discard_staged("users.", {}));
+    const Manifest manifest{.instance = "gone",
+                            .begin = "id 12",
+                            .position = "id 12",
+                            .files = {{key, token, 1, 1}},
+                            .removes = files()};
+    ASSERT_EQ(store->put_if_absent(manifest_key("users", 3), manifest.text(), {}), true);
+  }
+  const auto sink = make();
+  EXPECT_EQ(open(*sink), "id 12");
+  EXPECT_EQ(read_back(), wanted(10, 12));
+  write(*sink, rows(12), "id 22");
+  EXPECT_EQ(settle(*sink, true), "all");
+  EXPECT_EQ(read_back(), wanted(10, 22));
+}
+
+TEST_P(CompactionTest, WhatCannotBeMergedIsLeft) {
+  write_small(2);
+  const auto store = open_to_read(*read_location(sink_settings_, {}), {});
+  ASSERT_EQ(store->put_if_absent("year=2026/users.00000001.dddddddd-0.parquet", "damaged", {}),
+            true);
+  compact(0);
+  const auto sink = make();
+  open(*sink);
+  EXPECT_EQ(settle(*sink), "all");
+  EXPECT_THAT(files(), SizeIs(3));
+  ASSERT_TRUE(store->remove("year=2026/users.00000001.dddddddd-0.parquet", {}));
+  EXPECT_EQ(read_back(), wanted(10, 12));
+}
+
+INSTANTIATE_TEST_SUITE_P(Places, CompactionTest, testing::Values("folder", "s3"),
+                         [](const auto& place) { return std::string(place.param); });
+
 INSTANTIATE_TEST_SUITE_P(Places, ParquetSinkTest, testing::Values("folder", "s3", "minio"),
                          [](const auto& place) { return std::string(place.param); });
 

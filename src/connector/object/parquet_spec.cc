@@ -43,6 +43,23 @@ std::vector<Setting> parquet_settings() {
                    .doc = "Time since the first of the rows came to the sink.",
                    .default_value = "5m",
                    .min = 1}}},
+      {.name = "compact",
+       .kind = Kind::group,
+       .doc = "Merges small files of this sink, those of each folder, into larger ones. The merged "
+              "file is there before the small ones are removed: who lists files in between reads "
+              "their rows twice. Left out: no file is ever taken away.",
+       .fields = {{.name = "below",
+                   .kind = Kind::bytes,
+                   .doc = "Files smaller than this are merged.",
+                   .required = true,
+                   .min = 1,
+                   .max = 1 << 30},
+                  {.name = "after",
+                   .kind = Kind::duration,
+                   .doc = "Time since they were written, by the store's clock: so long who has "
+                          "listed a file can still read it.",
+                   .default_value = "1h",
+                   .min = 0}}},
       {.name = "compression",
        .kind = Kind::enumeration,
        .doc = "How the columns are compressed.",
@@ -69,7 +86,7 @@ Spec parquet_sink_spec() {
 changed again: `NAME.NUMBER.TAG-0.parquet`, after the sink's name, below `path` and the folders of
 `partition_by`. Until then they wait in Leat's own log, and nothing is lost by a crash.
 
-Readers see whole files only, and each row in one of them:
+Readers see whole files only, and each row in one of them (`compact` says when not):
 
     SELECT * FROM read_parquet('s3://lake/users/**/*.parquet', hive_partitioning = true)
 
