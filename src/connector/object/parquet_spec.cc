@@ -90,6 +90,8 @@ Readers see whole files only, and each row in one of them (`compact` says when n
 
     SELECT * FROM read_parquet('s3://lake/users/**/*.parquet', hive_partitioning = true)
 
+In Leat they are a table by the sink's name, for `leat sql` and `POST /v1/sql`, beside the views.
+
 What a write consists of is announced in `_leat/NAME/` below `path` before any of its files is
 shown; after a crash the next start brings an announced write to its end and removes what was only
 begun (docs/formats/parquet_sink.md). Readers pass over that folder. Others may take files away or
