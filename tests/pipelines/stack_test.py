@@ -19,15 +19,22 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
+
+leat_program.need_packages("pyarrow")
+import pyarrow.dataset  # noqa: E402
+import pyarrow.fs  # noqa: E402
 from servers.cassandra import Cassandra  # noqa: E402
 from servers.downloads import Unavailable  # noqa: E402
 from servers.kafka import Kafka  # noqa: E402
 from servers.mongodb import MongoDb  # noqa: E402
 from servers.postgresql import PostgreSql  # noqa: E402
 from servers.process import wait_until  # noqa: E402
+from servers.s3 import BUCKET, Versitygw  # noqa: E402
+from servers.server import PASSWORD, USER  # noqa: E402
 
 PIPELINES = leat_program.PROJECT / "pipelines" / "stack"
-FILES = ["api-to-kafka", "kafka-to-cassandra", "api-to-postgresql", "postgresql-to-kafka", "kafka-to-mongodb"]
+FILES = ["api-to-kafka", "kafka-to-cassandra", "api-to-postgresql", "postgresql-to-kafka", "kafka-to-mongodb",
+         "kafka-to-parquet"]
 LOAD_SECONDS = 6
 ARRIVE_SECONDS_MAX = 90
 FLAT = ["id", "first_name", "last_name", "gender", "address", "post_code", "email", "username", "dob", "registered_date",
@@ -63,10 +70,11 @@ def counts(rows, value):
 # ---- The systems
 
 class Systems:
-    """All four, without a relay in front of them."""
+    """All five, without a relay in front of them."""
 
     def __init__(self, stack):
-        kinds = {"kafka": Kafka, "postgresql": PostgreSql, "mongodb": MongoDb, "cassandra": Cassandra}
+        kinds = {"kafka": Kafka, "postgresql": PostgreSql, "mongodb": MongoDb, "cassandra": Cassandra,
+                 "s3": Versitygw}
         for name, kind in kinds.items():
             setattr(self, name, kind(relay=False))
         with concurrent.futures.ThreadPoolExecutor(len(kinds)) as pool:
@@ -76,7 +84,7 @@ class Systems:
 
     def environment(self):
         found = {}
-        for server in (self.kafka, self.postgresql, self.mongodb, self.cassandra):
+        for server in (self.kafka, self.postgresql, self.mongodb, self.cassandra, self.s3):
             found |= server.environment()
         return found
 
@@ -101,6 +109,12 @@ class Systems:
                 cursor = client.command("streaming", getMore=cursor["id"], collection=collection)["cursor"]
                 found += cursor["nextBatch"]
         return found
+
+    def parquet(self):
+        """By Arrow's own S3 client and its own reading of Parquet."""
+        store = pyarrow.fs.S3FileSystem(access_key=USER, secret_key=PASSWORD, scheme="http", region="us-east-1",
+                                        endpoint_override=self.s3.address().removeprefix("http://"))
+        return pyarrow.dataset.dataset(f"{BUCKET}/users", filesystem=store, partitioning="hive").to_table().to_pylist()
 
     def cassandra_rows(self, table, columns):
         with self.cassandra.client() as client:
@@ -174,6 +188,22 @@ def compare_documents(failures, systems, given):
     failures.check("Cassandra, the average ages", not wrong, wrong)
 
 
+def compare_files(failures, systems, client, given, staged):
+    columns = [name for name in FLAT if name not in ("dob", "registered_date")]
+
+    def row(user):
+        message = flat(user)
+        date = message["registered_date"]
+        return [*(message[name] for name in columns), date[:19], int(date[:4]), int(date[5:7])]
+    wanted = [row(user) for user in given + staged]
+    found = [[*(stored[name] for name in columns), stored["registered_date"].isoformat()[:19], stored["year"], stored["month"]]
+             for stored in systems.parquet()]
+    leat_program.same_rows(failures, "Parquet on S3, by Arrow", found, wanted)
+    years = sorted(map(list, collections.Counter(one[-2] for one in wanted).items()))
+    failures.equal("Parquet on S3, in SQL beside the views",
+                   client.sql("SELECT year, count(*) FROM users_on_s3 GROUP BY year ORDER BY year"), years)
+
+
 def arrived(systems, client):
     """All has come where it goes to, by the counts alone."""
     given, staged = (len(client.records(topic)) for topic in ("api_users", "staged_users"))
@@ -190,8 +220,8 @@ def run(folder, failures, stack):
     port = leat_program.free_port()
     environment = {**systems.environment(), "RANDOM_USER_URL": f"http://127.0.0.1:{port}/api/?results=100"}
     files = [str(PIPELINES / f"{name}.yaml") for name in FILES]
-    failures.equal("there is no other pipeline of the stack for these systems", sorted(FILES), sorted(
-        path.stem for path in PIPELINES.glob("*.yaml") if "${S3" not in path.read_text()))
+    failures.equal("there is no other pipeline of the stack", sorted(FILES),
+                   sorted(path.stem for path in PIPELINES.glob("*.yaml")))
     with leat_program.Server(files[0], folder / "data", arguments=files[1:], env=environment) as server:
         with api(port):
             server.wait_ready()
@@ -203,6 +233,7 @@ def run(folder, failures, stack):
         compare_topics(failures, systems, given, staged)
         compare_tables(failures, systems, given, staged)
         compare_documents(failures, systems, given)
+        compare_files(failures, systems, server.client, given, staged)
         failures.check("nothing is among the dead letters", not server.client.records("dead_letters"),
                        server.client.records("dead_letters")[:2])
         metrics = server.client.request("GET", "/metrics")[2].decode()
