@@ -37,7 +37,7 @@ sources:
       every: 200ms
     topic: exported
   dropped:
-    objects: {path: %(folder)s/in, format: json, every: 100ms}
+    objects: {path: %(folder)s/in, format: json, every: 100ms, age_min: 0s}
     topic: lines
 streams:
   rows:

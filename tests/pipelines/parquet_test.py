@@ -46,6 +46,7 @@ sinks:
       partition_by: {year: year(day), month: month(day)}
       sort_by: seq
       roll: {rows: 3000, every: 300ms}
+      compact: {below: 1MiB, after: 1s}
       timeout: 3s
   kept:
     from: rows

@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace leat::connector::object {
 namespace {
@@ -57,7 +58,8 @@ void ObjectFinder::sort_in(const Object& object, const ReadingProgress& progress
       if (has_seen_ && !std::ranges::binary_search(seen_, hash)) look.found.late.push_back(object);
       return;
     case ReadingProgress::Fate::fresh:
-      if (now_ms - object.modified_ms < age_min_ms_) {
+      // A clock that is far ahead of ours must not keep an object out for ever.
+      if (std::abs(now_ms - object.modified_ms) < age_min_ms_) {
         look.found.is_waiting = true;
         return;
       }

@@ -21,7 +21,8 @@ class ObjectFinder {
   static constexpr std::size_t seen_max = 1'000'000;
 
   /// `match`: a pattern with `*`, `?` and `[…]` for the key's last part, or for the whole key where
-  /// it has a `/`; empty: all. Objects younger than `age_min_ms` wait.
+  /// it has a `/`; empty: all. Objects younger than `age_min_ms` wait,
+  /// and those from a future that is as near.
   ObjectFinder(std::string match, std::int64_t age_min_ms)
       : match_(std::move(match)), age_min_ms_(age_min_ms) {}
 

@@ -54,9 +54,10 @@ class ObjectsSource final : public LiveSource {
       if (stop_.stop_requested()) break;
       if (!round) {
         const Error& error = round.error();
-        if (error.code == "position-malformed" || error.domain == Domain::internal) {
-          return std::unexpected(error);
-        }
+        const bool is_final = error.code == "position-malformed" ||
+                              error.domain == Domain::internal ||
+                              (!plan_.follow && error.domain == Domain::user);
+        if (is_final) return std::unexpected(error);
         if (status_->records != records_before) retry = 0;
         is_loaded_ = false;
         note_failure(error);
@@ -77,6 +78,7 @@ class ObjectsSource final : public LiveSource {
   }
 
   Result<std::optional<std::string>> probe(std::stop_token stop) override {
+    LEAT_TRY(look_for_folder());
     LEAT_TRY(store_->look(stop));
     const auto found =
         LEAT_TRY(finder_.find(*store_, ReadingProgress(plan_.window_ms), now_ms(), stop));
@@ -96,6 +98,7 @@ class ObjectsSource final : public LiveSource {
   Result<Round> read_round() {
     status_->set_state("listing");
     if (!is_loaded_) LEAT_TRY(load_progress());
+    LEAT_TRY(look_for_folder());
     ObjectFinder::Found found = LEAT_TRY(finder_.find(*store_, progress_, now_ms(), stop_));
     LEAT_TRY(tell_of(found));
     status_->set_state("reading");
@@ -114,6 +117,13 @@ class ObjectsSource final : public LiveSource {
       note_success();
     }
     return round;
+  }
+
+  Status look_for_folder() {
+    const std::string& folder = plan_.location.folder;
+    if (!plan_.location.is_folder() || LEAT_TRY(context_.files.exists(folder))) return {};
+    return user_error("object-refused", "there is no folder {}; make it, or correct `path`",
+                      folder);
   }
 
   /// What the topic holds counts, whatever became of an attempt.

@@ -1,6 +1,5 @@
 #include "connector/object/objects_source.h"
 
-#include <sys/stat.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -52,6 +51,33 @@ class Topic final : public RecordWriter {
   std::optional<std::string> position_;
 };
 
+/// The machine's own files, of which one can't be opened.
+class RefusingFiles final : public io::FileSystem {
+ public:
+  using Path = std::string;
+  Result<std::unique_ptr<io::File>> open(const Path& path, io::OpenMode mode) override {
+    if (!refused.empty() && path.ends_with(refused)) {
+      return external_error("io-error", "{}: permission denied", path);
+    }
+    return files_.open(path, mode);
+  }
+  Result<bool> exists(const Path& path) override { return files_.exists(path); }
+  Status rename(const Path& from, const Path& to) override { return files_.rename(from, to); }
+  Status remove(const Path& path) override { return files_.remove(path); }
+  Status create_directories(const Path& path) override { return files_.create_directories(path); }
+  Status sync_directory(const Path& path) override { return files_.sync_directory(path); }
+  Result<std::vector<Path>> list(const Path& path) override { return files_.list(path); }
+  Result<std::unique_ptr<io::FileLock>> lock(const Path& path, const Path& owner) override {
+    return files_.lock(path, owner);
+  }
+  Result<std::uint64_t> free_bytes(const Path& path) override { return files_.free_bytes(path); }
+
+  std::string refused;
+
+ private:
+  io::FileSystem& files_ = io::posix_file_system();
+};
+
 std::string gzip(const std::string& text) {
   std::string out(text.size() + 1000, '\0');
   z_stream state{};
@@ -83,6 +109,7 @@ class ObjectsSourceTest : public ObjectTest, public testing::WithParamInterface<
     }
     source_settings_.set("follow", false);
     source_settings_.set("every", std::int64_t{50});
+    source_settings_.set("age_min", std::int64_t{0});
     format("json");
   }
   void format(std::string name) { source_settings_.set("format", std::move(name)); }
@@ -100,12 +127,13 @@ class ObjectsSourceTest : public ObjectTest, public testing::WithParamInterface<
   }
   /// A run to the end of what is there. Gives the error's code, or "".
   std::string run() {
-    auto source = make_objects_source(source_settings_, {});
+    auto source = make_objects_source(source_settings_, {.files = files_});
     EXPECT_TRUE(source) << source.error().message;
     const Status ended = (*source)->run({}, topic_, status_);
     return ended ? "" : ended.error().code;
   }
 
+  RefusingFiles files_;
   Settings source_settings_;
   DuckTestDatabase duck_;
   Topic topic_;
@@ -256,6 +284,39 @@ TEST_P(ObjectsSourceTest, TellsWhatWasChangedAndReadsItNotAgain) {
   EXPECT_EQ(run(), "");
   EXPECT_THAT(topic_.records, SizeIs(1));
   EXPECT_EQ(status_.skipped, 1u);
+}
+
+TEST_P(ObjectsSourceTest, WaitsUntilAnObjectIsOldEnough) {
+  put("a.json", "{\"a\":1}\n");
+  source_settings_.set("age_min", std::int64_t{1500});
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(run(), "");
+  EXPECT_GT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(400));
+  EXPECT_THAT(topic_.records, SizeIs(1));
+}
+
+TEST_P(ObjectsSourceTest, TellsWhatIsMissing) {
+  const bool is_folder = std::string(GetParam()) == "folder";
+  source_settings_.set("path", is_folder ? scratch() + "/nowhere" : std::string("s3://nowhere/x"));
+  EXPECT_EQ(run(), "object-refused");
+  auto source = make_objects_source(source_settings_, {});
+  const auto found = (*source)->probe({});
+  ASSERT_FALSE(found);
+  EXPECT_THAT(found.error().message, HasSubstr(is_folder ? "no folder" : "make the bucket"));
+}
+
+TEST_P(ObjectsSourceTest, WhatIsRefusedIsTriedAgainAndTheOthersAreRead) {
+  if (std::string(GetParam()) != "folder") GTEST_SKIP() << "the store has one user, who may all";
+  put("a.json", "{\"a\":1}\n");
+  put("b.json", "{\"a\":2}\n");
+  files_.refused = "a.json";
+  EXPECT_EQ(run(), "object-refused");
+  EXPECT_THAT(topic_.records, ElementsAre(R"({"a":2})"));
+  EXPECT_EQ(run(), "object-refused");
+  EXPECT_EQ(status_.skipped, 0u);
+  files_.refused.clear();
+  EXPECT_EQ(run(), "");
+  EXPECT_THAT(topic_.records, ElementsAre(R"({"a":2})", R"({"a":1})"));
 }
 
 TEST_P(ObjectsSourceTest, CutsWhatIsTooLong) {

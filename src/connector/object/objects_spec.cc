@@ -34,9 +34,10 @@ std::vector<Setting> reading_settings() {
        .min = 10},
       {.name = "age_min",
        .kind = Kind::duration,
-       .doc = "Leave an object alone until its last-modified time is so long ago: for folders into "
-              "which files are written in place, not renamed.",
-       .default_value = "0s",
+       .doc =
+           "Leave an object alone until its last-modified time is so long ago, as a file may "
+           "still be written to. Left out: 5 s in a folder, 0 s in S3, where objects appear as a "
+           "whole. `0s` is right for a folder into which finished files are renamed.",
        .min = 0},
       {.name = "window",
        .kind = Kind::duration,
@@ -77,7 +78,7 @@ Spec objects_source_spec() {
 are copied to the source's topic; how far that is goes into the topic with the records. So each
 object is read exactly once, whatever is killed and when.
 
-An object is one thing: put there at once, and never changed. Put new data under new names. An
+An object is one thing: put there as a whole, and never changed. Put new data under new names. An
 object that is changed after it was read is not read again, which is told. A new object may have a
 last-modified time up to `window` before the newest one that was read (an upload in parts has the
 time at which it began); one that is older than that is told of and not read.
