@@ -87,7 +87,8 @@ A record is a line of JSON, or for CSV and Parquet a JSON object with the row's 
 names, so that objects may have their columns in any order, and newer ones more of them. In CSV an
 empty value is null, and what JSON would write as a number is one. Folders called `column=value`
 give columns to CSV and Parquet. With `header: false` a CSV record is the row as it stands, for a
-stream with `format: csv`. The record's key (`$key`) is the object's.
+stream with `format: csv`. The record's key (`$key`) is the object's, so the topic is none for
+`compact: true`.
 
 An object that can't be read for what it is (no Parquet, a damaged gzip) is passed over for good and
 told of in the log, the status and the metric `leat_source_skipped_total`; records before the damage
