@@ -172,6 +172,23 @@ TEST_F(FileSinkTest, SaysSoWhenTheOutputWasCut) {
   EXPECT_EQ(recover().error().code, "output-lost");
 }
 
+TEST_F(FileSinkTest, SaysSoWhenTheOutputIsGoneAndMakesNone) {
+  start();
+  write("one\n");
+  commit();
+  write("two\n");
+  commit();
+  ASSERT_TRUE(files_.remove("/out/rows.jsonl"));
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    open();
+    const Status recovered = recover();
+    ASSERT_FALSE(recovered.has_value());
+    EXPECT_EQ(recovered.error().code, "output-lost");
+    EXPECT_THAT(recovered.error().message, testing::HasSubstr("is not there, though 4 bytes"));
+    EXPECT_FALSE(files_.exists("/out/rows.jsonl").value());
+  }
+}
+
 TEST_F(FileSinkTest, TriesAgainWhenTheDiskHasRoomAgain) {
   start();
   write(std::string(3000, 'x') + "\n");

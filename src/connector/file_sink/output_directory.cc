@@ -21,4 +21,12 @@ Status make_output_directory(io::FileSystem& files, const std::string& path, boo
   }
 }
 
+std::unexpected<Error> lost_output(const std::string& path, std::uint64_t bytes) {
+  return user_error("output-lost",
+                    "{} is not there, though {} bytes were committed to it: somebody has moved or "
+                    "removed it; put it back, or give the sink another name, so that it begins "
+                    "anew",
+                    path, bytes);
+}
+
 }  // namespace leat::connector

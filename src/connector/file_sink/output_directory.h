@@ -13,4 +13,7 @@ enum class IfExists { refuse, append, replace };
 /// a power loss. `known`: it was made so by an earlier start, so that only a missing one is work.
 Status make_output_directory(io::FileSystem& files, const std::string& path, bool known);
 
+/// The error `output-lost` of a file that is not there although so many bytes were committed to it.
+std::unexpected<Error> lost_output(const std::string& path, std::uint64_t bytes);
+
 }  // namespace leat::connector

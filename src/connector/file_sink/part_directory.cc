@@ -195,10 +195,11 @@ Status PartDirectory::recover_open(const PartState& part) {
     file = LEAT_TRY(files_.open(hidden, io::OpenMode::append));
     size = LEAT_TRY(file->size());
   }
-  if (!there || size < part.length) {
+  if (!there) return lost_output(hidden, part.length);
+  if (size < part.length) {
     return user_error("output-lost",
-                      "{} holds {} bytes, but {} were committed to it: somebody has cut or removed "
-                      "it; put it back, or give the sink another name, so that it begins anew",
+                      "{} holds {} bytes, but {} were committed to it: somebody has cut it; "
+                      "put it back, or give the sink another name, so that it begins anew",
                       hidden, size, part.length);
   }
   LEAT_TRY(file->truncate(part.length));

@@ -123,14 +123,15 @@ Status SingleFile::recover(const std::optional<std::string>& prepared) {
   }
   const std::uint64_t length = kept ? kept->length : staged->length;
   LEAT_TRY(make_output_directory(files_, directory_, true));
-  output_ = LEAT_TRY(files_.open(path_, io::OpenMode::append));
-  LEAT_TRY(files_.sync_directory(directory_));
-  const std::uint64_t size = LEAT_TRY(output_->size());
 
   const std::string staging = staged_name(length);
   // A staging file goes only when the output is synced with its bytes: a missing one was applied.
   const bool applied = staged && !LEAT_TRY(files_.exists(beside(staging)));
   const std::uint64_t right = length + (applied ? staged->staged : 0);
+  if (right > 0 && !LEAT_TRY(files_.exists(path_))) return lost_output(path_, right);
+  output_ = LEAT_TRY(files_.open(path_, io::OpenMode::append));
+  LEAT_TRY(files_.sync_directory(directory_));
+  const std::uint64_t size = LEAT_TRY(output_->size());
   if (size < right) {
     return user_error("output-lost",
                       "{} holds {} bytes, but {} were committed to it: somebody has cut, moved or "
