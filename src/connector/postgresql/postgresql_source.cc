@@ -96,7 +96,29 @@ class PostgresqlSource final : public LiveSource {
     }
     ChangeReader reader(session, std::move(tables), std::move(position), plan_.form, output);
     LEAT_TRY(reader.read_tables());
-    return reader.follow(plan_.options, plan_.slot, plan_.lag_warn_bytes);
+    Status ended = reader.follow(plan_.options, plan_.slot, plan_.lag_warn_bytes);
+    if (!ended && ended.error().code == "object-missing")
+      return renewed_publication(session, output);
+    return ended;
+  }
+
+  /// The server reads its log with the catalogue of that time: it finds no publication in what was
+  /// written between the one that was dropped and the one that `find_slot` made or found.
+  Status renewed_publication(Connection& session, RecordOutput& output) {
+    if (plan_.snapshot_when_lost) {
+      spdlog::warn("postgresql source: publication {} was made anew; the tables are read again",
+                   plan_.slot.publication);
+      LEAT_TRY(plan_.slot.drop(session, output.stop()));
+      return transient_error("publication-renewed", "PostgreSQL {}: publication {} was made anew",
+                             session.shown(), plan_.slot.publication);
+    }
+    return external_error(
+        "publication-renewed",
+        "PostgreSQL {0}: publication {1} was dropped and made anew, and the server can't read the "
+        "changes in between from slot {2}. Set `if_slot_lost: snapshot` to read the tables again; "
+        "or, to do without those changes: SELECT pg_replication_slot_advance('{2}', "
+        "pg_current_wal_lsn()), and the source goes on by itself",
+        session.shown(), plan_.slot.publication, plan_.slot.name);
   }
 
   Status find_slot(Connection& session, const std::vector<SourceTable>& tables,

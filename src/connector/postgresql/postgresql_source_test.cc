@@ -336,6 +336,38 @@ TEST_F(PostgresqlSourceTest, ALostSlotStopsItOrReadsAgain) {
   EXPECT_THAT(records(2, 1), ElementsAre(R"({"id":1} {"id":1})", R"({"id":2} {"id":2})"));
 }
 
+TEST_F(PostgresqlSourceTest, APublicationThatWasMadeAnewIsToldOfWithTheWaysOut) {
+  run("CREATE TABLE users (id integer PRIMARY KEY); INSERT INTO users VALUES (1)");
+  start();
+  records(1);
+  stop();
+  const auto renew = [&](int between) {
+    run("DROP PUBLICATION leat_test");
+    run(fmt::format("INSERT INTO users VALUES ({})", between));
+    run("CREATE PUBLICATION leat_test FOR TABLE users");
+  };
+  renew(2);
+  start();
+  EXPECT_TRUE(eventually([&] { return status_->failures > 1; }));
+  EXPECT_THAT(status_->last_error(), HasSubstr("if_slot_lost: snapshot"));
+  EXPECT_FALSE(ended_);
+  // Between two tries the slot is free.
+  EXPECT_TRUE(eventually([&] {
+    return value("SELECT count(*) FROM pg_replication_slots WHERE active") == "0" &&
+           value(
+               "SELECT count(pg_replication_slot_advance('leat_test', pg_current_wal_lsn())) "
+               "FROM pg_replication_slots WHERE NOT active") == "1";
+  }));
+  run("INSERT INTO users VALUES (3)");
+  EXPECT_THAT(records(2, 1), ElementsAre(R"({"id":3} {"id":3})"));
+  stop();
+
+  renew(4);
+  set_["if_slot_lost"] = std::string("snapshot");
+  start();
+  EXPECT_EQ(records(6).size(), 6u);
+}
+
 TEST_F(PostgresqlSourceTest, DropsSlotAndPublicationWhenAsked) {
   run("CREATE TABLE users (id integer PRIMARY KEY)");
   start();

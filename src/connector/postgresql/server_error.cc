@@ -33,6 +33,7 @@ constexpr std::array meanings = {
     Meaning{"40", Domain::external, "conflict", true, ""},
     Meaning{"42501", Domain::user, "not-permitted", false,
             "; GRANT what is missing to this user, or connect as another"},
+    Meaning{"42704", Domain::user, "object-missing", false, ""},
     Meaning{"42P01", Domain::user, "table-missing", false, ""},
     Meaning{"42", Domain::user, "statement-refused", false, ""},
     Meaning{"44", Domain::external, "rows-refused", false, ""},
