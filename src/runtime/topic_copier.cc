@@ -26,14 +26,20 @@ struct TopicCopier::Copied {
   bool ended = false;
 };
 
+TopicCopier::TopicCopier(std::string source, connector::ReplayableSource& from, log::Topic& to,
+                         connector::SourceStatus& status)
+    : source_(std::move(source)), from_(from), to_(to), status_(status) {}
+
+TopicCopier::~TopicCopier() = default;
+
 Status TopicCopier::run(std::stop_token stop) {
-  std::vector<Copied> parts;
+  for (Copied& part : parts_) LEAT_TRY(go_on_behind_copied(part));
   Slice slice;
   while (!stop.stop_requested()) {
-    if (parts.empty() || from_.keeps_discovering()) LEAT_TRY(discover(parts));
+    if (parts_.empty() || from_.keeps_discovering()) LEAT_TRY(discover());
     bool any_records = false;
     bool all_ended = !from_.keeps_discovering();
-    for (Copied& part : parts) {
+    for (Copied& part : parts_) {
       if (part.ended || stop.stop_requested()) continue;
       const auto outcome = LEAT_TRY(copy_some(part, slice));
       part.ended = outcome == connector::PartitionReader::Outcome::ended;
@@ -47,17 +53,22 @@ Status TopicCopier::run(std::stop_token stop) {
   return {};
 }
 
-Status TopicCopier::discover(std::vector<Copied>& parts) {
+Status TopicCopier::go_on_behind_copied(Copied& part) const {
+  const auto position = LEAT_TRY(committed_position(part));
+  return part.reader->seek(position.value_or(part.reader->start()));
+}
+
+Status TopicCopier::discover() {
   for (auto& reader : LEAT_TRY(from_.discover())) {
     Copied part{.reader = std::move(reader), .tag = {}};
     part.tag = source_ + "/" + part.reader->name() + "=";
     const auto count = static_cast<std::size_t>(to_.partition_count());
-    const auto chosen = static_cast<std::int32_t>(parts.size() % count);
+    const auto chosen = static_cast<std::int32_t>(parts_.size() % count);
     part.log = &to_.partition(Partition(chosen));
-    if (const auto position = LEAT_TRY(committed_position(part))) {
-      LEAT_TRY(part.reader->seek(*position));
+    parts_.push_back(std::move(part));
+    if (const auto position = LEAT_TRY(committed_position(parts_.back()))) {
+      LEAT_TRY(parts_.back().reader->seek(*position));
     }
-    parts.push_back(std::move(part));
   }
   return {};
 }

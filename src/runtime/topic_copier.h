@@ -2,6 +2,7 @@
 
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "connector/source.h"
 #include "log/topics.h"
@@ -19,15 +20,17 @@ class TopicCopier {
   static constexpr std::chrono::milliseconds poll_interval{20};
 
   TopicCopier(std::string source, connector::ReplayableSource& from, log::Topic& to,
-              connector::SourceStatus& status)
-      : source_(std::move(source)), from_(from), to_(to), status_(status) {}
+              connector::SourceStatus& status);
+  ~TopicCopier();
 
-  /// Returns when the source has ended or `stop` is asked for.
+  /// Returns when the source has ended or `stop` is asked for. After an error it can be called
+  /// again: it goes on behind what was copied.
   Status run(std::stop_token stop);
 
  private:
   struct Copied;
-  Status discover(std::vector<Copied>& parts);
+  Status discover();
+  Status go_on_behind_copied(Copied& part) const;
   Result<connector::PartitionReader::Outcome> copy_some(Copied& part, Slice& slice);
   Result<std::optional<Offset>> committed_position(const Copied& part) const;
 
@@ -35,6 +38,7 @@ class TopicCopier {
   connector::ReplayableSource& from_;
   log::Topic& to_;
   connector::SourceStatus& status_;
+  std::vector<Copied> parts_;
 };
 
 }  // namespace leat::runtime

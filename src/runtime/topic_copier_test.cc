@@ -15,10 +15,17 @@ using testing::ElementsAre;
 /// A partition of records in memory, read one at a time, that ends.
 class RecordsReader final : public connector::PartitionReader {
  public:
-  explicit RecordsReader(const std::vector<Record>& records) : records_(records) {}
+  /// `fails_at`: where the next read fails, once; -1: nowhere.
+  RecordsReader(const std::vector<Record>& records, int& fails_at)
+      : records_(records), fails_at_(fails_at) {}
   std::string name() const override { return "p"; }
   Result<Outcome> read(Slice& slice, std::size_t) override {
     slice.records.clear();
+    if (std::cmp_equal(next_, fails_at_)) {
+      fails_at_ = -1;
+      ++next_;  // as a client that has lost its place
+      return transient_error("away", "nobody answers");
+    }
     if (next_ == records_.size()) return Outcome::ended;
     slice.records.push_back(records_[next_++]);
     slice.next = Offset(static_cast<std::int64_t>(next_));
@@ -31,20 +38,24 @@ class RecordsReader final : public connector::PartitionReader {
 
  private:
   const std::vector<Record>& records_;
+  int& fails_at_;
   std::size_t next_ = 0;
 };
 
 class RecordsSource final : public connector::ReplayableSource {
  public:
   explicit RecordsSource(const std::vector<Record>& records) : records_(records) {}
+  int fails_at = -1;
   Result<std::vector<std::unique_ptr<connector::PartitionReader>>> discover() override {
     std::vector<std::unique_ptr<connector::PartitionReader>> readers;
-    readers.push_back(std::make_unique<RecordsReader>(records_));
+    if (std::exchange(discovered_, true)) return readers;
+    readers.push_back(std::make_unique<RecordsReader>(records_, fails_at));
     return readers;
   }
 
  private:
   const std::vector<Record>& records_;
+  bool discovered_ = false;
 };
 
 class TopicCopierTest : public log::TopicsFixture {
@@ -91,6 +102,16 @@ TEST_F(TopicCopierTest, CopiesEachRecordOnceAlsoAcrossRestarts) {
   copy();
   add("c");
   copy();
+  EXPECT_THAT(read_all(log()), ElementsAre("0=a", "1=b", "2=c"));
+}
+
+TEST_F(TopicCopierTest, GoesOnBehindWhatItCopiedAfterAFailure) {
+  for (const char* value : {"a", "b", "c"}) add(value);
+  RecordsSource source(records_);
+  TopicCopier copier("src", source, *topics_->open("t", config_).value(), status_);
+  source.fails_at = 1;
+  EXPECT_EQ(copier.run({}).error().code, "away");
+  ASSERT_TRUE(copier.run({}));
   EXPECT_THAT(read_all(log()), ElementsAre("0=a", "1=b", "2=c"));
 }
 
