@@ -25,8 +25,9 @@ namespace leat::runtime {
 class SinkRunner {
  public:
   struct Waits {
-    /// Between tries while the system is away: doubled each time, shortened by chance.
-    std::chrono::milliseconds retry_first{100}, retry_max{30'000};
+    /// Between tries while the system is away: doubled each time, shortened by chance. The longest
+    /// is how late rows may be after an outage.
+    std::chrono::milliseconds retry_first{100}, retry_max{10'000};
     /// Between tries where only somebody's hand can help.
     std::chrono::milliseconds mended_by_hand{15'000};
     /// With `once`, a system that is away for longer ends the run.
