@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One contract that every sink keeps, and one that every source keeps: the real program, beside the real system.
 
-usage: contract_test.py file|http|kafka|postgresql|mongodb|cassandra|objects [--sink | --source] [--minute]
+usage: contract_test.py SYSTEM [--sink | --source] [--minute]      (--help names the systems)
 
 --minute: outages last a minute instead of some seconds. What was left of a failed run is named.
 """
@@ -25,6 +25,7 @@ SYSTEMS = {
     "kafka": ([kafka.KafkaSink], [kafka.KafkaSource]),
     "postgresql": ([postgresql.PostgreSqlSink], [postgresql.PostgreSqlChanges, postgresql.PostgreSqlPolled]),
     "mongodb": ([mongodb.MongoDbSink], [mongodb.MongoDbSource]),
+    "mongodb_transactions": ([mongodb.MongoDbTransactions], []),
     "cassandra": ([cassandra.CassandraSink], []),
     "objects": ([objects.ParquetSink], [objects.ObjectsSource]),
 }

@@ -21,14 +21,15 @@ class CassandraSink(SinkSystem):
 
     def __init__(self, folder):
         super().__init__(folder)
-        self.server = Cassandra(auth=True)
+        self.server = Cassandra(auth=True, tls=True)
 
     def set_up(self):
         self.query(f"CREATE KEYSPACE {KEYSPACE} WITH replication = "
                    "{'class': 'SimpleStrategy', 'replication_factor': 1}")
 
     def connection(self, password=PASSWORD):
-        return {"hosts": [self.server.address()], "username": USER, "password": password, "timeout": "5s"}
+        return {"hosts": [self.server.address()], "username": USER, "password": password, "timeout": "5s",
+                "tls": {"ca": str(self.server.certificates.authority)}}
 
     def sink(self, target, keyed=False, password=PASSWORD, **settings):
         key = {} if keyed else {"partition_key": ["id"]}

@@ -54,6 +54,16 @@ class MongoDbSink(MongoDbSystem, SinkSystem):
                 for document in self.documents(target)]
 
 
+class MongoDbTransactions(MongoDbSink):
+    """Rows and position in one transaction, over TLS."""
+
+    def __init__(self, folder, server=None):
+        super().__init__(folder, server or MongoDb(auth=True, tls=True))
+
+    def sink(self, target, keyed=False, password=PASSWORD, **settings):
+        return super().sink(target, keyed, password, transactions=True, **settings)
+
+
 class MongoDbSource(MongoDbSystem, SourceSystem):
     deletes = True
 
