@@ -60,6 +60,13 @@ Result<std::string> try_source(const runtime::Connectors::Source& maker,
   return probed(source);
 }
 
+Result<std::string> try_table(const runtime::Connectors::Table& make,
+                              const pipeline::TableNode& node, connector::Context context) {
+  context.owner = node.pipeline + "." + node.name;
+  const auto table = LEAT_TRY(make(pipeline::table_input_of(node), node.settings, context));
+  return within_bound([&](std::stop_token stop) { return table->probe(std::move(stop)); });
+}
+
 bool on_our_own_disk(const std::string& connector) {
   return connector == "file" || connector == "random_user";
 }
@@ -76,6 +83,10 @@ std::vector<Connection> try_connections(const pipeline::Graph& graph,
     auto what = try_source(found->second, node, context);
     if (what && what->empty()) continue;
     tried.push_back({node.name, node.connector, "source", std::move(what)});
+  }
+  for (const pipeline::TableNode& node : graph.tables) {
+    tried.push_back({node.name, node.connector, "table",
+                     try_table(all.tables.at(node.connector), node, context)});
   }
   for (const pipeline::SinkNode& node : graph.sinks) {
     const auto found = all.sinks.find(node.connector);

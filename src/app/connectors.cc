@@ -1,6 +1,7 @@
 #include "app/connectors.h"
 
 #include "connector/cassandra/cassandra_sink.h"
+#include "connector/cassandra/cassandra_table.h"
 #include "connector/cassandra/spec.h"
 #include "connector/file/file_source.h"
 #include "connector/file/spec.h"
@@ -42,6 +43,12 @@ Status can_decode(const std::string& format, const DecodedColumn& column) {
   return {};
 }
 
+Status takes_table(const std::string& connector, const connector::TableInput& input,
+                   const connector::Settings& settings) {
+  if (connector == "cassandra") return connector::check_cassandra_table(input, settings);
+  return {};
+}
+
 }  // namespace
 
 pipeline::Registry registry() {
@@ -53,9 +60,11 @@ pipeline::Registry registry() {
                     connector::postgresql_sink_spec(), connector::mongodb_sink_spec(),
                     connector::cassandra_sink_spec(), connector::kafka_sink_spec(),
                     connector::parquet_sink_spec()},
+          .tables = {connector::cassandra_table_spec()},
           .formats = pipeline::format_specs(),
           .replayable = {"file", "random_user", "kafka"},
-          .decodes = can_decode};
+          .decodes = can_decode,
+          .takes_table = takes_table};
 }
 
 runtime::Connectors connectors() {
@@ -78,6 +87,7 @@ runtime::Connectors connectors() {
   all.sinks["http"].remote = connector::make_http_sink;
   all.sinks["postgresql"].remote = connector::make_postgresql_sink;
   all.sinks["mongodb"].remote = connector::make_mongodb_sink;
+  all.tables["cassandra"] = connector::make_cassandra_table;
   all.sinks["cassandra"].remote = connector::make_cassandra_sink;
   all.sources["kafka"] = {.live = {}, .replayable = connector::make_kafka_source, .csv_header = {}};
   all.sinks["kafka"].remote = connector::make_kafka_sink;

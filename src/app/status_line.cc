@@ -17,6 +17,11 @@ std::string line_of(const runtime::EngineStatus& status, const Paint& paint) {
     trouble =
         fmt::format("  {}", paint.yellow(fmt::format("{}: {}", source.name, source.last_error)));
   }
+  for (const runtime::TableState& table : status.tables) {
+    if (table.last_error.empty()) continue;
+    trouble =
+        fmt::format("  {}", paint.yellow(fmt::format("{}: {}", table.name, table.last_error)));
+  }
   if (!status.failure.empty()) trouble = "  " + paint.red(status.failure);
   const std::string dead = with_thousands(status.dead_letters);
   return fmt::format("in {}  {}/s  epoch {}  lag {}  dead letters {}  {}{}",

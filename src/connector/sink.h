@@ -16,6 +16,14 @@
 
 namespace leat::connector {
 
+/// A row that the system will never take: too large, a constraint, a type. It goes to the dead
+/// letters with the system's words.
+struct RefusedRow {
+  std::size_t part = 0;
+  std::size_t row = 0;
+  std::string reason;
+};
+
 /// A sink on our own disk: it takes part in the epoch's commit, so that its rows are exactly the
 /// committed ones.
 ///
@@ -30,6 +38,12 @@ class EpochSink {
   /// Bytes of these rows as the sink's format has them, appended to `out`. Const: called from
   /// several threads at once.
   virtual Status encode(const ChangeChunk& changes, std::string& out) const = 0;
+  /// The same, of a sink that can't hold every row: those that it can't are left out, and named.
+  virtual Status encode_or_refuse(const ChangeChunk& changes, std::string& out,
+                                  std::vector<RefusedRow>& refused) const {
+    (void)refused;
+    return encode(changes, out);
+  }
   virtual Status write(std::string_view encoded, std::uint64_t rows) = 0;
   virtual Result<std::string> prepare() = 0;
   virtual Status committed() = 0;
@@ -54,14 +68,6 @@ struct SinkRows {
   /// never falling, and greater for a key's new row than for the old one that it takes the place
   /// of. A row that is taken back has its old version or a greater one.
   std::vector<std::int64_t> versions_us;
-};
-
-/// A row that the system will never take: too large, a constraint, a type. It goes to the dead
-/// letters with the system's words.
-struct RefusedRow {
-  std::size_t part = 0;
-  std::size_t row = 0;
-  std::string reason;
 };
 
 /// What a sink is given to write at a time. The row that takes back what a key was comes right

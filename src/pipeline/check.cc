@@ -13,6 +13,7 @@
 #include "pipeline/scope.h"
 #include "pipeline/sql_text.h"
 #include "pipeline/stream_check.h"
+#include "pipeline/table_check.h"
 #include "pipeline/topic_check.h"
 #include "pipeline/view_check.h"
 
@@ -23,7 +24,7 @@ constexpr std::size_t files_max = 1000;
 
 /// Everything that the files declare, in their order.
 struct Declarations {
-  std::vector<Declaration> sources, topics, streams, views, sinks, panels;
+  std::vector<Declaration> sources, topics, tables, streams, views, sinks, panels;
 };
 
 void take_named(const Document& document, const Fields& fields, std::string_view key,
@@ -67,6 +68,7 @@ void take_document(Scope& scope, const Document& document,
   const auto pipeline = take_pipeline_name(scope, fields, pipelines);
   take_named(document, fields, "sources", pipeline, out.sources);
   take_named(document, fields, "topics", pipeline, out.topics);
+  take_named(document, fields, "tables", pipeline, out.tables);
   take_named(document, fields, "streams", pipeline, out.streams);
   take_named(document, fields, "views", pipeline, out.views);
   take_named(document, fields, "sinks", pipeline, out.sinks);
@@ -161,6 +163,14 @@ void report_unused(Scope& scope) {
                     "it",
                     stream.name));
   }
+  for (const auto& table : scope.graph.tables) {
+    if (scope.is_used(table.name)) continue;
+    scope.diagnostics.warning(
+        table.at, "unused-table",
+        fmt::format("no stream looks rows up in the table \"{0}\"; join with it in a stream's "
+                    "select: FROM … LEFT JOIN {0} ON …, or remove it",
+                    table.name));
+  }
   for (const auto& topic : scope.graph.topics) {
     if (scope.is_used(topic.name)) continue;
     scope.diagnostics.note(
@@ -249,6 +259,7 @@ Checked check_documents(std::vector<SourceText> texts, const Registry& registry,
   }
   for (const auto& declaration : declared.sources) check_source(scope, declaration);
   for (const auto& declaration : declared.topics) check_topic(scope, declaration);
+  for (const auto& declaration : declared.tables) check_table(scope, declaration);
   check_readers(scope, declare_readers(scope, declared));
   for (const auto& declaration : declared.sinks) check_sink(scope, declaration);
   check_sink_targets(scope);

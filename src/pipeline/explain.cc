@@ -112,9 +112,14 @@ std::string line_of(const TopicNode& topic) {
   return text + ")";
 }
 
+std::string line_of(const TableNode& table) {
+  return fmt::format("table {} ({}{})", table.name, table.connector, settings_text(table.shown));
+}
+
 std::string line_of(const StreamNode& stream) {
   std::string text = fmt::format("stream {} ({} columns", stream.name, stream.schema.size());
   if (!stream.query.identity) text += ", select";
+  for (const auto& lookup : stream.query.lookups) text += ", looks up " + lookup.table;
   if (stream.event_time) {
     text += ", event time " + stream.schema[stream.event_time->column].name;
   }
@@ -146,6 +151,7 @@ class Tree {
   explicit Tree(const Graph& graph) : graph_(graph) {}
 
   std::string draw() {
+    for (const auto& table : graph_.tables) out_ += line_of(table) + "\n";
     for (const auto& topic : graph_.topics) {
       bool fed = false;
       for (const auto& source : graph_.sources) {
@@ -256,6 +262,9 @@ std::string plan_of(const StreamNode& stream) {
     plan.line("format", stream.format).line("decodes", decoded);
   }
   plan.line("select", stream.select).line("runs as", stream.query.sql);
+  for (const auto& lookup : stream.query.lookups) {
+    plan.line("looks up", fmt::format("{} by {}", lookup.table, lookup.keys));
+  }
   plan.line("columns", columns_text(stream.schema));
   if (const auto& time = stream.event_time) {
     plan.line("event time",
@@ -272,6 +281,21 @@ std::string plan_of(const StreamNode& stream) {
   plan.line("expects", rules);
   plan.line("recent rows", std::to_string(stream.recent_rows_max));
   return plan.take();
+}
+
+std::string plan_of(const TableNode& table) {
+  std::vector<std::string> key;
+  for (const auto index : table.key) key.push_back(table.schema[index].name);
+  return Plan(line_of(table))
+      .line("declared", place_text(table.at))
+      .line("columns", columns_text(table.schema))
+      .line("key", fmt::format("{}", fmt::join(key, ", ")))
+      .line("cache",
+            fmt::format("{} rows and {} at most, for {}; {} where there is none",
+                        table.cache.rows_max,
+                        bytes_text(static_cast<std::int64_t>(table.cache.bytes_max)),
+                        duration_text(table.cache.found_ms), duration_text(table.cache.missing_ms)))
+      .take();
 }
 
 Schema schema_of(const Graph& graph, std::string_view name) {
@@ -327,6 +351,7 @@ std::string explain(const Graph& graph) { return Tree(graph).draw(); }
 
 Result<std::string> explain(const Graph& graph, std::string_view name) {
   if (const auto* stream = find_node(graph.streams, name)) return plan_of(*stream);
+  if (const auto* table = find_node(graph.tables, name)) return plan_of(*table);
   if (const auto* view = find_node(graph.views, name)) return plan_of(graph, *view);
   if (const auto* topic = find_node(graph.topics, name)) {
     return Plan(line_of(*topic)).line("declared", place_text(topic->at)).take();
@@ -352,6 +377,7 @@ Result<std::string> explain(const Graph& graph, std::string_view name) {
   };
   add(graph.sources);
   add(graph.topics);
+  add(graph.tables);
   add(graph.streams);
   add(graph.views);
   add(graph.sinks);

@@ -16,6 +16,7 @@ std::string_view expected_shape(Form form) {
   switch (form) {
     case Form::section:
     case Form::named:
+    case Form::types:
       return "a mapping";
     case Form::sequence:
       return "a list";
@@ -103,6 +104,7 @@ bool Fields::has_shape(const Key& key, const Node& value) const {
   switch (key.form) {
     case Form::section:
     case Form::named:
+    case Form::types:
       return value.is_mapping();
     case Form::sequence:
       return value.is_list();

@@ -7,6 +7,61 @@
 namespace leat::pipeline {
 namespace {
 
+std::vector<Key> file_keys() {
+  return {
+      {"pipeline", Form::name, "The pipeline's name, unique in a server.", true},
+      {"sources", Form::named, "Where records come from.", false, {}, {}, {}, {}, "source"},
+      {"topics",
+       Form::named,
+       "Topics that are filled by pushes alone (`POST /v1/topics/NAME/records`) and their "
+       "settings. An entry may be empty. A topic that a source fills has its settings at the "
+       "source.",
+       false,
+       {},
+       {},
+       {},
+       {},
+       "topic"},
+      {"tables",
+       Form::named,
+       "Tables in other systems that streams look rows up in, by joining with them.",
+       false,
+       {},
+       {},
+       {},
+       {},
+       "table"},
+      {"streams",
+       Form::named,
+       "Typed rows, made from a topic's records or another stream.",
+       false,
+       {},
+       {},
+       {},
+       {},
+       "stream"},
+      {"views",
+       Form::named,
+       "Current rows per key, kept up to date as rows arrive.",
+       false,
+       {},
+       {},
+       {},
+       {},
+       "view"},
+      {"sinks", Form::named, "Where rows go.", false, {}, {}, {}, {}, "sink"},
+      {"dashboard",
+       Form::sequence,
+       "The panels of the pipeline's page, in order.",
+       false,
+       {},
+       {},
+       {},
+       {},
+       "panel"},
+  };
+}
+
 Section file_section() {
   return {
       "file",
@@ -18,49 +73,7 @@ Section file_section() {
       "the same with a default for when it is unset or empty, `${file:PATH}` for a file's content "
       "without the newline at its end, and `$$` for a dollar sign. Keep secrets out of the file by "
       "these: their values are never printed.",
-      {
-          {"pipeline", Form::name, "The pipeline's name, unique in a server.", true},
-          {"sources", Form::named, "Where records come from.", false, {}, {}, {}, {}, "source"},
-          {"topics",
-           Form::named,
-           "Topics that are filled by pushes alone (`POST /v1/topics/NAME/records`) and their "
-           "settings. An entry may be empty. A topic that a source fills has its settings at the "
-           "source.",
-           false,
-           {},
-           {},
-           {},
-           {},
-           "topic"},
-          {"streams",
-           Form::named,
-           "Typed rows, made from a topic's records or another stream.",
-           false,
-           {},
-           {},
-           {},
-           {},
-           "stream"},
-          {"views",
-           Form::named,
-           "Current rows per key, kept up to date as rows arrive.",
-           false,
-           {},
-           {},
-           {},
-           {},
-           "view"},
-          {"sinks", Form::named, "Where rows go.", false, {}, {}, {}, {}, "sink"},
-          {"dashboard",
-           Form::sequence,
-           "The panels of the pipeline's page, in order.",
-           false,
-           {},
-           {},
-           {},
-           {},
-           "panel"},
-      },
+      file_keys(),
       std::nullopt,
       "pipeline: visits\n"
       "topics:\n"
@@ -157,6 +170,71 @@ std::vector<Section> source_sections() {
   };
 }
 
+std::vector<Section> table_sections() {
+  return {
+      {"table",
+       "tables.NAME",
+       "A table in another system, of which streams look rows up by joining with it in their "
+       "`select`; it has one connector, by its name (see [tables](tables.md)). `JOIN`, "
+       "`LEFT JOIN`, `SEMI JOIN` and `ANTI JOIN` are looked up: `ON` must say what each column of "
+       "the key is, by "
+       "an equality with a value of the stream's own row, and may say more. A query may join with "
+       "several tables.\n\n"
+       "A row is joined with what the table has when the row is taken in, or had up to the time "
+       "that the cache keeps it before. The keys that many rows need are asked at once. While the "
+       "table's system is away, what is to be joined with it waits, and with it all that the "
+       "server takes in: nothing is lost, no row is refused for it, and topics take records as "
+       "ever.",
+       {{"columns", Form::types,
+         "The columns that queries use, and their types: compared with the real table at the start "
+         "and by `leat check --connect`.",
+         true},
+        {"key", Form::names,
+         "The column, or list of columns, that says which row is meant: the table's primary key.",
+         true},
+        {"rows_per_key",
+         Form::integer,
+         "Rows that one key may have, where the key is a part of the table's own. A row of the "
+         "stream that finds more goes to the dead letters.",
+         false,
+         "100",
+         {},
+         1,
+         10'000},
+        {"cache",
+         Form::section,
+         "What is kept of what was looked up.",
+         false,
+         {},
+         {},
+         {},
+         {},
+         "table.cache"}},
+       connector::Role::table,
+       "tables:\n"
+       "  countries:\n"
+       "    cassandra: {hosts: [cassandra.example.com], table: reference.countries}\n"
+       "    columns: {code: text, continent: text}\n"
+       "    key: code\n"
+       "    cache: {for: 5m}\n"},
+      {"table.cache",
+       "tables.NAME.cache",
+       "The longest unused rows go first. A row that changes in the table is seen when the time is "
+       "over.",
+       {{"for", Form::duration, "How long a row that was found is used. 0s: for one round alone.",
+         false, "5m"},
+        {"missing_for", Form::duration, "How long it counts that there was none.", false, "30s"},
+        {"rows",
+         Form::integer,
+         "Rows that are kept at most; a key without one counts, too.",
+         false,
+         "100000",
+         {},
+         0},
+        {"size", Form::bytes, "Memory that they take at most.", false, "64MiB", {}, 0}}},
+  };
+}
+
 std::vector<Key> stream_keys() {
   return {
       {"from", Form::reference, "The topic or stream that it reads.", true},
@@ -175,8 +253,9 @@ std::vector<Key> stream_keys() {
        {},
        "column"},
       {"select", Form::sql,
-       "A SELECT over the columns, of each row alone: expressions, WHERE, UNNEST. Without FROM it "
-       "reads `from`. Left out: the columns as they are.",
+       "A SELECT over the columns, of each row alone: expressions, WHERE, UNNEST, and joins with "
+       "`tables:`, as in `SELECT o.*, c.name FROM orders o LEFT JOIN customers c ON c.id = "
+       "o.customer`. Without FROM it reads `from`. Left out: the columns as they are.",
        false},
       {"event_time",
        Form::section,
@@ -362,7 +441,7 @@ std::vector<Section> output_sections() {
 
 std::vector<Section> all_sections() {
   std::vector<Section> sections = {file_section()};
-  for (auto part : {source_sections(), stream_sections(), output_sections()}) {
+  for (auto part : {source_sections(), table_sections(), stream_sections(), output_sections()}) {
     for (auto& section : part) sections.push_back(std::move(section));
   }
   return sections;

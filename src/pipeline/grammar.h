@@ -26,6 +26,7 @@ enum class Form {
   choice,    ///< one of `choices`
   any,       ///< whatever YAML can say
   section,   ///< a mapping with the keys of `section`
+  types,     ///< a mapping from names to SQL types
   named,     ///< a mapping from names to mappings with the keys of `section`
   sequence,  ///< a list of mappings with the keys of `section`
   name_or_section,

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "connector/spec.h"
+#include "connector/table_input.h"
 #include "model/decoded_column.h"
 #include "model/schema.h"
 #include "operator/definition.h"
@@ -90,6 +91,25 @@ struct StreamNode {
   std::int64_t recent_rows_max = 1000;  ///< kept in memory for SQL over the stream
 };
 
+/// A table in another system whose rows streams look up by key.
+struct TableNode {
+  std::string name;
+  Location at;
+  std::string pipeline;
+  std::string connector;
+  connector::Settings settings;
+  ShownSettings shown;
+  Schema schema;  ///< the columns that the file names
+  std::vector<std::size_t> key;
+  std::size_t rows_per_key_max = 1;
+  struct Cache {
+    std::size_t rows_max = 0, bytes_max = 0;
+    std::int64_t found_ms = 0;    ///< how long a row is taken for what the system has
+    std::int64_t missing_ms = 0;  ///< and that it has none
+  };
+  Cache cache;
+};
+
 struct ViewNode {
   std::string name;
   Location at;
@@ -128,6 +148,8 @@ struct PanelNode {
 };
 
 struct Graph;
+/// What the connector of a table is told of it.
+connector::TableInput table_input_of(const TableNode& table);
 /// What a sink reads: columns, and which of them identify a row.
 connector::SinkInput sink_input_of(const Graph& graph, const SinkNode& sink);
 
@@ -137,6 +159,7 @@ struct Graph {
   std::vector<std::string> pipelines;
   std::vector<SourceNode> sources;
   std::vector<TopicNode> topics;
+  std::vector<TableNode> tables;
   std::vector<StreamNode> streams;
   std::vector<ViewNode> views;
   std::vector<SinkNode> sinks;

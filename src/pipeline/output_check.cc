@@ -59,6 +59,10 @@ bool check_input(Scope& scope, const Node& from, SinkNode& sink, const connector
             input->name));
     return false;
   }
+  if (input->kind == Kind::table) {
+    scope.diagnostics.error(from.at, "wrong-input", table_remedy("a sink", input->name));
+    return false;
+  }
   if (input->kind == Kind::stream) return scope.stream(input->name) != nullptr;
   const auto* view = scope.view(input->name);
   if (view == nullptr || spec == nullptr) return false;
@@ -120,13 +124,17 @@ void check_panel_columns(Scope& scope, const Node& sql, std::string_view kind,
   }
 }
 
-/// False when the query reads what has a fault itself: nothing more can be said of it.
-bool inputs_known(Scope& scope, std::string_view sql) {
+/// False when the query reads what has a fault itself, or a table: nothing more can be said of it.
+bool inputs_known(Scope& scope, const Document& document, const Node& query) {
   bool known = true;
-  for (const auto& name : names_after_from(sql)) {
+  for (const auto& name : names_after_from(query.text)) {
     const auto* relation = scope.find(name);
     if (relation == nullptr || relation->kind == Kind::topic) continue;
     scope.use(relation->name);
+    if (relation->kind == Kind::table) {
+      scope.diagnostics.error(document.locate(query, query.text.find(name)), "wrong-input",
+                              table_remedy("a panel", name));
+    }
     known = known && scope.catalog.contains(relation->name);
   }
   return known;
@@ -220,7 +228,7 @@ void check_panel(Scope& scope, const Declaration& declaration) {
                             fmt::format("this panel shows nothing; write one of {} and a SELECT",
                                         fmt::join(panel_kinds, ", ")));
   }
-  if (query == nullptr || !inputs_known(scope, query->text)) return;
+  if (query == nullptr || !inputs_known(scope, *declaration.document, *query)) return;
   auto free = scope.analyser.free_query(query->text, scope.catalog);
   if (!free) {
     scope.report_sql(*declaration.document, *query, free.error());

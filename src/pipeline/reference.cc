@@ -61,6 +61,8 @@ std::string_view form_text(Form form) {
       return "one of";
     case Form::any:
       return "any value";
+    case Form::types:
+      return "mapping of names to SQL types";
     case Form::section:
       return "mapping";
     case Form::named:
@@ -226,6 +228,11 @@ std::map<std::string, std::string> reference(const Registry& registry) {
       {"sinks.md",
        specs_page("Sinks", "What an entry of `sinks:` may hold beside `from` and `changes`.",
                   registry.sinks)},
+      {"tables.md",
+       specs_page("Tables",
+                  "What an entry of `tables:` may hold beside `columns`, `key`, `rows_per_key` and "
+                  "`cache`.",
+                  registry.tables)},
       {"formats.md",
        specs_page("Formats",
                   "What a stream's `format:` may be: how a topic's records become columns.",

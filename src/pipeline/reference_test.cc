@@ -161,7 +161,7 @@ TEST(Schema, RefusesWhatIsNoPipeline) {
 TEST(Reference, HasEveryKeySettingAndCode) {
   const auto registry = test_registry();
   auto pages = reference(registry);
-  EXPECT_EQ(pages.size(), 5u);
+  EXPECT_EQ(pages.size(), 6u);
   for (const auto& part : grammar()) {
     EXPECT_THAT(pages["pipeline.md"], HasSubstr(part.title));
     for (const auto& key : part.keys) {

@@ -91,10 +91,8 @@ class SchemaWriter {
       properties[std::string(key.name)] = described(key_schema(key), key.doc);
       if (key.required) required.push_back(std::string(key.name));
     }
-    const auto& connectors =
-        part.connector == connector::Role::sink ? registry_.sinks : registry_.sources;
     if (part.connector) {
-      for (const auto& spec : connectors) {
+      for (const auto& spec : specs_of(*part.connector)) {
         properties[spec.name] = described(settings_schema(spec.settings), spec.summary);
       }
     }
@@ -103,6 +101,11 @@ class SchemaWriter {
     schema["properties"]["<<"] = true;
     if (!required.empty()) schema["anyOf"] = {{{"required", required}}, {{"required", {"<<"}}}};
     return described(std::move(schema), part.doc);
+  }
+
+  const std::vector<connector::Spec>& specs_of(connector::Role role) const {
+    if (role == connector::Role::sink) return registry_.sinks;
+    return role == connector::Role::table ? registry_.tables : registry_.sources;
   }
 
   Json key_schema(const Key& key) const {
@@ -126,6 +129,8 @@ class SchemaWriter {
         return any_of(scalar_schema(), {{"type", "array"}, {"items", scalar_schema()}});
       case Form::section:
         return inner();
+      case Form::types:
+        return {{"type", "object"}, {"additionalProperties", scalar_schema()}};
       case Form::named:
         return named_schema(key);
       case Form::sequence:

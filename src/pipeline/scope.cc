@@ -18,8 +18,17 @@ std::string_view to_string(Relation::Kind kind) {
       return "stream";
     case Relation::Kind::view:
       return "view";
+    case Relation::Kind::table:
+      return "table";
   }
   return "topic";
+}
+
+std::string table_remedy(std::string_view reader, std::string_view table) {
+  return fmt::format(
+      "{0} can't read the table \"{1}\", of which streams look up single rows; join "
+      "with it in the select of a stream, FROM … LEFT JOIN {1} ON …, and read that",
+      reader, table);
 }
 
 std::string Scope::described(const Relation& relation) {
@@ -34,8 +43,9 @@ bool Scope::declare(Relation::Kind kind, const std::string& name, const Location
   const auto [place, added] = relations_.try_emplace(folded(name), Relation{kind, name, at});
   if (!added) {
     diagnostics.error(at, "duplicate-name",
-                      fmt::format("the {} \"{}\" has the name of the {}; topics, streams and views "
-                                  "share one set of names, whatever their case: choose another",
+                      fmt::format("the {} \"{}\" has the name of the {}; topics, tables, streams "
+                                  "and views share one set of names, whatever their case: choose "
+                                  "another",
                                   to_string(kind), printable(name), described(place->second)));
   }
   return ok.has_value() && added;

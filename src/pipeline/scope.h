@@ -27,12 +27,14 @@ struct Declaration {
 
 /// What a name that SQL, `from` or a push can use stands for.
 struct Relation {
-  enum class Kind { topic, stream, view };
+  enum class Kind { topic, stream, view, table };
   Kind kind = Kind::topic;
   std::string name;
   Location at;
 };
 std::string_view to_string(Relation::Kind kind);
+/// Why `reader` ("a view") can't read a table, and what to do.
+std::string table_remedy(std::string_view reader, std::string_view table);
 
 /// What the parts of one check share: where findings go, which names there are, and the graph as
 /// far as it is known. Used by one thread.
@@ -47,6 +49,8 @@ class Scope {
   Graph graph;
   /// Streams and views whose columns are known; one with a fault is declared but not in here.
   sql::Catalog catalog;
+  /// Tables without a fault.
+  sql::Catalog tables;
 
   /// Makes a name known; a fault of it or a clash with another is reported and gives false.
   bool declare(Relation::Kind kind, const std::string& name, const Location& at);

@@ -8,6 +8,7 @@
 #include "model/nearest_name.h"
 #include "pipeline/column_check.h"
 #include "pipeline/names.h"
+#include "pipeline/sql_text.h"
 #include "pipeline/topic_check.h"
 
 namespace leat::pipeline {
@@ -64,6 +65,14 @@ class StreamChecker {
             from->at, "wrong-input",
             fmt::format("a stream can't read the view \"{}\", whose rows change; read a stream or "
                         "topic, or write this as a view with a \"query\"",
+                        input->name));
+        return false;
+      case Kind::table:
+        diagnostics_.error(
+            from->at, "wrong-input",
+            fmt::format("a stream can't read the table \"{0}\", of which single rows are looked "
+                        "up; read a stream or topic, and join it in select: FROM … LEFT JOIN {0} "
+                        "ON …",
                         input->name));
         return false;
     }
@@ -161,10 +170,12 @@ class StreamChecker {
       return true;
     }
     stream_.select = select->text;
+    if (!tables_known(*select)) return false;
     const auto kind =
         stream_.from_topic ? sql::Relation::Kind::topic_columns : sql::Relation::Kind::stream;
-    sql::Catalog catalog;
-    catalog.emplace(stream_.input, sql::Relation{kind, input_schema_});
+    sql::Catalog catalog = scope_.catalog;
+    catalog.insert(scope_.tables.begin(), scope_.tables.end());
+    catalog.insert_or_assign(stream_.input, sql::Relation{kind, input_schema_});
     auto query = scope_.analyser.row_query(select->text, stream_.input, catalog);
     if (!query) {
       scope_.report_sql(*declaration_.document, *select, query.error());
@@ -173,6 +184,18 @@ class StreamChecker {
     stream_.schema = query->output;
     stream_.query = std::move(*query);
     return true;
+  }
+
+  /// False when the query joins with a table that has a fault itself.
+  bool tables_known(const Node& select) {
+    bool known = true;
+    for (const auto& name : names_after_from(select.text)) {
+      const auto* relation = scope_.find(name);
+      if (relation == nullptr || relation->kind != Kind::table) continue;
+      scope_.use(relation->name);
+      known = known && scope_.tables.contains(relation->name);
+    }
+    return known;
   }
 
   void take_event_time(bool rows_known) {

@@ -80,7 +80,20 @@ inline Registry test_registry() {
     return user_error("no-id", "{} has no column \"id\", which the table needs", input.from);
   };
   table.example = "table: {uri: \"postgresql://localhost/a\"}\n";
+  connector::Spec looked_up;
+  looked_up.name = "cassandra";
+  looked_up.role = connector::Role::table;
+  looked_up.settings = {{.name = "hosts", .kind = Kind::text_list, .required = true},
+                        {.name = "table", .required = true}};
+  looked_up.example = "cassandra: {hosts: [a], table: b.c}\n";
   Registry registry;
+  registry.tables = {looked_up};
+  registry.takes_table = [](const std::string&, const connector::TableInput&,
+                            const connector::Settings& settings) -> Status {
+    if (settings.text("table").contains('.')) return {};
+    return user_error("bad-table", "\"{}\" is no table; write keyspace.table",
+                      settings.text("table"));
+  };
   registry.sources = {test_http_source(), file};
   registry.sinks = {file_sink, table};
   registry.formats = format_specs();

@@ -103,6 +103,10 @@ class ViewChecker {
                                      input->name));
       return nullptr;
     }
+    if (input->kind == Kind::table) {
+      diagnostics_.error(from.at, "wrong-input", table_remedy("a view", input->name));
+      return nullptr;
+    }
     if (input->kind == Kind::view) {
       const auto* view = scope_.view(input->name);
       if (view != nullptr && !view->append_only) {
@@ -198,6 +202,10 @@ class ViewChecker {
                            fmt::format("a view can't read the topic \"{}\", whose records have no "
                                        "columns yet; declare a stream over it and read that",
                                        name));
+        known = false;
+      } else if (relation->kind == Kind::table) {
+        diagnostics_.error(declaration_.document->locate(query, query.text.find(name)),
+                           "wrong-input", table_remedy("a view", name));
         known = false;
       } else if (!scope_.catalog.contains(relation->name)) {
         known = false;

@@ -62,6 +62,7 @@ Result<std::unique_ptr<Assembly>> Assembly::build(pipeline::Graph graph, Connect
   LEAT_TRY(assembly->open_directory());
   LEAT_TRY(assembly->open_topics());
   LEAT_TRY(assembly->take_over_definition());
+  LEAT_TRY(assembly->make_tables());
   LEAT_TRY(assembly->make_streams());
   LEAT_TRY(assembly->make_views());
   LEAT_TRY(assembly->make_sinks());
@@ -201,6 +202,24 @@ const Schema& Assembly::schema_of(const std::string& name) const {
   return views[*view].node->schema;
 }
 
+Status Assembly::make_tables() {
+  for (const pipeline::TableNode& node : graph.tables) {
+    connector::Context context = options.context;
+    context.owner = node.pipeline + "." + node.name;
+    LookupTable::Setup setup{
+        .input = pipeline::table_input_of(node), .connector = node.connector, .table = {}};
+    setup.table =
+        LEAT_TRY(connectors.tables.at(node.connector)(setup.input, node.settings, context));
+    setup.cache = {.rows_max = node.cache.rows_max,
+                   .bytes_max = node.cache.bytes_max,
+                   .found_for = std::chrono::milliseconds(node.cache.found_ms),
+                   .missing_for = std::chrono::milliseconds(node.cache.missing_ms)};
+    if (options.once) setup.waits.patience = once_patience;
+    tables[node.name] = std::make_unique<LookupTable>(std::move(setup));
+  }
+  return {};
+}
+
 Status Assembly::make_streams() {
   for (const pipeline::StreamNode& node : graph.streams) {
     StreamSlot slot{.node = &node};
@@ -219,7 +238,8 @@ Status Assembly::make_streams() {
                                              .index = streams.size(),
                                              .input = std::move(input),
                                              .csv_header = LEAT_TRY(csv_header_of(node)),
-                                             .sessions = sessions}));
+                                             .sessions = sessions,
+                                             .tables = &tables}));
     slot.recent =
         std::make_unique<RecentRows>(node.schema, static_cast<std::size_t>(node.recent_rows_max));
     slot.feed = std::make_shared<ChangeFeed>(options.changes_kept_bytes_max);
@@ -274,7 +294,7 @@ Status Assembly::connect_all() {
   for (std::size_t i = 0; i < sinks.size(); ++i) {
     const std::string& from = sinks[i].node->from;  // never a topic
     if (const auto stream = find_stream(from)) {
-      streams[*stream].stage->add_sink({sinks[i].sink.get(), i});
+      streams[*stream].stage->add_sink({sinks[i].sink.get(), i, sinks[i].node->name});
     } else {
       views[*find_view(from)].sinks.push_back(i);
     }
@@ -331,9 +351,31 @@ Status Assembly::make_sources() {
       slot.replayable = LEAT_TRY(found->second.replayable(node.settings, context));
     }
     sources.push_back(std::move(slot));
-    if (sources.back().replayable && !node.copied) LEAT_TRY(discover(sources.back()));
+    if (sources.back().replayable && !node.copied) LEAT_TRY(look_first(sources.back()));
   }
   return {};
+}
+
+/// A source that goes on looking is waited for, whatever its system says: a wrong password, too.
+Status Assembly::look_first(SourceSlot& source) {
+  Status found = discover(source);
+  if (found || options.once || !source.replayable->keeps_discovering()) return found;
+  note_discovery(source, found);
+  return {};
+}
+
+void Assembly::note_discovery(SourceSlot& source, const Status& found) {
+  if (!found) {
+    source.status->set_error(found.error().message);
+    source.status->set_state(found.error().retryable ? "retrying" : "failed");
+    // The first of a row of failures is worth a line; the rest are in the status.
+    if (!source.discovery_failed) {
+      spdlog::error("source {}: {}", source.node->name, found.error().message);
+    }
+  } else if (source.discovery_failed && source.status->partitions_failing == 0) {
+    source.status->set_error("");
+  }
+  source.discovery_failed = !found;
 }
 
 Status Assembly::discover(SourceSlot& source) {

@@ -112,6 +112,7 @@ class Assembly {
   std::unique_ptr<sql::Database> database;
   std::vector<std::shared_ptr<sql::Session>> sessions;  ///< one a worker
 
+  LookupTables tables;
   std::vector<StreamSlot> streams;  ///< in the graph's order
   std::vector<ViewSlot> views;
   std::vector<SinkSlot> sinks;
@@ -128,6 +129,8 @@ class Assembly {
   /// Asks a replayable source for partitions that are new, and puts them at their committed
   /// positions.
   Status discover(SourceSlot& source);
+  /// Tells the source's status and the log what came of that.
+  static void note_discovery(SourceSlot& source, const Status& found);
   std::optional<std::size_t> find_stream(const std::string& name) const;
   std::optional<std::size_t> find_view(const std::string& name) const;
 
@@ -143,6 +146,8 @@ class Assembly {
   Status begin_anew();
   Status drop_views();
   Status make_sources();
+  Status look_first(SourceSlot& source);
+  Status make_tables();
   Status make_streams();
   Status make_views();
   Status make_sinks();

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include <sodium.h>
+#include <spdlog/spdlog.h>
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
@@ -62,17 +63,30 @@ Changelog::Changelog(log::PartitionLog& log, const connector::SinkInput& input,
       clock_(clock) {}
 
 Status Changelog::encode(const ChangeChunk& changes, std::string& out) const {
-  return encode_rows(changes.rows, &changes, out);
+  std::vector<connector::RefusedRow> refused;
+  return encode_rows(changes.rows, &changes, out, refused);
 }
 
-Status Changelog::encode_rows(const Chunk& rows, const ChangeChunk* weights,
-                              std::string& out) const {
+Status Changelog::encode_or_refuse(const ChangeChunk& changes, std::string& out,
+                                   std::vector<connector::RefusedRow>& refused) const {
+  return encode_rows(changes.rows, &changes, out, refused);
+}
+
+Status Changelog::encode_rows(const Chunk& rows, const ChangeChunk* weights, std::string& out,
+                              std::vector<connector::RefusedRow>& refused) const {
   thread_local EncodedRows encoded, keys;
   codec_.encode(rows, encoded);
   const bool keyed = paired_ && !key_.empty();
   if (keyed) key_codec_.encode(rows, key_, keys);
   out.reserve(out.size() + encoded.byte_count() + rows.size() * ChangelogFrame::bytes_beside);
   for (std::size_t row = 0; row < rows.size(); ++row) {
+    if (encoded[row].size() > row_bytes_max) {
+      refused.push_back({.row = row,
+                         .reason = fmt::format("the row has {} bytes, and a row for a sink in "
+                                               "another system at most {}",
+                                               encoded[row].size(), row_bytes_max)});
+      continue;
+    }
     const std::uint64_t hash = keyed ? state::hash_bytes(keys[row]) : 0;
     const std::int64_t weight = weights != nullptr ? weights->weight(row) : 1;
     for (std::int64_t n = 0; n < std::abs(weight); ++n) {
@@ -178,7 +192,11 @@ Status Changelog::recover(const std::optional<std::string>& prepared) {
 
 Status Changelog::add_present_rows(const Chunk& rows) {
   std::string encoded;
-  LEAT_TRY(encode_rows(rows, nullptr, encoded));
+  std::vector<connector::RefusedRow> refused;
+  LEAT_TRY(encode_rows(rows, nullptr, encoded, refused));
+  for (const connector::RefusedRow& row : refused) {
+    spdlog::error("a row that is there already is left out of a sink: {}", row.reason);
+  }
   return write(encoded, rows.size());
 }
 

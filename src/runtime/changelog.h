@@ -26,7 +26,12 @@ class Changelog final : public connector::EpochSink {
             const Clock& clock);
 
   // As the engine writes it.
+  /// The largest row, encoded, that a record has room for: others are refused.
+  static constexpr std::size_t row_bytes_max = (16u << 20) - 1024;
+
   Status encode(const ChangeChunk& changes, std::string& out) const override;
+  Status encode_or_refuse(const ChangeChunk& changes, std::string& out,
+                          std::vector<connector::RefusedRow>& refused) const override;
   Status write(std::string_view encoded, std::uint64_t rows) override;
   Result<std::string> prepare() override;
   Status committed() override;
@@ -65,7 +70,8 @@ class Changelog final : public connector::EpochSink {
   void append(const ChangelogFrame& frame);
   bool batch_is_full() const;
   Status flush();
-  Status encode_rows(const Chunk& rows, const ChangeChunk* weights, std::string& out) const;
+  Status encode_rows(const Chunk& rows, const ChangeChunk* weights, std::string& out,
+                     std::vector<connector::RefusedRow>& refused) const;
 
   log::PartitionLog& log_;
   const std::string input_;

@@ -260,5 +260,24 @@ TEST_F(ChangelogTest, SaysWhatIsWrongWithAStoreItCannotRead) {
   EXPECT_EQ(entry.error().code, "log-damaged");
 }
 
+TEST_F(ChangelogTest, LeavesOutWhatNoRecordHasRoomForAndSaysWhy) {
+  ASSERT_TRUE(open());
+  const std::string huge(Changelog::row_bytes_max + 1, 'x');
+  std::string encoded;
+  std::vector<connector::RefusedRow> refused;
+  const ChangeChunk changes = change_chunk({{1, "a"}, {2, huge}, {3, "c"}});
+  ASSERT_TRUE(changelog_->encode_or_refuse(changes, encoded, refused));
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(refused[0].row, 1u);
+  EXPECT_THAT(refused[0].reason, testing::HasSubstr("at most"));
+  ASSERT_TRUE(changelog_->write(encoded, 2));
+  ASSERT_TRUE(commit());
+  EXPECT_EQ(changelog_->log().next_offset(), Offset(2));
+
+  const std::string largest(Changelog::row_bytes_max - 64, 'x');
+  ASSERT_TRUE(write({{{4, largest}}}));
+  EXPECT_EQ(changelog_->log().next_offset(), Offset(3));
+}
+
 }  // namespace
 }  // namespace leat::runtime

@@ -11,6 +11,7 @@
 #include "connector/sink.h"
 #include "connector/source.h"
 #include "connector/spec.h"
+#include "connector/table.h"
 #include "pipeline/graph.h"
 
 namespace leat::runtime {
@@ -44,7 +45,11 @@ struct Connectors {
         history = {};
   };
 
+  using Table = std::function<Result<std::unique_ptr<connector::Table>>(
+      const connector::TableInput&, const connector::Settings&, const connector::Context&)>;
+
   std::map<std::string, Source> sources;
+  std::map<std::string, Table> tables;
   std::map<std::string, Sink> sinks;
 };
 

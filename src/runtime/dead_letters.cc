@@ -26,6 +26,8 @@ std::string_view name_of(Stage stage) {
       return "late";
     case Stage::view:
       return "view";
+    case Stage::sink:
+      return "sink";
   }
   return "";
 }

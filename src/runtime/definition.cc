@@ -38,6 +38,13 @@ void add_stream(const pipeline::StreamNode& stream, Description& out) {
     out.add(column.time_unit);
   }
   out.add(stream.query.sql);
+  for (const sql::Lookup& lookup : stream.query.lookups) {
+    out.add("lookup");
+    out.add(lookup.table);
+    out.add(lookup.keys);
+    out.add(lookup.schema);
+    for (const std::size_t column : lookup.key) out.add(static_cast<std::int64_t>(column));
+  }
   out.add(stream.schema);
   for (const pipeline::Expectation& expectation : stream.expectations) {
     out.add(expectation.name);

@@ -15,6 +15,9 @@
 namespace leat::runtime {
 namespace {
 
+/// At a stop, how long an epoch that looks something up may take.
+constexpr std::chrono::milliseconds table_patience{2000};
+
 class RunningEngine final : public Engine {
  public:
   explicit RunningEngine(std::unique_ptr<Assembly> assembly)
@@ -32,6 +35,8 @@ class RunningEngine final : public Engine {
 
   ~RunningEngine() override {
     sources_.stop();
+    thread_.request_stop();
+    stop_tables();
     thread_ = {};
     stop_sinks();
     assembly_->topics->on_durable({});
@@ -39,6 +44,7 @@ class RunningEngine final : public Engine {
   }
 
   Status start() override {
+    for (const auto& [name, table] : assembly_->tables) table->start();
     LEAT_TRY(loop_.begin());
     disk_.start();
     thread_ = std::jthread([this](std::stop_token stop) { run_loop(std::move(stop)); });
@@ -52,6 +58,11 @@ class RunningEngine final : public Engine {
     wait_until_caught_up(limit);
     thread_.request_stop();
     loop_.wake();
+    {
+      std::unique_lock lock(mutex_);
+      ended_changed_.wait_for(lock, table_patience, [&] { return ended_; });
+    }
+    stop_tables();
     stop_sinks();
     std::unique_lock lock(mutex_);
     if (!ended_changed_.wait_for(lock, limit, [&] { return ended_; })) {
@@ -131,8 +142,14 @@ class RunningEngine final : public Engine {
     if (const auto view = assembly_->find_view(name)) feed = assembly_->views[*view].feed;
     if (!feed) return unknown(name);
     std::optional<Result<std::unique_ptr<Subscription>>> subscription;
-    loop_.between_epochs(
+    const bool ran = loop_.between_epochs(
         [&] { subscription = ChangeFeed::subscribe(feed, after, loop_.visible()); });
+    if (!ran) {
+      return transient_error("epoch-waits",
+                             "the engine waits for a table (see its status); follow \"{}\" again "
+                             "when it goes on",
+                             name);
+    }
     return std::move(*subscription);
   }
 
@@ -166,6 +183,11 @@ class RunningEngine final : public Engine {
       const RemoteSinkSlot& slot = assembly_->remote_sinks[i];
       if (slot.topic == &topic && slot.changelog == nullptr) sink_runners_[i]->wake();
     }
+  }
+
+  /// An epoch that waits for a table is given up; its input is read again at the next start.
+  void stop_tables() {
+    for (const auto& [name, table] : assembly_->tables) table->stop();
   }
 
   void stop_sinks() {

@@ -164,6 +164,7 @@ EngineStatus status_of(const Assembly& assembly, const EpochLoop& loop) {
   add_embedded_topics(assembly, status);
   add_sources(assembly, status);
   add_inputs(counts, status);
+  for (const auto& [name, table] : assembly.tables) status.tables.push_back(table->state());
   add_streams(assembly, counts, status);
   for (std::size_t i = 0; i < assembly.views.size(); ++i) {
     const ViewSlot& slot = assembly.views[i];

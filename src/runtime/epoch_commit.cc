@@ -1,5 +1,7 @@
 // What happens between epochs: waiting for input, committing, and the end.
 
+#include <algorithm>
+
 #include <spdlog/spdlog.h>
 
 #include "runtime/epoch_loop.h"
@@ -160,38 +162,37 @@ void EpochLoop::wait_for_input(const std::stop_token& stop) {
   woken_ = false;
 }
 
-void EpochLoop::between_epochs(const std::function<void()>& action) {
-  std::mutex done_mutex;
-  std::condition_variable done;
-  bool ran = false;
-  {
-    std::unique_lock lock(mutex_);
-    if (resting_) {
-      lock.unlock();
-      return action();
-    }
-    actions_.push_back([&] {
-      action();
-      std::lock_guard done_lock(done_mutex);
-      ran = true;
-      done.notify_one();
-    });
+bool EpochLoop::between_epochs(const std::function<void()>& action,
+                               std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  if (resting_) {
+    lock.unlock();
+    action();
+    return true;
   }
+  Action waiting{&action};
+  actions_.push_back(&waiting);
   changed_.notify_all();
-  std::unique_lock lock(done_mutex);
-  done.wait(lock, [&] { return ran; });
+  const auto is_queued = [&] { return std::ranges::find(actions_, &waiting) != actions_.end(); };
+  changed_.wait_for(lock, patience, [&] { return !is_queued(); });
+  if (is_queued()) {
+    std::erase(actions_, &waiting);
+    return false;
+  }
+  changed_.wait(lock, [&] { return waiting.done; });
+  return true;
 }
 
 void EpochLoop::run_actions() {
-  while (true) {
-    std::function<void()> action;
-    {
-      std::lock_guard lock(mutex_);
-      if (actions_.empty()) return;
-      action = std::move(actions_.front());
-      actions_.pop_front();
-    }
-    action();
+  std::unique_lock lock(mutex_);
+  while (!actions_.empty()) {
+    Action* action = actions_.front();
+    actions_.pop_front();
+    lock.unlock();
+    (*action->run)();
+    lock.lock();
+    action->done = true;
+    changed_.notify_all();
   }
 }
 
@@ -207,14 +208,7 @@ void EpochLoop::discover_partitions() {
   last_discovery_ = now;
   for (SourceSlot& source : assembly_.sources) {
     if (!source.replayable || source.node->copied || source.discovered_all) continue;
-    const Status status = assembly_.discover(source);
-    if (!status) {
-      source.status->set_error(status.error().message);
-      source.status->set_state(status.error().retryable ? "retrying" : "failed");
-    } else if (source.discovery_failed && source.status->partitions_failing == 0) {
-      source.status->set_error("");
-    }
-    source.discovery_failed = !status;
+    Assembly::note_discovery(source, assembly_.discover(source));
   }
 }
 

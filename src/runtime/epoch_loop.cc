@@ -75,7 +75,10 @@ Status EpochLoop::turn(const std::stop_token& stop) {
     tell_committed();
     const bool has_records = has_input();
     if (has_records || advance_watermarks()) {
-      LEAT_TRY(run_epoch(!has_records));
+      const Status ran = run_epoch(!has_records);
+      // It waited for a table, and is not to be committed: nothing but the start's recovery is.
+      if (!ran && ran.error().code == "stopping" && stop.stop_requested()) return {};
+      LEAT_TRY(Status(ran));
       LEAT_TRY(commit_if_due(false));
       continue;
     }
@@ -326,11 +329,17 @@ Status EpochLoop::write_view_to_sinks(ViewSlot& slot) {
   for (const std::size_t sink : slot.sinks) {
     std::string bytes;
     std::uint64_t rows = 0;
+    std::vector<connector::RefusedRow> refused;
     for (const auto& shard : slot.output) {
       for (const ChangeChunk& changes : shard) {
-        LEAT_TRY(assembly_.sinks[sink].sink->encode(changes, bytes));
+        LEAT_TRY(assembly_.sinks[sink].sink->encode_or_refuse(changes, bytes, refused));
         rows += changes.rows.size();
       }
+    }
+    // Put in or taken back, the same row is refused: the sink is without it.
+    for (const connector::RefusedRow& row : refused) {
+      spdlog::error("sink {}: a row of view {} is left out: {}", assembly_.sinks[sink].node->name,
+                    slot.node->name, row.reason);
     }
     if (rows > 0) committer_.write(sink, std::move(bytes), rows);
   }

@@ -33,8 +33,10 @@ class EpochLoop {
 
   /// There may be something to read. Any thread.
   void wake();
-  /// Runs `action` between two epochs and returns when it has run. Any thread but the loop's own.
-  void between_epochs(const std::function<void()>& action);
+  /// Runs `action` between two epochs and returns when it has run; false: the epoch took longer
+  /// than this (it waits for a table), and it will not run. Any thread but the loop's own.
+  bool between_epochs(const std::function<void()>& action,
+                      std::chrono::milliseconds patience = std::chrono::seconds(5));
   /// The live sources have ended: topics get nothing more (`once`). Any thread.
   void close_inputs() {
     inputs_closed_ = true;
@@ -152,7 +154,11 @@ class EpochLoop {
   mutable std::condition_variable_any changed_;
   bool woken_ = false;
   bool resting_ = true;  // no epochs run, yet or any more: actions run where they are asked for
-  std::deque<std::function<void()>> actions_;
+  struct Action {
+    const std::function<void()>* run;
+    bool done = false;
+  };
+  std::deque<Action*> actions_;  ///< of threads that wait for them
   Counts counts_;
 };
 

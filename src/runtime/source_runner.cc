@@ -14,6 +14,8 @@ namespace {
 
 /// Waits of a copied source between tries.
 constexpr std::int64_t copy_retry_first_ms = 100, copy_retry_max_ms = 5'000;
+/// And where only somebody's hand can help.
+constexpr std::chrono::milliseconds mended_by_hand{15'000};
 
 void wait(const std::stop_token& stop, std::chrono::milliseconds time) {
   std::mutex mutex;
@@ -77,15 +79,18 @@ void SourceRunner::run_copy(std::stop_token stop, SourceSlot& source) {
   log::Topic* topic = assembly_.topics->find(source.node->topic);
   Backoff backoff(copy_retry_first_ms, copy_retry_max_ms);
   Status status;
+  TopicCopier copier(source.node->name, *source.replayable, *topic, *source.status);
   for (unsigned retry = 0; !stop.stop_requested(); ++retry) {
-    // Anew from where the topic itself ends: what was copied is not copied again.
-    TopicCopier copier(source.node->name, *source.replayable, *topic, *source.status);
     status = copier.run(stop);
-    if (status || !status.error().retryable) break;
+    if (status) break;
+    const Error& error = status.error();
+    const bool may_be_mended = source.replayable->keeps_discovering() && !assembly_.options.once;
+    if (!error.retryable && !may_be_mended) break;
     ++source.status->retries;
-    source.status->set_state("retrying");
-    source.status->set_error(status.error().message);
-    wait(stop, std::chrono::milliseconds(backoff.wait_ms(retry)));
+    source.status->set_state(error.retryable ? "retrying" : "failed");
+    source.status->set_error(error.message);
+    wait(stop,
+         error.retryable ? std::chrono::milliseconds(backoff.wait_ms(retry)) : mended_by_hand);
   }
   if (stop.stop_requested()) return source.status->set_state("ended");
   source.status->set_state(status ? "ended" : "failed");

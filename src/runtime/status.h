@@ -57,6 +57,21 @@ struct ViewState {
   std::string last_error;           ///< why the last one
 };
 
+/// A table in another system that streams look rows up in; lookups = hits + misses, of distinct
+/// keys at a time.
+struct TableState {
+  std::string name, connector;
+  std::string state;       ///< "starting", "ready", "retrying", "failed"
+  std::string last_error;  ///< empty after a success
+  std::uint64_t lookups = 0, hits = 0, misses = 0;
+  std::uint64_t missing = 0;   ///< keys that the system had no row of
+  std::uint64_t refused = 0;   ///< keys whose rows can't be taken
+  std::uint64_t failures = 0;  ///< tries that failed
+  std::uint64_t cached_rows = 0, cached_bytes = 0;
+  double waiting_seconds = 0;  ///< for how long streams have waited for an answer by now
+  double lookup_ms_p50 = 0, lookup_ms_p99 = 0;
+};
+
 struct SinkState {
   std::string name, from, connector;
   std::uint64_t rows = 0, bytes = 0;
@@ -83,6 +98,7 @@ struct EngineStatus {
   std::string failure;  ///< why the engine stopped, empty while it runs
   std::vector<SourceState> sources;
   std::vector<TopicState> topics;
+  std::vector<TableState> tables;
   std::vector<StreamState> streams;
   std::vector<ViewState> views;
   std::vector<SinkState> sinks;

@@ -17,11 +17,25 @@ Status StreamStage::hand_on(SliceWork& work, Pass& pass, Rows rows) const {
   note_event_time(work, rows.changes);
   LEAT_TRY(feed_views(work, pass, rows));
   for (const SinkConsumer& sink : sinks_) {
-    LEAT_TRY(sink.sink->encode(rows.changes, work.sinks[sink.index].bytes));
-    work.sinks[sink.index].rows += rows.changes.rows.size();
+    LEAT_TRY(feed_sink(work, pass, rows, sink));
   }
   for (const StreamStage* child : children_) LEAT_TRY(child->take_rows(work, rows.changes));
   keep(work, std::move(rows.changes));
+  return {};
+}
+
+Status StreamStage::feed_sink(SliceWork& work, Pass& pass, const Rows& rows,
+                              const SinkConsumer& sink) const {
+  SliceWork::ForSink& bytes = work.sinks[sink.index];
+  std::vector<connector::RefusedRow> refused;
+  LEAT_TRY(sink.sink->encode_or_refuse(rows.changes, bytes.bytes, refused));
+  bytes.rows += rows.changes.rows.size() - refused.size();
+  for (connector::RefusedRow& row : refused) {
+    refuse(work, pass, rows.input_row[row.row],
+           {.stage = Stage::sink,
+            .stream = node_.name,
+            .reason = fmt::format("sink {}: {}", sink.name, row.reason)});
+  }
   return {};
 }
 

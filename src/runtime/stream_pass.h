@@ -6,6 +6,12 @@
 
 namespace leat::runtime {
 
+/// What `$topic` and `$partition` say of the partition's records.
+inline format::Origin origin_of(const InputPartition& input) {
+  if (auto origin = input.origin()) return {std::move(origin->topic), origin->partition};
+  return {input.topic(), input.number()};
+}
+
 struct StreamStage::Pass {
   std::vector<std::uint32_t> record_of;  ///< by input row: index of its record in the slice
   std::vector<format::Refused> refused;  ///< records that became no row

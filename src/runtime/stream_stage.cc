@@ -27,11 +27,6 @@ const std::int64_t* numbers_of(const Chunk& chunk, std::size_t column) {
   return static_cast<const std::int64_t*>(duckdb_vector_get_data(chunk.vector(column)));
 }
 
-format::Origin origin_of(const InputPartition& input) {
-  if (auto origin = input.origin()) return {std::move(origin->topic), origin->partition};
-  return {input.topic(), input.number()};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<StreamStage>> StreamStage::make(const Setup& setup) {
@@ -43,6 +38,9 @@ Result<std::unique_ptr<StreamStage>> StreamStage::make(const Setup& setup) {
     const std::string& select = node.query.passes.empty() ? node.query.sql : node.query.rest;
     if (!node.query.identity && !select.empty()) {
       sql::Program::Input input{.schema = setup.input, .with_row = true};
+      for (const sql::Lookup& lookup : node.query.lookups) {
+        input.lookups.push_back({lookup.relation, lookup.schema});
+      }
       tools.select = LEAT_TRY(sql::Program::prepare(session, select, std::move(input)));
     }
     for (const pipeline::Expectation& expectation : node.expectations) {
@@ -51,6 +49,10 @@ Result<std::unique_ptr<StreamStage>> StreamStage::make(const Setup& setup) {
           LEAT_TRY(sql::Program::prepare(session, expectation.sql, std::move(input))));
     }
     stage->tools_.push_back(std::move(tools));
+  }
+  if (!node.query.lookups.empty()) {
+    stage->lookups_ =
+        LEAT_TRY(StreamLookups::make(node.query, setup.input, *setup.tables, setup.sessions));
   }
   return stage;
 }
@@ -124,7 +126,9 @@ Status StreamStage::take_slice(SliceWork& work) const {
   Pass pass;
   pass.expected.resize(node_.expectations.size());
   pass.record_of.reserve(work.slice.records.size());
-  LEAT_TRY(selects() ? decode_and_select(work, pass) : decode_as_is(work, pass));
+  LEAT_TRY(lookups_    ? decode_and_join(work, pass)
+           : selects() ? decode_and_select(work, pass)
+                       : decode_as_is(work, pass));
   work.streams[index_].tally.accepted += pass.refused.size();
   for (format::Refused& refused : pass.refused) {
     ++work.streams[index_].tally.dead_letters;
@@ -196,19 +200,25 @@ Status StreamStage::decode_and_select_apart(SliceWork& work, Pass& pass) const {
     of_chunk.record_of = records;
     of_chunk.fates.assign(records.size(), Fate::filtered);
     std::vector<Chunk> outputs;
-    LEAT_TRY(select_by_halves(work, of_chunk, chunk, 0, records.size(), outputs));
+    LEAT_TRY(select_by_halves(work, of_chunk, {chunk, {}}, 0, records.size(), outputs));
     std::copy(of_chunk.fates.begin(), of_chunk.fates.end(), pass.fates.begin() + first);
     LEAT_TRY(collect(pass, std::move(outputs), {&chunk, 1}, records, first));
   }
   return {};
 }
 
-Status StreamStage::select_by_halves(SliceWork& work, Pass& pass, const Chunk& chunk,
+Status StreamStage::select_by_halves(SliceWork& work, Pass& pass, const Selected& selected,
                                      std::size_t begin, std::size_t count,
                                      std::vector<Chunk>& outputs) const {
   const std::size_t outputs_before = outputs.size();
-  const auto input = sql::input_of(chunk, {}, true, false, begin, count);
-  Status status = tools_[work.worker].select->run(*input, [&](Chunk output) -> Status {
+  const auto input = sql::input_of(selected.chunk, {}, true, false, begin, count);
+  std::vector<std::unique_ptr<sql::ChunkInput>> relations;
+  std::vector<sql::ChunkInput*> joined;
+  for (const std::vector<Chunk>& rows : selected.relations) {
+    relations.push_back(sql::input_of(rows));
+    joined.push_back(relations.back().get());
+  }
+  Status status = tools_[work.worker].select->run(*input, joined, [&](Chunk output) -> Status {
     outputs.push_back(std::move(output));
     return {};
   });
@@ -219,8 +229,8 @@ Status StreamStage::select_by_halves(SliceWork& work, Pass& pass, const Chunk& c
            {.stage = Stage::select, .stream = node_.name, .reason = status.error().message});
     return {};
   }
-  LEAT_TRY(select_by_halves(work, pass, chunk, begin, count / 2, outputs));
-  return select_by_halves(work, pass, chunk, begin + count / 2, count - count / 2, outputs);
+  LEAT_TRY(select_by_halves(work, pass, selected, begin, count / 2, outputs));
+  return select_by_halves(work, pass, selected, begin + count / 2, count - count / 2, outputs);
 }
 
 /// Ties result chunks back to the input rows they came from: the SELECT's last column says which.
@@ -257,9 +267,12 @@ Status StreamStage::take_rows(SliceWork& work, const ChangeChunk& parent) const 
     rows.changes.rows = passed_ ? passed_->pick(parent.rows) : copy_of(parent.rows);
     rows.changes.record_of = parent.record_of;
     pass.rows.push_back(std::move(rows));
+  } else if (lookups_) {
+    const auto joined = LEAT_TRY(lookups_->look_up(work.worker, {&parent.rows, 1}));
+    LEAT_TRY(join_and_select(work, pass, parent.rows, joined.front(), 0));
   } else {
     std::vector<Chunk> outputs;
-    LEAT_TRY(select_by_halves(work, pass, parent.rows, 0, parent.rows.size(), outputs));
+    LEAT_TRY(select_by_halves(work, pass, {parent.rows, {}}, 0, parent.rows.size(), outputs));
     LEAT_TRY(collect(pass, std::move(outputs), {&parent.rows, 1}, pass.record_of, 0));
   }
   for (Rows& rows : std::exchange(pass.rows, {})) LEAT_TRY(hand_on(work, pass, std::move(rows)));

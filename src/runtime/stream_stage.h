@@ -13,6 +13,7 @@
 #include "pipeline/graph.h"
 #include "runtime/passed_columns.h"
 #include "runtime/slice_work.h"
+#include "runtime/stream_lookups.h"
 #include "sql/program.h"
 
 namespace leat::runtime {
@@ -28,6 +29,7 @@ class StreamStage {
     Schema input;                         ///< decoded columns, or the parent's schema
     std::vector<std::string> csv_header;  ///< of a CSV topic
     std::span<const std::shared_ptr<sql::Session>> sessions;  ///< one a worker
+    const LookupTables* tables = nullptr;  ///< that its query may join with; outlive the stage
   };
   static Result<std::unique_ptr<StreamStage>> make(const Setup& setup);
 
@@ -42,6 +44,7 @@ class StreamStage {
   struct SinkConsumer {
     const connector::EpochSink* sink;
     std::size_t index;
+    std::string name;
   };
   void add_sink(SinkConsumer sink) { sinks_.push_back(sink); }
 
@@ -49,7 +52,7 @@ class StreamStage {
   void begin_epoch();
 
   /// The slice's records, for a stream over a topic. Error: the stream stops (an expectation with
-  /// `else: fail`, a bug).
+  /// `else: fail`, a bug), or `stopping` while it waited for a table.
   Status take_slice(SliceWork& work) const;
   const pipeline::StreamNode& node() const { return node_; }
   std::size_t index() const { return index_; }
@@ -70,6 +73,11 @@ class StreamStage {
   };
   /// A run over one input: what came out and what became of each input row.
   struct Pass;
+  /// What the SELECT runs over: a chunk, and what it is joined with.
+  struct Selected {
+    const Chunk& chunk;
+    std::span<const std::vector<Chunk>> relations;
+  };
   class DecodeInput;
 
   explicit StreamStage(const Setup& setup)
@@ -82,7 +90,10 @@ class StreamStage {
   Status decode_as_is(SliceWork& work, Pass& pass) const;
   Status decode_and_select(SliceWork& work, Pass& pass) const;
   Status decode_and_select_apart(SliceWork& work, Pass& pass) const;
-  Status select_by_halves(SliceWork& work, Pass& pass, const Chunk& chunk, std::size_t begin,
+  Status decode_and_join(SliceWork& work, Pass& pass) const;
+  Status join_and_select(SliceWork& work, Pass& pass, const Chunk& chunk, const JoinedRows& joined,
+                         std::uint32_t first_input_row) const;
+  Status select_by_halves(SliceWork& work, Pass& pass, const Selected& selected, std::size_t begin,
                           std::size_t count, std::vector<Chunk>& outputs) const;
   Status collect(Pass& pass, std::vector<Chunk> outputs, std::span<const Chunk> inputs,
                  std::span<const std::uint32_t> record_of, std::uint32_t first_input_row) const;
@@ -97,6 +108,7 @@ class StreamStage {
                            const Chunk& chunk, Part part, std::vector<std::uint32_t>& refused,
                            std::vector<std::string>& reasons);
   void take_out(Rows& rows, const std::vector<bool>& goes_on) const;
+  Status feed_sink(SliceWork& work, Pass& pass, const Rows& rows, const SinkConsumer& sink) const;
   Status feed_views(SliceWork& work, Pass& pass, const Rows& rows) const;
   Status absorb(SliceWork& work, Pass& pass, const Rows& rows, const ViewConsumer& view) const;
   Status absorb_by_halves(SliceWork& work, Pass& pass, const Rows& rows, const ViewConsumer& view,
@@ -112,7 +124,8 @@ class StreamStage {
   const std::size_t index_;
   const Schema input_;
   std::optional<PassedColumns> passed_;
-  std::vector<Tools> tools_;  // by worker
+  std::unique_ptr<StreamLookups> lookups_;  // null: it joins with no table
+  std::vector<Tools> tools_;                // by worker
   std::vector<ViewConsumer> views_;
   std::vector<SinkConsumer> sinks_;
   std::vector<const StreamStage*> children_;

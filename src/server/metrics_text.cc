@@ -119,6 +119,32 @@ void add_sources(const runtime::EngineStatus& status, Families& out) {
   }
 }
 
+void add_tables(const runtime::EngineStatus& status, Families& out) {
+  for (const auto& table : status.tables) {
+    const Labels labels = {{"table", table.name}, {"connector", table.connector}};
+    out.counter("leat_table_lookups_total", "Keys that streams looked up.", number(table.lookups),
+                labels);
+    out.counter("leat_table_hits_total", "Keys whose rows the cache had.", number(table.hits),
+                labels);
+    out.counter("leat_table_misses_total", "Keys that the table's system was asked for.",
+                number(table.misses), labels);
+    out.counter("leat_table_missing_total", "Keys that the system had no row of.",
+                number(table.missing), labels);
+    out.counter("leat_table_refused_total", "Keys whose rows can't be taken.",
+                number(table.refused), labels);
+    out.counter("leat_table_failures_total", "Tries that failed.", number(table.failures), labels);
+    out.gauge("leat_table_cache_rows", "Rows that are kept.", number(table.cached_rows), labels);
+    out.gauge("leat_table_cache_bytes", "Memory that they take.", number(table.cached_bytes),
+              labels);
+    out.gauge("leat_table_waiting_seconds", "How long streams have waited for an answer by now.",
+              table.waiting_seconds, labels);
+    out.quantiles("leat_table_lookup_milliseconds", "How long a round of keys takes.",
+                  table.lookup_ms_p50, table.lookup_ms_p99, labels);
+    out.gauge("leat_table_failing", "1 while the table's last try failed.",
+              table.last_error.empty() ? 0 : 1, labels);
+  }
+}
+
 void add_flow(const runtime::EngineStatus& status, Families& out) {
   const auto stream_counter = [&](const char* name, const char* help, std::uint64_t value,
                                   const Labels& labels) {
@@ -206,6 +232,7 @@ std::string metrics_text(const runtime::EngineStatus& status, const HttpMetrics&
   out.gauge("leat_build_info", "The program's version.", 1, {{"version", std::string(version)}});
   add_engine(status, out);
   add_sources(status, out);
+  add_tables(status, out);
   add_flow(status, out);
   add_http(http, out);
   return out.text();

@@ -50,6 +50,22 @@ Json counters(const runtime::ViewState& view) {
           {"refused", view.refused}, {"last_error", text_or_null(view.last_error)}};
 }
 
+Json counters(const runtime::TableState& table) {
+  return {{"state", table.state},
+          {"lookups", table.lookups},
+          {"hits", table.hits},
+          {"misses", table.misses},
+          {"missing", table.missing},
+          {"refused", table.refused},
+          {"failures", table.failures},
+          {"cached_rows", table.cached_rows},
+          {"cached_bytes", table.cached_bytes},
+          {"waiting_seconds", table.waiting_seconds},
+          {"lookup_ms_p50", table.lookup_ms_p50},
+          {"lookup_ms_p99", table.lookup_ms_p99},
+          {"last_error", text_or_null(table.last_error)}};
+}
+
 Json counters(const runtime::SinkState& sink) {
   return {{"state", sink.state},
           {"rows", sink.rows},
@@ -132,6 +148,12 @@ Json status_json(const runtime::EngineStatus& status) {
     json.update(counters(source));
     sources.push_back(std::move(json));
   }
+  Json tables = Json::array();
+  for (const auto& table : status.tables) {
+    Json json = {{"name", table.name}, {"connector", table.connector}};
+    json.update(counters(table));
+    tables.push_back(std::move(json));
+  }
   Json sinks = Json::array();
   for (const auto& sink : status.sinks) {
     Json json = {{"name", sink.name}, {"from", sink.from}, {"connector", sink.connector}};
@@ -152,6 +174,7 @@ Json status_json(const runtime::EngineStatus& status) {
           {"epoch_ms", {{"p50", status.epoch_ms_p50}, {"p99", status.epoch_ms_p99}}},
           {"commit_ms", {{"p50", status.commit_ms_p50}, {"p99", status.commit_ms_p99}}},
           {"sources", std::move(sources)},
+          {"tables", std::move(tables)},
           {"streams", all_named(status.streams)},
           {"topics", all_named(status.topics)},
           {"views", all_named(status.views)},
@@ -191,10 +214,18 @@ Json pipeline_json(const pipeline::Graph& graph, const runtime::EngineStatus& st
     node["partitions"] = topic.partitions;
     node["embedded"] = topic.source.empty();
   }
+  for (const auto& table : graph.tables) {
+    Json& node = json.add("table", table, status.tables);
+    node["connector"] = table.connector;
+    node["columns"] = columns_json(table.schema);
+  }
   for (const auto& stream : graph.streams) {
     json.add("stream", stream, status.streams)["columns"] = columns_json(stream.schema);
     json.connect((stream.from_topic ? "topic:" : "stream:") + stream.input,
                  "stream:" + stream.name);
+    for (const auto& lookup : stream.query.lookups) {
+      json.connect("table:" + lookup.table, "stream:" + stream.name);
+    }
   }
   for (const auto& view : graph.views) {
     Json& node = json.add("view", view, status.views);

@@ -14,9 +14,10 @@ namespace leat::sql {
 
 /// What a query may read from.
 struct Relation {
-  enum class Kind { topic_columns, stream, view };
+  enum class Kind { topic_columns, stream, view, table };
   Kind kind = Kind::stream;
   Schema schema;
+  std::vector<std::size_t> key = {};  ///< of a table
 };
 using Catalog = std::map<std::string, Relation, std::less<>>;
 
@@ -40,7 +41,7 @@ class Analyser {
   virtual ~Analyser() = default;
 
   /// A stream's SELECT over `input`. A query without FROM reads `input` ("SELECT *,
-  /// year(registered) AS year").
+  /// year(registered) AS year"). It may join with the catalog's tables, by their whole keys.
   virtual Analysed<RowQuery> row_query(std::string_view sql, const std::string& input,
                                        const Catalog& catalog) = 0;
   /// A view's query: SELECT … FROM one stream or view (or `tumble(…)`) [WHERE] GROUP BY … [HAVING].

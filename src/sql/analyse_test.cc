@@ -41,6 +41,105 @@ class AnalyseTest : public testing::Test {
   Catalog catalog_;
 };
 
+class LookupJoinTest : public AnalyseTest {
+ protected:
+  LookupJoinTest() {
+    const Schema countries({{"code", Type::of(DUCKDB_TYPE_VARCHAR)},
+                            {"continent", Type::of(DUCKDB_TYPE_VARCHAR)},
+                            {"size", Type::of(DUCKDB_TYPE_INTEGER)}});
+    catalog_["countries"] = {Relation::Kind::table, countries, {0}};
+    const Schema prices({{"country", Type::of(DUCKDB_TYPE_VARCHAR)},
+                         {"year", Type::of(DUCKDB_TYPE_INTEGER)},
+                         {"price", Type::of(DUCKDB_TYPE_DOUBLE)}});
+    catalog_["prices"] = {Relation::Kind::table, prices, {0, 1}};
+  }
+};
+
+TEST_F(LookupJoinTest, JoinsByTheWholeKeyAreTakenApart) {
+  const auto query = analyser_->row_query(
+      "SELECT u.*, c.continent, p.price FROM users u LEFT JOIN countries AS c ON c.code = "
+      "upper(u.country) AND c.size > u.age JOIN prices p ON u.id = p.year AND p.country = "
+      "u.country WHERE u.age > 3",
+      "users", catalog_);
+  ASSERT_TRUE(query) << query.error().message;
+  EXPECT_EQ(query->output.size(), 9u);
+  EXPECT_FALSE(query->identity);
+  EXPECT_THAT(query->sql, HasSubstr("__leat_lookup('c')"));
+  EXPECT_THAT(query->sql, HasSubstr("ORDER BY __leat_row"));
+  ASSERT_EQ(query->lookups.size(), 2u);
+  EXPECT_EQ(query->lookups[0].table, "countries");
+  EXPECT_EQ(query->lookups[0].relation, "c");
+  EXPECT_THAT(query->lookups[0].keys, HasSubstr("upper"));
+  EXPECT_THAT(query->lookups[1].keys, HasSubstr("TRY_CAST(u.id AS INTEGER)"));
+}
+
+TEST_F(LookupJoinTest, UsingAndNamesWithoutAnAliasAreUnderstood) {
+  for (const char* sql :
+       {"SELECT id, price FROM users JOIN prices ON prices.country = users.country AND year = age",
+        "SELECT users.id, price FROM users JOIN prices USING (country) WHERE true AND ok"}) {
+    const auto query = analyser_->row_query(sql, "users", catalog_);
+    const bool whole = std::string_view(sql).find("USING") == std::string_view::npos;
+    EXPECT_EQ(query.has_value(), whole) << sql << (query ? "" : query.error().message);
+  }
+  catalog_["countries"].schema = Schema(
+      {{"country", Type::of(DUCKDB_TYPE_VARCHAR)}, {"continent", Type::of(DUCKDB_TYPE_VARCHAR)}});
+  const auto used = analyser_->row_query(
+      "SELECT id, continent FROM users ANTI JOIN countries USING (country)", "users", catalog_);
+  EXPECT_EQ(used.error().code, "unknown-column");
+  const auto semi = analyser_->row_query("SELECT id FROM users SEMI JOIN countries USING (country)",
+                                         "users", catalog_);
+  ASSERT_TRUE(semi) << semi.error().message;
+  EXPECT_TRUE(semi->reads[1]);  // country
+  EXPECT_FALSE(semi->reads[2]);
+}
+
+TEST_F(LookupJoinTest, WhatCantBeLookedUpIsRefusedWithARemedy) {
+  for (const Case& fault : std::initializer_list<Case>{
+           {"SELECT id FROM users u JOIN countries c ON c.size = u.age", "lookup-join", 28,
+            "add c.code ="},
+           {"SELECT id FROM users u JOIN countries c ON upper(c.code) = u.country", "lookup-join",
+            28, "whole key (code)"},
+           {"SELECT id FROM users u JOIN prices p ON p.country = u.country", "lookup-join", 28,
+            "add p.year ="},
+           {"SELECT id FROM users u JOIN countries c ON c.code = u.country OR c.code = 'DE'",
+            "lookup-join", 28, "whole key"},
+           {"SELECT id FROM users u RIGHT JOIN countries c ON c.code = u.country", "lookup-join",
+            34, "LEFT JOIN"},
+           {"SELECT id FROM users u FULL JOIN countries c ON c.code = u.country", "lookup-join", 33,
+            "LEFT JOIN"},
+           {"SELECT id FROM users u, countries c WHERE c.code = u.country", "lookup-join", 24,
+            "ON with its key"},
+           {"SELECT id FROM users u CROSS JOIN countries c", "lookup-join", 34, "ON with its key"},
+           {"SELECT id FROM users u ASOF JOIN countries c ON c.code = u.country AND c.size > u.age",
+            "lookup-join", 33, "ON with its key"},
+           {"SELECT id FROM countries c JOIN users u ON c.code = u.country", "lookup-join", 15,
+            "must begin with it"},
+           {"SELECT u.id FROM users u JOIN users v ON u.id = v.id", "lookup-join", 30,
+            "is a stream"},
+           {"SELECT id FROM users u JOIN (SELECT 1 AS code) c ON c.code = u.country", "lookup-join",
+            0, "by its name"},
+           {"SELECT id FROM users u JOIN contries c ON c.code = u.country", "unknown-table", 28,
+            "did you mean \"countries\"?"},
+           {"SELECT id FROM users u JOIN countries u ON u.code = 'DE'", "lookup-join", 28, "AS"},
+           {"SELECT id FROM users u JOIN countries c ON c.code = u.cuntry", "unknown-column", 52,
+            "country"},
+           {"SELECT id FROM users u JOIN countries c ON c.code = u.age", "type-mismatch", 52,
+            "CAST(… AS VARCHAR)"},
+           {"SELECT u.id FROM users u JOIN countries c ON c.code = u.country JOIN prices p ON "
+            "p.country = c.continent AND p.year = u.age",
+            "lookup-join", 93, "in a stream each"},
+           {"SELECT COLUMNS('i.*') FROM users u JOIN countries c ON c.code = u.country",
+            "lookup-join", 7, "name the columns"},
+           {"SELECT * FROM users u JOIN prices p ON p.country = u.country AND p.year = 1",
+            "duplicate-column", 0, "country"},
+           {"SELECT u.id FROM users u JOIN countries c ON c.code = (SELECT 'a')", "not-row-wise",
+            54, "subquery"},
+           {"SELECT count(*) FROM users u JOIN countries c ON c.code = u.country", "not-row-wise",
+            7, "view"}}) {
+    ExpectFault(analyser_->row_query(fault.sql, "users", catalog_), fault);
+  }
+}
+
 TEST_F(AnalyseTest, RowQueryFaultsPointIntoTheSql) {
   for (const Case& fault : std::initializer_list<Case>{
            {"SELECT contry", "unknown-column", 7, "did you mean \"country\"?"},
@@ -65,7 +164,7 @@ TEST_F(AnalyseTest, RowQueryFaultsPointIntoTheSql) {
            {"SELECT DISTINCT id", "not-row-wise", 0, "GROUP BY"},
            {"SELECT (SELECT 1)", "not-row-wise", 7, "subquery"},
            {"SELECT row_number() OVER ()", "not-row-wise", 7, "row_number"},
-           {"SELECT id FROM users JOIN profiles USING (id)", "not-row-wise", 21, "joins"},
+           {"SELECT id FROM users JOIN profiles USING (id)", "lookup-join", 26, "is a view"},
            {"SELECT id UNION SELECT 2", "not-row-wise", 0, "UNION"},
            {"SELECT id, now()", "not-deterministic", 11, "now()"},
            {"SELECT random()", "not-deterministic", 7, "random()"},

@@ -7,7 +7,7 @@ namespace leat::sql {
 Result<std::unique_ptr<Binding>> Binding::open() {
   DatabaseHandle database = LEAT_TRY(open_engine({.threads = 1}));
   ConnectionHandle connection = LEAT_TRY(connect_engine(database.get()));
-  LEAT_TRY(register_input_function(connection.get()));
+  LEAT_TRY(register_input_functions(connection.get()));
   FunctionCatalog functions = LEAT_TRY(FunctionCatalog::load(connection.get()));
   std::unique_ptr<Binding> binding(
       new Binding(std::move(database), std::move(connection), std::move(functions)));
@@ -48,7 +48,7 @@ Analysed<void> Binding::declare(const std::string& name, const Schema& schema) {
 
 Analysed<Schema> Binding::prepare(const std::string& sql, const Program::Input& input,
                                   EngineFault& fault) {
-  InputSlot slot{with_added_columns(input), nullptr, {}};
+  InputSlot slot(input);
   const InputScope scope(slot);
   duckdb_prepared_statement raw = nullptr;
   const duckdb_state state = duckdb_prepare(connection_.get(), sql.c_str(), &raw);

@@ -34,6 +34,25 @@ bool have_same_type(duckdb_vector left, duckdb_vector right) {
   }
 }
 
+/// DuckDB takes a vector of another type for damage to itself, and answers nothing any more.
+Status check_columns(const Chunk& chunk, duckdb_data_chunk out, std::size_t columns) {
+  if (columns > chunk.column_count()) {
+    return internal_error("chunk-mismatch", "a chunk of {} columns where a program reads {}",
+                          chunk.column_count(), columns);
+  }
+  for (std::size_t i = 0; i < columns; ++i) {
+    const duckdb_vector wanted = duckdb_data_chunk_get_vector(out, i);
+    if (have_same_type(wanted, chunk.vector(i))) continue;
+    const auto name = [](duckdb_vector vector) {
+      const LogicalType type(duckdb_vector_get_column_type(vector));
+      return Type::from_logical(type.get()).to_sql();
+    };
+    return internal_error("chunk-mismatch", "column {} of a chunk is {} where a program reads {}",
+                          i, name(chunk.vector(i)), name(wanted));
+  }
+  return {};
+}
+
 /// Gives one chunk, or some of its rows, and then nothing.
 class OneChunkInput final : public ChunkInput {
  public:
@@ -54,7 +73,7 @@ class OneChunkInput final : public ChunkInput {
     given_ = true;
     const std::size_t added = std::size_t{with_row_} + std::size_t{with_weight_};
     const std::size_t columns = duckdb_data_chunk_get_column_count(out) - added;
-    LEAT_TRY(check_columns(out, columns));
+    LEAT_TRY(check_columns(chunk_, out, columns));
     fill_columns(out, columns);
     std::size_t column = columns;
     if (with_row_) fill_rows(duckdb_data_chunk_get_vector(out, column++));
@@ -64,25 +83,6 @@ class OneChunkInput final : public ChunkInput {
   }
 
  private:
-  /// DuckDB takes a vector of another type for damage to itself, and answers nothing any more.
-  Status check_columns(duckdb_data_chunk out, std::size_t columns) const {
-    if (columns > chunk_.column_count()) {
-      return internal_error("chunk-mismatch", "a chunk of {} columns where a program reads {}",
-                            chunk_.column_count(), columns);
-    }
-    for (std::size_t i = 0; i < columns; ++i) {
-      const duckdb_vector wanted = duckdb_data_chunk_get_vector(out, i);
-      if (have_same_type(wanted, chunk_.vector(i))) continue;
-      const auto name = [](duckdb_vector vector) {
-        const LogicalType type(duckdb_vector_get_column_type(vector));
-        return Type::from_logical(type.get()).to_sql();
-      };
-      return internal_error("chunk-mismatch", "column {} of a chunk is {} where a program reads {}",
-                            i, name(chunk_.vector(i)), name(wanted));
-    }
-    return {};
-  }
-
   void fill_columns(duckdb_data_chunk out, std::size_t columns) {
     if (begin_ == 0 && count_ == chunk_.size()) {
       for (std::size_t i = 0; i < columns; ++i) {
@@ -124,12 +124,41 @@ class OneChunkInput final : public ChunkInput {
   bool given_ = false;
 };
 
+/// Gives chunks as they are.
+class ChunksInput final : public ChunkInput {
+ public:
+  explicit ChunksInput(std::span<const Chunk> chunks) : left_(chunks) {}
+
+  Status fill(duckdb_data_chunk out) override {
+    if (left_.empty()) {
+      duckdb_data_chunk_set_size(out, 0);
+      return {};
+    }
+    const Chunk& chunk = left_.front();
+    left_ = left_.subspan(1);
+    const std::size_t columns = duckdb_data_chunk_get_column_count(out);
+    LEAT_TRY(check_columns(chunk, out, columns));
+    for (std::size_t i = 0; i < columns; ++i) {
+      duckdb_vector_reference_vector(duckdb_data_chunk_get_vector(out, i), chunk.vector(i));
+    }
+    duckdb_data_chunk_set_size(out, chunk.size());
+    return {};
+  }
+
+ private:
+  std::span<const Chunk> left_;
+};
+
 }  // namespace
 
 std::unique_ptr<ChunkInput> input_of(const Chunk& chunk, std::span<const std::int64_t> weights,
                                      bool with_row, bool with_weight, std::size_t begin,
                                      std::size_t count) {
   return std::make_unique<OneChunkInput>(chunk, weights, with_row, with_weight, begin, count);
+}
+
+std::unique_ptr<ChunkInput> input_of(std::span<const Chunk> chunks) {
+  return std::make_unique<ChunksInput>(chunks);
 }
 
 }  // namespace leat::sql

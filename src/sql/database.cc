@@ -29,7 +29,7 @@ Result<std::unique_ptr<Database>> Database::open_with_files(const std::string& f
   DatabaseHandle handle =
       LEAT_TRY(open_engine({.threads = 1, .memory_bytes_max = memory_bytes_max, .folder = folder}));
   const ConnectionHandle connection = LEAT_TRY(connect_engine(handle.get()));
-  LEAT_TRY(register_input_function(connection.get()));
+  LEAT_TRY(register_input_functions(connection.get()));
   return std::make_unique<EngineDatabase>(std::move(handle));
 }
 

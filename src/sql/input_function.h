@@ -10,22 +10,30 @@
 
 namespace leat::sql {
 
-/// What `__leat_input()` stands for in one program: its columns, and while the program runs, the
-/// rows. Used by the thread that prepares or runs the program. Its address must not change while a
-/// statement bound to it lives.
-struct InputSlot {
-  Schema columns;  ///< with the added columns
+/// A relation that a program reads: its columns, and while the program runs, the rows.
+struct RelationSlot {
+  Schema columns;
   ChunkInput* rows = nullptr;
-  std::optional<Error> failure;  ///< what `rows` said when it failed
+  std::optional<Error> failure = {};  ///< what `rows` said when it failed
 };
 
-/// The columns of a program's input, with those that Leat adds.
-Schema with_added_columns(const Program::Input& input);
+/// What `__leat_input()` and `__leat_lookup('…')` stand for in one program. Used by the thread that
+/// prepares or runs the program. Its address must not change while a statement bound to it lives.
+struct InputSlot {
+  explicit InputSlot(const Program::Input& program_input);
+  InputSlot(const InputSlot&) = delete;
+  InputSlot& operator=(const InputSlot&) = delete;
 
-/// Registers `__leat_input` in the database of this connection; once a database.
-Status register_input_function(duckdb_connection connection);
+  RelationSlot input;              ///< with the added columns
+  std::vector<std::string> names;  ///< of `lookups`
+  std::vector<RelationSlot> lookups;
+};
 
-/// While it lives, `__leat_input()` in whatever this thread prepares or runs is bound to `slot`.
+/// Registers `__leat_input` and `__leat_lookup` in the database of this connection; once a
+/// database.
+Status register_input_functions(duckdb_connection connection);
+
+/// While it lives, these functions in whatever this thread prepares or runs are bound to `slot`.
 /// DuckDB binds on the calling thread.
 class InputScope {
  public:

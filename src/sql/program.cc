@@ -1,5 +1,6 @@
 #include "sql/program.h"
 
+#include "base/check.h"
 #include "sql/engine.h"
 #include "sql/engine_fault.h"
 #include "sql/input_function.h"
@@ -19,16 +20,24 @@ class PreparedProgram final : public Program {
 
   const Schema& output() const override { return output_; }
 
-  Status run(ChunkInput& input, const std::function<Status(Chunk)>& sink) override {
+  Status run(ChunkInput& input, std::span<ChunkInput* const> lookups,
+             const std::function<Status(Chunk)>& sink) override {
+    LEAT_CHECK(lookups.size() == slot_->lookups.size());
     const InputScope scope(*slot_);
-    slot_->rows = &input;
-    slot_->failure.reset();
+    set(slot_->input, &input);
+    for (std::size_t i = 0; i < lookups.size(); ++i) set(slot_->lookups[i], lookups[i]);
     Status done = hand_out(sink);
-    slot_->rows = nullptr;
+    set(slot_->input, nullptr);
+    for (RelationSlot& lookup : slot_->lookups) set(lookup, nullptr);
     return done;
   }
 
  private:
+  static void set(RelationSlot& relation, ChunkInput* rows) {
+    relation.rows = rows;
+    relation.failure.reset();
+  }
+
   Status hand_out(const std::function<Status(Chunk)>& sink) {
     // Streaming: text is copied once and not twice, and the chunks depend on nobody. Those of a
     // stored result are no longer valid when it is gone (texts inside lists).
@@ -50,7 +59,10 @@ class PreparedProgram final : public Program {
   }
 
   Status failed(const char* text) {
-    if (slot_->failure) return std::unexpected(std::move(*slot_->failure));
+    if (slot_->input.failure) return std::unexpected(std::move(*slot_->input.failure));
+    for (RelationSlot& lookup : slot_->lookups) {
+      if (lookup.failure) return std::unexpected(std::move(*lookup.failure));
+    }
     const EngineFault fault = engine_fault(text);
     if (fault.is_of_a_row()) return user_error("row-failed", "{}", fault.message);
     if (fault.type == "Out of Memory") return transient_error("sql-memory", "{}", fault.message);
@@ -67,7 +79,7 @@ class PreparedProgram final : public Program {
 
 Result<std::unique_ptr<Program>> Program::prepare(std::shared_ptr<Session> session,
                                                   const std::string& sql, Input input) {
-  auto slot = std::make_unique<InputSlot>(InputSlot{with_added_columns(input), nullptr, {}});
+  auto slot = std::make_unique<InputSlot>(input);
   const InputScope scope(*slot);
   duckdb_prepared_statement raw = nullptr;
   const duckdb_state state = duckdb_prepare(session->connection(), sql.c_str(), &raw);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "model/chunk.h"
@@ -43,10 +44,16 @@ class Database {
 /// run).
 class Program {
  public:
+  /// A table's rows beside the input, as `__leat_lookup('relation')`.
+  struct LookupInput {
+    std::string relation;
+    Schema schema;
+  };
   struct Input {
     Schema schema;
     bool with_row = false;     ///< the input has row_column after the schema's columns
     bool with_weight = false;  ///< and weight_column after that
+    std::vector<LookupInput> lookups = {};
   };
   /// Error: as DuckDB words it (`sql-invalid`, user). The session must outlive nothing: the program
   /// holds it.
@@ -58,7 +65,12 @@ class Program {
   /// Runs over the whole input, handing each result chunk to `sink`. Error `row-failed` (user):
   /// some row made an expression fail (cast, overflow); what was handed out before must be thrown
   /// away by the caller.
-  virtual Status run(ChunkInput& input, const std::function<Status(Chunk)>& sink) = 0;
+  Status run(ChunkInput& input, const std::function<Status(Chunk)>& sink) {
+    return run(input, {}, sink);
+  }
+  /// `lookups`: the rows of each of the input's lookups.
+  virtual Status run(ChunkInput& input, std::span<ChunkInput* const> lookups,
+                     const std::function<Status(Chunk)>& sink) = 0;
 };
 
 /// A ChunkInput over one chunk that exists already: its vectors are referenced, not copied; columns
@@ -68,5 +80,7 @@ class Program {
 std::unique_ptr<ChunkInput> input_of(const Chunk& chunk, std::span<const std::int64_t> weights,
                                      bool with_row, bool with_weight, std::size_t begin = 0,
                                      std::size_t count = chunk_rows_max);
+/// A ChunkInput over chunks that exist already, one after the other.
+std::unique_ptr<ChunkInput> input_of(std::span<const Chunk> chunks);
 
 }  // namespace leat::sql

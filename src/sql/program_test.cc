@@ -57,6 +57,47 @@ T value_at(const Chunk& chunk, std::size_t column, std::size_t row) {
   return static_cast<const T*>(duckdb_vector_get_data(chunk.vector(column)))[row];
 }
 
+TEST_F(ProgramTest, JoinsWithRowsThatAreGivenBesideTheInput) {
+  const Schema grades(
+      {{"age", Type::of(DUCKDB_TYPE_INTEGER)}, {"grade", Type::of(DUCKDB_TYPE_INTEGER)}});
+  const auto program =
+      Program::prepare(database_->connect().value(),
+                       "SELECT p.age, g.grade, p.__leat_row FROM __leat_input() AS p LEFT JOIN "
+                       "__leat_lookup('g') AS g ON g.age = p.age ORDER BY p.__leat_row",
+                       {.schema = people, .with_row = true, .lookups = {{"g", grades}}})
+          .value();
+  for (int run = 0; run < 3; ++run) {
+    std::vector<Chunk> rows;
+    for (const std::int32_t first : {3, 500}) {
+      Chunk& chunk = rows.emplace_back(grades);
+      for (std::int32_t row = 0; row < 2; ++row) {
+        static_cast<std::int32_t*>(duckdb_vector_get_data(chunk.vector(0)))[row] = first + row;
+        static_cast<std::int32_t*>(duckdb_vector_get_data(chunk.vector(1)))[row] = 100 + run;
+      }
+      chunk.set_size(2);
+    }
+    const Chunk people_rows = people_chunk(1000);
+    const auto input = input_of(people_rows, {}, true, false);
+    const auto lookup = input_of(rows);
+    ChunkInput* const lookups[] = {lookup.get()};
+    std::vector<Chunk> out;
+    ASSERT_TRUE(program->run(*input, lookups, [&](Chunk chunk) -> Status {
+      out.push_back(std::move(chunk));
+      return {};
+    }));
+    ASSERT_EQ(out.size(), 1u);
+    ASSERT_EQ(out[0].size(), 1000u);
+    for (std::size_t row = 0; row < 1000; ++row) {
+      const bool graded = row == 3 || row == 4 || row == 500 || row == 501;
+      EXPECT_EQ(value_at<std::int32_t>(out[0], 0, row), static_cast<std::int32_t>(row));
+      EXPECT_EQ(is_valid(duckdb_vector_get_validity(out[0].vector(1)), row), graded) << row;
+      if (graded) {
+        EXPECT_EQ(value_at<std::int32_t>(out[0], 1, row), 100 + run);
+      }
+    }
+  }
+}
+
 TEST_F(ProgramTest, ProjectsAndFiltersRowsWithTheirNumbers) {
   auto program =
       Prepare("SELECT age * 2 AS twice, __leat_row FROM __leat_input() WHERE age % 3 = 0");

@@ -12,9 +12,22 @@ namespace leat::sql {
 /// Names of the table function that a program reads its input from, and of the columns that Leat
 /// adds to it. No user's name may begin with `__leat_`.
 inline constexpr const char* input_function = "__leat_input";
+/// And of the one that it reads the rows of a table from: `__leat_lookup('c')`.
+inline constexpr const char* lookup_function = "__leat_lookup";
 inline constexpr const char* row_column =
     "__leat_row";  ///< BIGINT: which input row (0…) an output row came from
 inline constexpr const char* weight_column = "__leat_weight";  ///< BIGINT: the row's weight
+
+/// A table that a stream's query joins with: for each of the stream's rows, the rows of one key.
+struct Lookup {
+  std::string table;
+  std::string relation;          ///< what `__leat_lookup` calls it: its alias in the query
+  Schema schema;                 ///< the table's columns
+  std::vector<std::size_t> key;  ///< which of them are its key
+  /// SQL over `__leat_input()` that yields for each row the key to look up, a column for each of
+  /// `key` and of its type, NULL where there is nothing to look up.
+  std::string keys;
+};
 
 /// A SELECT that works on each row alone (projection, WHERE, scalar functions, UNNEST): as SQL over
 /// `__leat_input()`.
@@ -30,6 +43,9 @@ struct RowQuery {
   std::string rest;
   std::vector<bool> reads;  ///< which of the input's columns it looks at (so that decoding can
                             ///< leave out the others)
+  /// Tables that it joins with. Where there are some, the rows come in the input's order and
+  /// `passes` is empty.
+  std::vector<Lookup> lookups;
 };
 
 /// One aggregate function of a query. Columns are indices into what `AggregateQuery::pre` yields.

@@ -131,7 +131,8 @@ const Node* find_aggregate(const Node& node, const FunctionCatalog& functions) {
   return aggregate;
 }
 
-Analysed<void> refuse_clauses(const Node& query, std::string_view code, std::string_view place) {
+Analysed<void> refuse_clauses(const Node& query, std::string_view code, std::string_view place,
+                              Joins joins) {
   const std::string type = text_in(query, "type");
   if (type == "SET_OPERATION_NODE") {
     return sql_fault(code, 0, "{} can't combine queries with UNION, INTERSECT or EXCEPT", place);
@@ -154,9 +155,11 @@ Analysed<void> refuse_clauses(const Node& query, std::string_view code, std::str
                      "{} can't take a SAMPLE: a replay would give other rows", place);
   }
   const std::string table = text_in(from, "type");
-  if (table == "JOIN") {
+  if (table == "JOIN" && joins == Joins::refused) {
     return sql_fault(code, position_of(from),
-                     "{} reads one stream or view: joins can't be kept up to date here", place);
+                     "{} reads one stream or view: join its rows with a table in the stream's "
+                     "`select`",
+                     place);
   }
   if (table == "SUBQUERY") {
     return sql_fault(code, position_of(from),

@@ -19,7 +19,9 @@ bool can_be_kept(const Type& type);
 const Node* find_aggregate(const Node& node, const FunctionCatalog& functions);
 
 /// Refuses what a query over rows one by one or over groups can't have: ORDER BY, LIMIT, DISTINCT,
-/// QUALIFY, SAMPLE, WITH, set operations, joins.
-Analysed<void> refuse_clauses(const Node& query, std::string_view code, std::string_view place);
+/// QUALIFY, SAMPLE, WITH, set operations, and joins where they are not looked at later.
+enum class Joins : bool { refused, allowed };
+Analysed<void> refuse_clauses(const Node& query, std::string_view code, std::string_view place,
+                              Joins joins = Joins::refused);
 
 }  // namespace leat::sql

@@ -5,6 +5,7 @@
 
 #include "model/vector_shape.h"
 #include "sql/engine.h"
+#include "sql/lookup_join.h"
 #include "sql/refusal.h"
 
 namespace leat::sql {
@@ -103,12 +104,24 @@ Analysed<void> exclude_added_columns(Binding& binding, Node& query, const std::s
   return done;
 }
 
-Analysed<std::string> rewritten(Binding& binding, Node query, const std::string& alias,
+/// The FROM of a query over the input alone.
+Analysed<Node> from_input(Binding& binding, const std::string& alias) {
+  return binding.from_of(
+      fmt::format("SELECT * FROM {}() AS {}", input_function, quoted_name(alias)));
+}
+
+/// `from`: the query's FROM over functions of ours.
+Analysed<std::string> rewritten(Binding& binding, Node query, Node from, const std::string& alias,
                                 const Schema& schema) {
-  query.at("from_table") = LEAT_TRY_SQL(
-      binding.from_of(fmt::format("SELECT * FROM {}() AS {}", input_function, quoted_name(alias))));
+  const bool joined = text_in(from, "type") == "JOIN";
+  query.at("from_table") = std::move(from);
   LEAT_TRY_SQL(exclude_added_columns(binding, query, alias, schema));
   query.at("select_list").push_back(column_ref(row_column));
+  if (joined) {
+    // A join gives its rows in any order, and what is first and last counts further on.
+    const std::string ordered = fmt::format("SELECT 1 AS {0} ORDER BY {0}", row_column);
+    query.at("modifiers") = LEAT_TRY_SQL(binding.parse(ordered)).at("modifiers");
+  }
   return binding.to_sql(query);
 }
 
@@ -188,7 +201,8 @@ Analysed<void> leave_out_passed_columns(Binding& binding, const Node& query,
   if (!computed.empty() || !query.at("where_clause").is_null()) {
     Node shorter = query;
     shorter.at("select_list") = std::move(computed);
-    rest = LEAT_TRY_SQL(rewritten(binding, std::move(shorter), alias, schema));
+    Node from = LEAT_TRY_SQL(from_input(binding, alias));
+    rest = LEAT_TRY_SQL(rewritten(binding, std::move(shorter), std::move(from), alias, schema));
     const auto bound = binding.bind_rewritten(rest, {schema, true, false});
     expected.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
     const auto types_equal = [](const Column& left, const Column& right) {
@@ -203,9 +217,17 @@ Analysed<void> leave_out_passed_columns(Binding& binding, const Node& query,
 
 /// Binds what the user wrote, so that faults point into it.
 Analysed<Schema> bind_as_written(Binding& binding, std::string_view sql, const Node& query,
-                                 const std::string& input, const Schema& schema) {
+                                 const std::string& input, const Schema& schema,
+                                 const std::vector<JoinedNames::Table>& tables) {
   LEAT_TRY_SQL(binding.declare(input, schema));
-  const NamesInScope names = binding.names_of(schema, input);
+  NamesInScope names = binding.names_of(schema, input);
+  for (const JoinedNames::Table& table : tables) {
+    LEAT_TRY_SQL(binding.declare(table.name, table.relation->schema));
+    names.tables.push_back(table.name);
+    for (std::string& column : table.relation->schema.names()) {
+      names.columns.push_back(std::move(column));
+    }
+  }
   if (text_in(query.at("from_table"), "type") != "EMPTY") {
     return binding.bind(std::string(sql), {schema}, names);
   }
@@ -283,32 +305,89 @@ std::vector<bool> columns_read(const Node& query, const Schema& schema, const st
   return reads;
 }
 
+namespace {
+
+/// The streams' columns and those of the tables that it is joined with.
+Schema with_tables(const Schema& stream, const std::vector<JoinedNames::Table>& tables) {
+  std::vector<Column> columns = stream.columns();
+  for (const JoinedNames::Table& table : tables) {
+    columns.insert(columns.end(), table.relation->schema.begin(), table.relation->schema.end());
+  }
+  return Schema(std::move(columns));
+}
+
+/// COLUMNS(…) would have to be told which relation's columns it may choose.
+Analysed<void> refuse_columns_expression(const Node& query) {
+  Analysed<void> done;
+  walk(query, [&](const Node& node) {
+    const bool chooses =
+        is_class(node, "STAR") && node.contains("expr") && !node.at("expr").is_null();
+    if (done && chooses) {
+      done = sql_fault("lookup-join", position_of(node),
+                       "COLUMNS(…) can't be used in a query with a join: name the columns");
+    }
+    return done.has_value();
+  });
+  return done;
+}
+
+/// Which relations the query reads, and by which names.
+Analysed<JoinedNames> names_in(const Node& query, const std::string& input,
+                               const Catalog& catalog) {
+  const Node& from = query.at("from_table");
+  if (text_in(from, "type") != "JOIN") {
+    return JoinedNames{LEAT_TRY_SQL(input_alias(from, input, catalog)), {}};
+  }
+  LEAT_TRY_SQL(refuse_columns_expression(query));
+  return joined_names(from, input, catalog);
+}
+
+/// The query's FROM over functions of ours; notes what is looked up.
+Analysed<Node> from_over_functions(Binding& binding, const Node& query, const JoinedNames& names,
+                                   const Catalog& catalog, RowQuery& out) {
+  if (names.tables.empty()) return from_input(binding, names.input_alias);
+  LookupJoins joins = LEAT_TRY_SQL(read_lookup_joins(binding, query, out.input, catalog));
+  for (const std::string& column : joins.used) {
+    out.reads[*catalog.find(out.input)->second.schema.find(column)] = true;
+  }
+  out.lookups = std::move(joins.lookups);
+  return std::move(joins.from);
+}
+
+}  // namespace
+
 Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
                                      const std::string& input, const Catalog& catalog) {
   const Relation* relation = LEAT_TRY_SQL(find_relation(catalog, input, 0));
   const Schema& schema = relation->schema;
   const Node query = LEAT_TRY_SQL(binding.parse(sql, schema.names()));
-  LEAT_TRY_SQL(refuse_clauses(query, code, place));
-  const std::string alias = LEAT_TRY_SQL(input_alias(query.at("from_table"), input, catalog));
-  LEAT_TRY_SQL(refuse_unreplayable(query, schema, binding.functions(), code, place));
+  LEAT_TRY_SQL(refuse_clauses(query, code, place, Joins::allowed));
+  const JoinedNames names = LEAT_TRY_SQL(names_in(query, input, catalog));
+  LEAT_TRY_SQL(refuse_unreplayable(query, with_tables(schema, names.tables), binding.functions(),
+                                   code, place));
   LEAT_TRY_SQL(refuse_grouping(query, binding.functions()));
 
   RowQuery out;
   out.input = input;
-  out.output = LEAT_TRY_SQL(bind_as_written(binding, sql, query, input, schema));
+  out.output = LEAT_TRY_SQL(bind_as_written(binding, sql, query, input, schema, names.tables));
   LEAT_TRY_SQL(refuse_output(out.output));
-  out.sql = LEAT_TRY_SQL(rewritten(binding, query, alias, schema));
-  const Schema bound = LEAT_TRY_SQL(binding.bind_rewritten(out.sql, {schema, true, false}));
+  out.reads = columns_read(query, schema, names.input_alias);
+  Node from = LEAT_TRY_SQL(from_over_functions(binding, query, names, catalog, out));
+  out.sql = LEAT_TRY_SQL(rewritten(binding, query, std::move(from), names.input_alias, schema));
+  Program::Input bound_input{.schema = schema, .with_row = true};
+  for (const Lookup& lookup : out.lookups) {
+    bound_input.lookups.push_back({lookup.relation, lookup.schema});
+  }
+  const Schema bound = LEAT_TRY_SQL(binding.bind_rewritten(out.sql, bound_input));
   std::vector<Column> expected = out.output.columns();
   expected.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
   if (bound != Schema(std::move(expected))) {
     return sql_fault("unsupported-sql", 0,
                      "this query can't be run row by row as it is written: name each column");
   }
-  out.identity = is_identity(query);
-  out.reads = columns_read(query, schema, alias);
-  if (!out.identity) {
-    LEAT_TRY_SQL(leave_out_passed_columns(binding, query, alias, schema, out));
+  out.identity = out.lookups.empty() && is_identity(query);
+  if (!out.identity && out.lookups.empty()) {
+    LEAT_TRY_SQL(leave_out_passed_columns(binding, query, names.input_alias, schema, out));
   }
   return out;
 }

@@ -2,8 +2,6 @@
 import contextlib
 import time
 
-import leat_program
-
 from .contract import Contract, difference
 from .load import WriteLoad
 from .systems.system import WRONG_PASSWORD
@@ -188,17 +186,7 @@ class SourceContract(Contract):
     def needs_a_hand(self):
         """A wrong password and a missing origin are told of, and stop nobody else."""
         later = f"{self.origin}_later"
-        sources = {}
-        refused = {"refused": self.system.source(self.origin, password=WRONG_PASSWORD)} if self.system.signs_in else {}
-        if self.system.sign_in_is_tried_first:
-            with self.in_case("a wrong password at the start"):
-                ended = leat_program.run("run", self.broken_pipeline("refused", refused), "--data", self.folder / "refused",
-                                         "--listen", "127.0.0.1:0")
-                self.check("it ends the start", ended.returncode == 2, ended.returncode)
-                self.says_password(ended.stderr)
-                self.check("the password is never told", WRONG_PASSWORD not in ended.stderr, ended.stderr)
-        else:
-            sources |= refused
+        sources = {"refused": self.system.source(self.origin, password=WRONG_PASSWORD)} if self.system.signs_in else {}
         if self.system.missing_words:
             sources["missing"] = self.system.source(later)
         with self.in_case("a wrong password, a missing origin"), \

@@ -1,12 +1,11 @@
 #include "connector/cassandra/cassandra_sink.h"
 
-#include <spdlog/spdlog.h>
-
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "connector/cassandra/batch_writer.h"
+#include "connector/cassandra/cluster_settings.h"
 
 namespace leat::connector {
 namespace {
@@ -53,51 +52,12 @@ class CassandraSink final : public Sink {
   std::optional<BatchWriter> writer_;  ///< of an open table of `session_`
 };
 
-Result<std::shared_ptr<const TlsContext>> read_tls(const Settings& settings,
-                                                   const Context& context) {
-  if (!settings.has("tls")) return std::shared_ptr<const TlsContext>();
-  const Settings& tls = settings.group("tls");
-  const auto path = [&](const char* name) {
-    const std::string& written = tls.text(name);
-    return written.empty() ? std::string() : context.path(written);
-  };
-  return TlsContext::make({.ca_file = path("ca"),
-                           .certificate_file = path("cert"),
-                           .key_file = path("key"),
-                           .server_name = tls.text("server_name")});
-}
-
-Result<ClusterOptions> read_cluster(const SinkInput& input, const Settings& settings,
-                                    const Context& context) {
-  ClusterOptions cluster;
-  const auto port = static_cast<std::uint16_t>(settings.integer("port"));
-  for (const std::string& host : settings.list("hosts")) {
-    cluster.hosts.push_back(LEAT_TRY(parse_endpoint(host, port)));
-  }
-  if (cluster.hosts.empty()) {
-    return user_error("invalid-host", "`hosts` names no node of Cassandra");
-  }
-  cluster.datacenter = settings.text("datacenter");
-  ConnectionOptions& connection = cluster.connection;
-  connection.username = settings.text("username");
-  connection.password = settings.text("password");
-  connection.tls = LEAT_TRY(read_tls(settings, context));
-  connection.lz4 = settings.text("compression") == "lz4";
-  connection.version_max = settings.text("protocol") == "4" ? 4 : 5;
-  connection.request_timeout = std::chrono::milliseconds(settings.duration_ms("timeout"));
-  connection.connect_timeout = std::chrono::milliseconds(settings.duration_ms("connect_timeout"));
-  cluster.on_notice = [sink = input.sink](const std::string& text) {
-    spdlog::warn("sink {}: {}", sink, text);
-  };
-  return cluster;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Sink>> make_cassandra_sink(const SinkInput& input, const Settings& settings,
                                                   const Context& context) {
   TablePlan plan = LEAT_TRY(plan_table(input, settings));
-  ClusterOptions cluster = LEAT_TRY(read_cluster(input, settings, context));
+  ClusterOptions cluster = LEAT_TRY(read_cluster("sink " + input.sink, settings, context));
   const BatchWriter::Options options{
       .consistency = consistency_of(settings.text("consistency")),
       .nulls = settings.text("nulls") == "keep" ? Nulls::keep : Nulls::delete_};

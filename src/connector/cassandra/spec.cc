@@ -45,6 +45,33 @@ for.
 Limits: Cassandra 3.0 or newer and what speaks its protocol (versions 4 and 5); sign-in by user name
 and password; the Murmur3 partitioner, or rows are sent to any node.)";
 
+constexpr const char* table_doc =
+    R"(Streams look rows up by `key`: the whole primary key of the table, or its partition key with
+or without the first of its clustering columns, of which there may be several rows
+(`rows_per_key`). Prepared statements go to the nodes that own the rows, many at once.
+
+`columns` are compared with the table's at the start, again after each failure, and by
+`leat check --connect`; an error names the difference. Columns that are not named are not read.
+
+| in Cassandra | `columns` |
+|---|---|
+| ascii, text, inet | `text` |
+| tinyint; smallint; int | `tinyint`; `smallint`; `integer`; or a larger one |
+| bigint, counter | `bigint`, or `hugeint` |
+| varint | `hugeint`, or a smaller integer |
+| decimal | `decimal(p, s)` |
+| float, double | `float`, `double` |
+| boolean, blob, uuid, timeuuid | `boolean`, `blob`, `uuid`, `uuid` |
+| timestamp | `timestamptz`, `timestamp` |
+| date, time, duration | `date`, `time`, `interval` (microseconds) |
+| list, set; vector | a list, as `text[]`; a list or an array |
+| map | `map(text, integer)` |
+| tuple; user type | `struct(…)`: by place; by the fields' names |
+
+A value that the column can't hold (a `varint` beyond `hugeint`) sends the stream's row to the dead
+letters. A key that the table can't have, as an empty text, has no row. While no node answers, what
+is to be joined waits.)";
+
 std::vector<Setting> tls_settings() {
   return {
       {.name = "ca",
@@ -124,14 +151,26 @@ std::vector<Setting> connection_settings() {
   };
 }
 
-std::vector<Setting> request_settings() {
+Setting write_consistency() {
+  return {.name = "consistency",
+          .kind = Kind::enumeration,
+          .doc = "How many replicas must have a row before it counts as written.",
+          .default_value = "local_quorum",
+          .choices = {"any", "one", "two", "three", "quorum", "all", "local_quorum", "each_quorum",
+                      "local_one"}};
+}
+
+Setting read_consistency() {
+  return {.name = "consistency",
+          .kind = Kind::enumeration,
+          .doc = "How many replicas must say what they have of a row.",
+          .default_value = "local_quorum",
+          .choices = {"one", "two", "three", "quorum", "all", "local_quorum", "local_one"}};
+}
+
+std::vector<Setting> request_settings(Setting consistency, const char* timeout) {
   return {
-      {.name = "consistency",
-       .kind = Kind::enumeration,
-       .doc = "How many replicas must have a row before it counts as written.",
-       .default_value = "local_quorum",
-       .choices = {"any", "one", "two", "three", "quorum", "all", "local_quorum", "each_quorum",
-                   "local_one"}},
+      std::move(consistency),
       {.name = "compression",
        .kind = Kind::enumeration,
        .doc = "Of what is sent: `lz4` where the server knows it, for a slow network.",
@@ -145,7 +184,7 @@ std::vector<Setting> request_settings() {
       {.name = "timeout",
        .kind = Kind::duration,
        .doc = "A request without an answer for this long is tried on another node.",
-       .default_value = "12s",
+       .default_value = timeout,
        .min = 100},
       {.name = "connect_timeout",
        .kind = Kind::duration,
@@ -168,7 +207,7 @@ Spec cassandra_sink_spec() {
       "Effectively once: after a crash rows may be written again, and as each has its key and its "
       "own timestamp, the table is the same as if they had been written once.";
   spec.settings = connection_settings();
-  for (auto more : {table_settings(), request_settings()}) {
+  for (auto more : {table_settings(), request_settings(write_consistency(), "12s")}) {
     spec.settings.insert(spec.settings.end(), more.begin(), more.end());
   }
   spec.check_input = [](const SinkInput& input, const Settings& settings) -> Status {
@@ -181,6 +220,34 @@ Spec cassandra_sink_spec() {
   username: leat
   password: ${CASSANDRA_PASSWORD:-none}
   replication: {datacenter1: 3}
+)";
+  return spec;
+}
+
+Spec cassandra_table_spec() {
+  Spec spec;
+  spec.name = "cassandra";
+  spec.role = Role::table;
+  spec.summary = "A table in Apache Cassandra.";
+  spec.doc = table_doc;
+  spec.settings = connection_settings();
+  spec.settings.push_back({.name = "table",
+                           .doc = "`KEYSPACE.TABLE`, with upper and lower case as written.",
+                           .required = true});
+  spec.settings.push_back({.name = "in_flight",
+                           .kind = Kind::integer,
+                           .doc = "Keys that are asked at once.",
+                           .default_value = "256",
+                           .min = 1,
+                           .max = 4096});
+  for (Setting& setting : request_settings(read_consistency(), "5s")) {
+    spec.settings.push_back(std::move(setting));
+  }
+  spec.example = R"(cassandra:
+  hosts: [cassandra.example.com]
+  table: reference.countries
+  username: leat
+  password: ${CASSANDRA_PASSWORD:-none}
 )";
   return spec;
 }

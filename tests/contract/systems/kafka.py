@@ -71,7 +71,6 @@ class KafkaSink(KafkaSystem, SinkSystem):
 
 
 class KafkaSource(KafkaSystem, SourceSystem):
-    sign_in_is_tried_first = True
     missing_words = "no topic"
 
     def source(self, origin, password=PASSWORD, **settings):

@@ -80,7 +80,6 @@ class SourceSystem(System):
     """Gives records to Leat."""
 
     once = True  # Leat promises each record exactly once
-    sign_in_is_tried_first = False  # and a wrong password ends the start
     deletes = False  # a row can be taken out again, which Leat notices
     signs_in = True
     missing_words = None

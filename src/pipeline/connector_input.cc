@@ -26,4 +26,11 @@ connector::SinkInput sink_input_of(const Graph& graph, const SinkNode& sink) {
   return input;
 }
 
+connector::TableInput table_input_of(const TableNode& table) {
+  return {.table = table.name,
+          .schema = table.schema,
+          .key = table.key,
+          .rows_per_key_max = table.rows_per_key_max};
+}
+
 }  // namespace leat::pipeline

@@ -1,0 +1,352 @@
+#include "sql/lookup_join.h"
+
+#include <algorithm>
+#include <array>
+
+#include "sql/engine.h"
+
+namespace leat::sql {
+namespace {
+
+constexpr std::string_view code = "lookup-join";
+/// Stands for an expression in SQL that is parsed to be put around it.
+constexpr const char* placeholder = "__leat_value";
+
+bool same(std::string_view left, std::string_view right) { return lower(left) == lower(right); }
+
+std::string alias_of(const Node& table) {
+  const std::string alias = text_in(table, "alias");
+  return alias.empty() ? text_in(table, "table_name") : alias;
+}
+
+std::string names_of_key(const Relation& table) {
+  std::string text;
+  for (const std::size_t column : table.key) {
+    text += (text.empty() ? "" : ", ") + table.schema[column].name;
+  }
+  return text;
+}
+
+Analysed<void> check_leaf(const Node& leaf, const std::string& input) {
+  if (text_in(leaf, "type") == "JOIN") {
+    return sql_fault(code, position_of(leaf),
+                     "join the tables one after the other, without parentheses: FROM {} JOIN … ON "
+                     "… JOIN … ON …",
+                     input);
+  }
+  if (text_in(leaf, "type") != "BASE_TABLE" || !text_in(leaf, "schema_name").empty()) {
+    return sql_fault(code, position_of(leaf),
+                     "a stream's query joins its rows with tables (`tables:`) alone, each by its "
+                     "name");
+  }
+  if (!leaf.value("column_name_alias", Node::array()).empty()) {
+    return sql_fault(code, position_of(leaf),
+                     "a stream's query can't rename columns in FROM: use AS in SELECT");
+  }
+  if (const auto sample = leaf.find("sample"); sample != leaf.end() && !sample->is_null()) {
+    return sql_fault("not-deterministic", position_of(leaf),
+                     "a stream's query can't take a SAMPLE: a replay would give other rows");
+  }
+  return {};
+}
+
+/// Reads the joins from left to right; the stream comes first.
+class JoinsReader {
+ public:
+  JoinsReader(const std::string& input, const Catalog& catalog)
+      : input_(input), catalog_(catalog) {}
+
+  Analysed<void> take(const Node& from) {
+    if (text_in(from, "type") == "JOIN" && text_in(from.at("left"), "type") == "JOIN") {
+      LEAT_TRY_SQL(take(from.at("left")));
+    } else {
+      LEAT_TRY_SQL(take_input(from.at("left")));
+    }
+    const Node& right = from.at("right");
+    LEAT_TRY_SQL(check_leaf(right, input_));
+    LEAT_TRY_SQL(check_join(from, right));
+    return take_table(from, right);
+  }
+
+  JoinedNames names;
+
+ private:
+  Analysed<void> take_input(const Node& leaf) {
+    LEAT_TRY_SQL(check_leaf(leaf, input_));
+    if (!same(text_in(leaf, "table_name"), input_)) {
+      return sql_fault(code, position_of(leaf),
+                       "the stream is from \"{0}\", and its FROM must begin with it: FROM {0} JOIN "
+                       "… ON …",
+                       input_);
+    }
+    names.input_alias = alias_of(leaf);
+    return {};
+  }
+
+  static Analysed<void> check_join(const Node& join, const Node& right) {
+    static constexpr std::array<std::string_view, 4> kinds = {"INNER", "LEFT", "SEMI", "ANTI"};
+    const std::string name = text_in(right, "table_name");
+    const std::string kind = text_in(join, "join_type");
+    if (text_in(join, "ref_type") != "REGULAR") {
+      return sql_fault(code, position_of(right),
+                       "the rows of \"{}\" are looked up by its key: write JOIN or LEFT JOIN, and "
+                       "ON with its key",
+                       name);
+    }
+    if (std::ranges::find(kinds, kind) == kinds.end()) {
+      return sql_fault(code, position_of(right),
+                       "a RIGHT or FULL JOIN needs all rows of \"{}\", and a stream looks up "
+                       "those of its own rows: write LEFT JOIN, or JOIN",
+                       name);
+    }
+    return {};
+  }
+
+  Analysed<void> take_table(const Node& join, const Node& right) {
+    JoinedNames::Table table{.alias = alias_of(right),
+                             .name = text_in(right, "table_name"),
+                             .join = &join,
+                             .position = position_of(right)};
+    std::vector<std::string> known;
+    for (const auto& [name, relation] : catalog_) {
+      if (relation.kind != Relation::Kind::table) {
+        if (same(name, table.name)) return refuse_relation(relation, table);
+        continue;
+      }
+      known.push_back(name);
+      if (!same(name, table.name)) continue;
+      table.relation = &relation;
+      table.name = name;
+    }
+    if (table.relation == nullptr) {
+      return sql_fault("unknown-table", table.position,
+                       "there is no table \"{}\"{}; a stream's query joins its rows with "
+                       "`tables:` alone",
+                       table.name, suggestion(table.name, known));
+    }
+    const auto taken = [&](const JoinedNames::Table& other) {
+      return same(other.alias, table.alias);
+    };
+    if (same(table.alias, names.input_alias) || std::ranges::any_of(names.tables, taken)) {
+      return sql_fault(code, table.position,
+                       "\"{}\" stands in FROM twice: give each another name by AS", table.alias);
+    }
+    names.tables.push_back(std::move(table));
+    return {};
+  }
+
+  static std::unexpected<SqlFault> refuse_relation(const Relation& relation,
+                                                   const JoinedNames::Table& table) {
+    return sql_fault(code, table.position,
+                     "\"{}\" is a {}, and a stream's query joins its rows with tables "
+                     "(`tables:`) alone: rows of streams can't be joined yet",
+                     table.name, relation.kind == Relation::Kind::view ? "view" : "stream");
+  }
+
+  const std::string& input_;
+  const Catalog& catalog_;
+};
+
+/// What an equality of ON says of a table's key, and which part of ON refers to which relation.
+class KeyReader {
+ public:
+  KeyReader(const JoinedNames& names, const Schema& stream) : names_(names), stream_(stream) {}
+
+  /// For each column of the table's key the value that the stream gives it.
+  Analysed<std::vector<Node>> key_of(const JoinedNames::Table& table,
+                                     std::vector<std::string>& used) {
+    std::vector<Node> values(table.relation->key.size());
+    const Node& condition = table.join->at("condition");
+    if (!condition.is_null()) LEAT_TRY_SQL(take(condition, table, values));
+    LEAT_TRY_SQL(take_using(table, values, used));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (!values[i].is_null()) continue;
+      const std::string& column = table.relation->schema[table.relation->key[i]].name;
+      return sql_fault(code, table.position,
+                       "rows of \"{}\" are looked up by its whole key ({}): add {}.{} = and a "
+                       "value of the stream's row to ON",
+                       table.name, names_of_key(*table.relation), table.alias, column);
+    }
+    return values;
+  }
+
+ private:
+  Analysed<void> take(const Node& condition, const JoinedNames::Table& table,
+                      std::vector<Node>& values) {
+    if (text_in(condition, "type") == "CONJUNCTION_AND") {
+      for (const Node& child : condition.at("children")) {
+        LEAT_TRY_SQL(take(child, table, values));
+      }
+      return {};
+    }
+    if (text_in(condition, "type") != "COMPARE_EQUAL") return {};
+    const Node& left = condition.at("left");
+    const Node& right = condition.at("right");
+    for (const auto& [column, value] : {std::pair(&left, &right), std::pair(&right, &left)}) {
+      const auto part = key_part(*column, table);
+      if (!part || !values[*part].is_null()) continue;
+      if (refers_to_table(*value)) {
+        return sql_fault(code, position_of(*value),
+                         "the key of \"{}\" must come from the stream's own row: join the tables "
+                         "one after the other, in a stream each",
+                         table.name);
+      }
+      values[*part] = *value;
+      break;
+    }
+    return {};
+  }
+
+  Analysed<void> take_using(const JoinedNames::Table& table, std::vector<Node>& values,
+                            std::vector<std::string>& used) {
+    for (const Node& name : table.join->value("using_columns", Node::array())) {
+      const auto column = table.relation->schema.find(name.get<std::string>());
+      if (!column || !stream_.find(name.get<std::string>())) continue;
+      const auto part = std::ranges::find(table.relation->key, *column);
+      used.push_back(name.get<std::string>());
+      if (part == table.relation->key.end()) continue;
+      Node value = column_ref(name.get<std::string>());
+      value["column_names"] = Node::array({names_.input_alias, name});
+      values[static_cast<std::size_t>(part - table.relation->key.begin())] = std::move(value);
+    }
+    return {};
+  }
+
+  /// Which part of the table's key an expression is.
+  std::optional<std::size_t> key_part(const Node& node, const JoinedNames::Table& table) const {
+    if (!is_class(node, "COLUMN_REF")) return std::nullopt;
+    const auto parts = parts_of(node);
+    const bool qualified = parts.size() == 2 && same(parts[0], table.alias);
+    const bool alone = parts.size() == 1 && !stream_.find(parts[0]);
+    if (!qualified && !alone) return std::nullopt;
+    const auto column = table.relation->schema.find(parts.back());
+    if (!column) return std::nullopt;
+    const auto part = std::ranges::find(table.relation->key, *column);
+    if (part == table.relation->key.end()) return std::nullopt;
+    return static_cast<std::size_t>(part - table.relation->key.begin());
+  }
+
+  bool refers_to_table(const Node& value) const {
+    bool found = false;
+    walk(value, [&](const Node& node) {
+      if (is_class(node, "COLUMN_REF")) found = found || is_of_table(parts_of(node));
+      return !found;
+    });
+    return found;
+  }
+
+  bool is_of_table(const std::vector<std::string>& parts) const {
+    return std::ranges::any_of(names_.tables, [&](const JoinedNames::Table& table) {
+      if (parts.size() > 1 && same(parts[0], table.alias)) return true;
+      const bool streams = same(parts[0], names_.input_alias) || stream_.find(parts[0]);
+      return !streams && table.relation->schema.find(parts[0]).has_value();
+    });
+  }
+
+  const JoinedNames& names_;
+  const Schema& stream_;
+};
+
+/// SQL with `value` where the placeholder stands.
+Analysed<Node> around(Binding& binding, const std::string& sql, const Node& value) {
+  Node whole = LEAT_TRY_SQL(binding.expression_of("SELECT " + sql));
+  walk(whole, [&](Node& node) {
+    if (!is_class(node, "COLUMN_REF") || parts_of(node)[0] != placeholder) return true;
+    node = value;
+    return false;
+  });
+  return whole;
+}
+
+/// A SELECT of values over the stream's rows, as SQL.
+Analysed<std::string> select_of(Binding& binding, const std::string& alias,
+                                std::vector<Node> values) {
+  Node query = LEAT_TRY_SQL(binding.parse("SELECT 1"));
+  query.at("from_table") = LEAT_TRY_SQL(
+      binding.from_of(fmt::format("SELECT * FROM {}() AS {}", input_function, quoted_name(alias))));
+  query.at("select_list") = Node::array();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i]["alias"] = fmt::format("k{}", i);
+    query.at("select_list").push_back(std::move(values[i]));
+  }
+  return binding.to_sql(query);
+}
+
+/// The query of a table's keys: as the table has them, or not at all. What fails on a row gives
+/// NULL here; the stream's own SELECT fails on it and says why.
+Analysed<std::string> key_query(Binding& binding, const JoinedNames& names,
+                                const JoinedNames::Table& table, const Schema& stream,
+                                std::vector<Node> values) {
+  const Program::Input input{.schema = stream};
+  const std::string as_written = LEAT_TRY_SQL(select_of(binding, names.input_alias, values));
+  const Schema given = LEAT_TRY_SQL(binding.bind_rewritten(as_written, input));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Column& column = table.relation->schema[table.relation->key[i]];
+    const Type& type = given[i].type;
+    const bool integers = type.is_integer() && column.type.is_integer();
+    if (type != column.type && !integers) {
+      return sql_fault("type-mismatch", position_of(values[i]),
+                       "the key {}.{} is {}, and this is {}: write CAST(… AS {})", table.alias,
+                       column.name, column.type.to_sql(), type.to_sql(), column.type.to_sql());
+    }
+    if (!is_class(values[i], "COLUMN_REF")) {
+      values[i] = LEAT_TRY_SQL(around(binding, fmt::format("TRY({})", placeholder), values[i]));
+    }
+    if (type == column.type) continue;
+    values[i] = LEAT_TRY_SQL(around(
+        binding, fmt::format("TRY_CAST({} AS {})", placeholder, column.type.to_sql()), values[i]));
+  }
+  const std::string sql = LEAT_TRY_SQL(select_of(binding, names.input_alias, std::move(values)));
+  LEAT_TRY_SQL(binding.bind_rewritten(sql, input));
+  return sql;
+}
+
+/// FROM with the table functions in the place of names.
+Analysed<Node> over_functions(Binding& binding, Node from, const std::string& input_alias) {
+  const auto leaf = [&](const std::string& call, const std::string& alias) {
+    return binding.from_of(fmt::format("SELECT * FROM {} AS {}", call, quoted_name(alias)));
+  };
+  Node& left = from.at("left");
+  if (text_in(left, "type") == "JOIN") {
+    left = LEAT_TRY_SQL(over_functions(binding, std::move(left), input_alias));
+  } else {
+    left = LEAT_TRY_SQL(leaf(fmt::format("{}()", input_function), input_alias));
+  }
+  Node& right = from.at("right");
+  const std::string alias = alias_of(right);
+  right = LEAT_TRY_SQL(leaf(fmt::format("{}({})", lookup_function, quoted_text(alias)), alias));
+  return from;
+}
+
+}  // namespace
+
+Analysed<JoinedNames> joined_names(const Node& from, const std::string& input,
+                                   const Catalog& catalog) {
+  JoinsReader joins(input, catalog);
+  LEAT_TRY_SQL(joins.take(from));
+  return std::move(joins.names);
+}
+
+Analysed<LookupJoins> read_lookup_joins(Binding& binding, const Node& query,
+                                        const std::string& input, const Catalog& catalog) {
+  const Node& from = query.at("from_table");
+  const JoinedNames names = LEAT_TRY_SQL(joined_names(from, input, catalog));
+  const Schema& stream = catalog.find(input)->second.schema;
+  LookupJoins joins;
+  joins.input_alias = names.input_alias;
+  KeyReader keys(names, stream);
+  for (const JoinedNames::Table& table : names.tables) {
+    auto values = LEAT_TRY_SQL(keys.key_of(table, joins.used));
+    Lookup lookup{.table = table.name,
+                  .relation = table.alias,
+                  .schema = table.relation->schema,
+                  .key = table.relation->key,
+                  .keys = {}};
+    lookup.keys = LEAT_TRY_SQL(key_query(binding, names, table, stream, std::move(values)));
+    joins.lookups.push_back(std::move(lookup));
+  }
+  joins.from = LEAT_TRY_SQL(over_functions(binding, from, names.input_alias));
+  return joins;
+}
+
+}  // namespace leat::sql
