@@ -244,20 +244,25 @@ Status check_parquet_layout(const ParquetLayout& layout) {
 }
 
 Result<FileTable> table_of(const ParquetLayout& layout) {
-  std::vector<Column> columns;
-  if (layout.with_weight) columns.push_back({parquet_weight, Type::of(DUCKDB_TYPE_BIGINT)});
+  std::vector<Column> columns, stored;
+  if (layout.with_weight) {
+    columns.push_back({parquet_weight, Type::of(DUCKDB_TYPE_BIGINT)});
+    stored = columns;
+  }
   for (const Column& column : layout.input) {
     if (is_in_path(layout, column)) continue;
-    columns.push_back({column.name, stored_type(column.type, layout.uuid_as_text)});
+    columns.push_back(column);
+    stored.push_back({column.name, stored_type(column.type, layout.uuid_as_text)});
   }
   const auto analyser = LEAT_TRY(Analyser::open());
   for (const auto& [name, expression] : layout.partitions) {
     const auto type = analyser->row_expression(expression, layout.input);
     if (!type) return user_error("bad-partition", "{}: {}", name, type.error().message);
     columns.push_back({name, *type});
+    stored.push_back(columns.back());
   }
   return FileTable{
-      .schema = Schema(std::move(columns)), .partitions = layout.partitions.size(), .folder = {}};
+      .schema = Schema(std::move(columns)), .stored = Schema(std::move(stored)), .folder = {}};
 }
 
 Result<std::unique_ptr<ParquetWriter>> ParquetWriter::open(ParquetLayout layout,

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "model/duck_test_database.h"
+#include "sql/parquet_writer.h"
 
 namespace leat::sql {
 namespace {
@@ -356,13 +357,17 @@ class FileTablesTest : public testing::Test {
     std::filesystem::create_directories(root_ + "/archive");
     std::filesystem::create_directories(root_ + "/other");
     scanner_ = std::make_unique<FilesScanner>(root_ + "/archive");
-    queries_ = *UserQueries::open({}, {{"numbers", numbers}},
-                                  {{"archive",
-                                    {.schema = Schema({{"id", Type::of(DUCKDB_TYPE_BIGINT)},
-                                                       {"added", Type::of(DUCKDB_TYPE_VARCHAR)},
-                                                       {"year", Type::of(DUCKDB_TYPE_BIGINT)}}),
-                                     .partitions = 1,
-                                     .folder = root_ + "/archive"}}});
+    // As a sink writes rows of these columns.
+    const ParquetLayout layout{.input = Schema({{"id", Type::of(DUCKDB_TYPE_BIGINT)},
+                                                {"added", Type::of(DUCKDB_TYPE_VARCHAR)},
+                                                {"u", Type::of(DUCKDB_TYPE_UUID)},
+                                                {"huge", Type::of(DUCKDB_TYPE_HUGEINT)},
+                                                {"span", Type::of(DUCKDB_TYPE_INTERVAL)}}),
+                               .partitions = {{"year", "2020 + id"}},
+                               .order = {}};
+    FileTable archive = *table_of(layout);
+    archive.folder = root_ + "/archive";
+    queries_ = *UserQueries::open({}, {{"numbers", numbers}}, {{"archive", archive}});
   }
   ~FileTablesTest() override { std::filesystem::remove_all(root_); }
 
@@ -399,7 +404,7 @@ TEST_F(FileTablesTest, ReadsTheFilesOfTheMoment) {
   write("archive/year=2025/a.parquet", "SELECT 1::INTEGER AS id, 'gone' AS former");
   write("archive/year=2026/b.parquet", "SELECT range AS id, 'x' AS added FROM range(10, 12)");
   write("archive/year=__HIVE_DEFAULT_PARTITION__/c.parquet", "SELECT 3::BIGINT AS id");
-  EXPECT_EQ(text("FROM archive ORDER BY id"),
+  EXPECT_EQ(text("SELECT id, added, year FROM archive ORDER BY id"),
             "(1, NULL, 2025)|(3, NULL, NULL)|(10, x, 2026)|(11, x, 2026)");
   EXPECT_EQ(text("SELECT id FROM main.archive WHERE year = 2025"), "(1)");
   EXPECT_EQ(text("SELECT year, count(*) FROM archive GROUP BY year ORDER BY year DESC NULLS LAST"),
@@ -410,8 +415,45 @@ TEST_F(FileTablesTest, ReadsTheFilesOfTheMoment) {
   std::filesystem::remove_all(root_ + "/archive/year=2026");
   EXPECT_EQ(text("SELECT max(id) FROM archive"), "(3)");
   EXPECT_EQ(text("SELECT name FROM (SHOW TABLES) ORDER BY name"), "(archive)|(numbers)");
-  EXPECT_EQ(text("SELECT column_name, column_type FROM (DESCRIBE archive)"),
-            "(id, BIGINT)|(added, VARCHAR)|(year, BIGINT)");
+  EXPECT_EQ(
+      text("SELECT column_name, column_type FROM (DESCRIBE archive)"),
+      "(id, BIGINT)|(added, VARCHAR)|(u, UUID)|(huge, HUGEINT)|(span, INTERVAL)|(year, BIGINT)");
+}
+
+/// As a sink leaves them whose `partition_by` was changed.
+TEST_F(FileTablesTest, FoldersMayBeOfDifferentColumns) {
+  write("archive/year=2025/a.parquet", "SELECT 1::BIGINT AS id");
+  write("archive/b.parquet", "SELECT 2::BIGINT AS id, 2026::BIGINT AS year");
+  write("archive/added=x/year=2027/c.parquet", "SELECT 3::BIGINT AS id");
+  write("archive/other=y/d.parquet", "SELECT 4::BIGINT AS id");
+  EXPECT_EQ(text("SELECT id, added, year FROM archive ORDER BY id"),
+            "(1, NULL, 2025)|(2, NULL, 2026)|(3, x, 2027)|(4, NULL, NULL)");
+  EXPECT_EQ(text("SELECT id FROM archive WHERE year > 2025 ORDER BY id"), "(2)|(3)");
+}
+
+/// A folder that the query leaves out is not even opened but for its footer.
+TEST_F(FileTablesTest, ReadsOnlyTheFoldersThatTheQueryNeeds) {
+  write("archive/year=2025/a.parquet", "SELECT range AS id FROM range(1000)");
+  write("archive/year=2026/b.parquet", "SELECT range AS id FROM range(1000)");
+  // Its first column chunk is damaged, its footer is not.
+  std::fstream damaged(root_ + "/archive/year=2026/b.parquet",
+                       std::ios::in | std::ios::out | std::ios::binary);
+  damaged.seekp(4);
+  damaged << std::string(200, '\xEE');
+  damaged.close();
+  EXPECT_EQ(text("SELECT sum(id) FROM archive WHERE year = 2025"), "(499500)");
+  EXPECT_NE(text("SELECT sum(id) FROM archive"), "(999000)");
+}
+
+TEST_F(FileTablesTest, GivesTypesBackThatParquetHasNot) {
+  constexpr const char* largest = "99999999999999999999999999999999999999";
+  write("archive/year=2021/a.parquet",
+        fmt::format("SELECT 1::BIGINT AS id, '00000000-0000-0000-0000-00000000000a' AS u, "
+                    "{}::DECIMAL(38,0) AS huge, '1 day' AS span",
+                    largest));
+  EXPECT_EQ(text("SELECT u, huge, span FROM archive WHERE u = "
+                 "'00000000-0000-0000-0000-00000000000A'::UUID AND huge > 5"),
+            fmt::format("(00000000-0000-0000-0000-00000000000a, {}, 1 day)", largest));
 }
 
 TEST_F(FileTablesTest, NothingElseCanBeRead) {

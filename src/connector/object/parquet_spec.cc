@@ -45,9 +45,11 @@ std::vector<Setting> parquet_settings() {
                    .min = 1}}},
       {.name = "compact",
        .kind = Kind::group,
-       .doc = "Merges small files of this sink, those of each folder, into larger ones. The merged "
-              "file is there before the small ones are removed: who lists files in between reads "
-              "their rows twice. Left out: no file is ever taken away.",
+       .doc =
+           "Merges small files of this sink, those of each folder, into larger ones. The merged "
+           "file is there before the small ones are removed: who lists files in between reads "
+           "their rows twice, and a source `objects` takes it for a new object. Left out: no file "
+           "is ever taken away.",
        .fields = {{.name = "below",
                    .kind = Kind::bytes,
                    .doc = "Files smaller than this are merged.",
