@@ -61,4 +61,4 @@ class ConnectContract(Contract):
         if self.system.outages:
             with self.in_case("nobody there"), self.outage("cut"):
                 self.expect("away", self.pipeline("well", target), UNREACHABLE, "failed",
-                            self.system.server.address().split("/")[-1].rsplit("@")[-1].split("?")[0][:9])
+                            self.system.server.address().split("//")[-1].rsplit("@")[-1][:9])

@@ -5,7 +5,6 @@ import time
 
 import leat_program
 
-ARRIVE_SECONDS_MAX = 40
 STOP_SECONDS_MAX = 20  # as `leat run` promises
 POLL_SECONDS = 0.2
 SLOW_MILLISECONDS = 150
@@ -89,8 +88,9 @@ class Contract:
 
     # ---- Waiting
 
-    def wait_for(self, what, told, seconds_max=ARRIVE_SECONDS_MAX):
+    def wait_for(self, what, told, seconds_max=None):
         """`told` gives nothing once all is well, else what is not."""
+        seconds_max = seconds_max or self.system.arrive_seconds_max
         ends = time.monotonic() + seconds_max
         while True:
             try:

@@ -394,6 +394,26 @@ TEST_F(MongodbTransactionTest, ShutOutAnInstanceThatWasReplaced) {
   EXPECT_EQ(count(), 2);
 }
 
+TEST_F(MongodbTransactionTest, AClaimThatComesLateShutsNobodyOut) {
+  reads("SELECT 1 AS v");
+  auto sink = opened();
+  const auto somebody_claimed = [&](const char* when) {
+    run(fmt::format(R"({{"update": "leat_positions", "updates": [{{"q": {{}}, "u": {{"$set":
+                    {{"claimed": {{"$date": "{}"}}}}}}}}]}})",
+                    when));
+  };
+  // As the server sees it where the network has held this one back.
+  somebody_claimed("2200-01-01T00:00:00Z");
+  const Error late = open_error();
+  EXPECT_EQ(late.code, "mongodb-claimed");
+  EXPECT_TRUE(late.retryable);
+  write(*sink, rows("SELECT 1"));
+  EXPECT_EQ(count(), 1);
+  somebody_claimed("2020-01-01T00:00:00Z");
+  write(*opened(), rows("SELECT 2", 1));
+  EXPECT_EQ(count(), 2);
+}
+
 TEST_F(MongodbTransactionTest, SetRefusedRowsAsideBeforeTheyCommit) {
   reads("SELECT 1::BIGINT AS id");
   run(R"({"create": "out", "validator": {"id": {"$lt": 4000}}})");

@@ -47,7 +47,9 @@ std::vector<Setting> document_settings() {
       {.name = "transactions",
        .kind = Kind::boolean,
        .doc = "Writes each batch together with the position after it in one transaction: exactly "
-              "once. Needs a replica set.",
+              "once. Needs a replica set. A transaction that the network cut off holds up the next "
+              "one until the server ends it: after a minute, by its default "
+              "(`transactionLifetimeLimitSeconds`).",
        .default_value = "false"},
       {.name = "positions",
        .kind = Kind::text,

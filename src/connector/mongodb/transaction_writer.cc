@@ -24,8 +24,11 @@ void append_majority(bson_t* options, std::int64_t timeout_ms) {
   mongoc_write_concern_append(concern.get(), options);
 }
 
-/// Makes the sink's document, or takes it over.
-std::string claim_command(const SinkPlan& plan, const bson_t& session) {
+constexpr std::uint32_t duplicate_key = 11000;
+
+/// Makes the sink's document, or takes it over, unless a later claim is there: one that a slow
+/// network brings at last must not shut out who has come since.
+std::string claim_command(const SinkPlan& plan, const bson_t& session, std::int64_t claimed_ms) {
   constexpr std::int32_t sessions_max = 8;
   std::string bytes;
   BsonWriter writer(bytes);
@@ -33,11 +36,19 @@ std::string claim_command(const SinkPlan& plan, const bson_t& session) {
   writer.text("findAndModify", plan.positions);
   const std::size_t query = writer.begin_document("query");
   writer.text("_id", plan.input.sink);
+  const std::size_t claimed = writer.begin_document("claimed");
+  const std::size_t no_later = writer.begin_document("$not");
+  writer.date("$gte", claimed_ms);
+  writer.end(no_later);
+  writer.end(claimed);
   writer.end(query);
   const std::size_t update = writer.begin_document("update");
   const std::size_t increase = writer.begin_document("$inc");
   writer.int64("owner", 1);
   writer.end(increase);
+  const std::size_t set = writer.begin_document("$set");
+  writer.date("claimed", claimed_ms);
+  writer.end(set);
   const std::size_t push = writer.begin_document("$push");
   const std::size_t sessions = writer.begin_document("sessions");
   const std::size_t each = writer.begin_array("$each");
@@ -69,13 +80,20 @@ Result<std::optional<std::string>> TransactionWriter::claim() {
 
   const std::string action =
       fmt::format("take over sink {} in {}", plan_.input.sink, positions_.shown());
-  const std::string bytes = claim_command(plan_, *mongoc_client_session_get_lsid(session_.get()));
+  const std::string bytes =
+      claim_command(plan_, *mongoc_client_session_get_lsid(session_.get()), now_ms());
   const BsonView command(bytes);
   const Bson options;
   append_majority(options.get(), client_.endpoint().timeout_ms);
   Reply reply;
   if (!mongoc_client_write_command_with_opts(client_.handle(), positions_.database.c_str(),
                                              command.get(), options.get(), reply.fresh(), &error)) {
+    if (error.code == duplicate_key) {
+      return transient_error("mongodb-claimed",
+                             "mongodb {}: can't {}: it was taken over just now, or by a machine "
+                             "whose clock is ahead of this one's",
+                             client_.endpoint().shown, action);
+    }
     return client_.failed(action, error, &reply.document);
   }
   bson_iter_t at, inside;

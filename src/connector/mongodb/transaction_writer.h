@@ -18,10 +18,10 @@ namespace leat::connector::mongodb {
 /// Writes a batch's documents and the position after it in one transaction: exactly once. The
 /// position stands in a collection of its own, one document a sink:
 /// `{_id: <sink>, collection: <where the rows go>, position: <text>, owner: <number>, at: <date>,
-/// sessions: [<id>, …]}`. `owner` rises with every start: who holds an older number is shut out.
-/// `sessions` are the newest starts': one that a server was in when it froze, or its client died,
-/// would hold its rows' places for a minute, so it is ended. Used by one thread; `client` and
-/// `plan` outlive it.
+/// claimed: <date>, sessions: [<id>, …]}`. `owner` rises with every start, at `claimed`: who holds
+/// an older number is shut out. `sessions` are the newest starts': one that a server was in when it
+/// froze, or its client died, would hold its rows' places for a minute, so it is ended. Used by one
+/// thread; `client` and `plan` outlive it.
 class TransactionWriter {
  public:
   TransactionWriter(Client& client, const SinkPlan& plan);

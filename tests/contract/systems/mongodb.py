@@ -57,6 +57,9 @@ class MongoDbSink(MongoDbSystem, SinkSystem):
 class MongoDbTransactions(MongoDbSink):
     """Rows and position in one transaction, over TLS."""
 
+    # A transaction that a stalled network leaves behind is ended by the server after a minute.
+    arrive_seconds_max = 90
+
     def __init__(self, folder, server=None):
         super().__init__(folder, server or MongoDb(auth=True, tls=True))
 

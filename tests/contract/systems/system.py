@@ -16,6 +16,7 @@ class System:
     name = None
     server = None  # of tests/servers, started by the test; nothing: files of our own disk
     outages = ("kill", "freeze", "cut", "stall")
+    arrive_seconds_max = 40  # after an outage, or at another start
     is_tried = True  # by `leat check --connect`
     is_signed_in_when_tried = True
     password_word = "password"  # as errors call it
