@@ -258,6 +258,19 @@ TEST_F(SinkRunnerTest, PutsWhatIsRefusedAmongTheDeadLettersInTheSystemsWords) {
   EXPECT_EQ(status_->failures, 0u);
 }
 
+TEST_F(SinkRunnerTest, CutsARefusedRowThatNoLetterHasRoomFor) {
+  system_.refuse("\"");
+  put({{1, std::string(9 << 20, '"')}, {2, "b"}});
+  runner_->start();
+  ASSERT_TRUE(all_written());
+  EXPECT_THAT(system_.rows(), ElementsAre("+2=b"));
+  const auto letters = read_all(*letters_);
+  ASSERT_EQ(letters.size(), 1u);
+  EXPECT_LT(letters[0].size(), 16u << 20);
+  EXPECT_NE(letters[0].find(R"("row":null,"row_text":"{\"k\":1,)"), std::string::npos);
+  EXPECT_NE(letters[0].find(R"("row_bytes":18874)"), std::string::npos);
+}
+
 TEST_F(SinkRunnerTest, SendsNoGoodRowToTheDeadLettersInAnOutage) {
   put({{1, "a"}});
   system_.go_away();
