@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import urllib.parse
+import zlib
 
 TESTS = pathlib.Path(__file__).resolve().parent
 PROJECT = TESTS.parent
@@ -207,6 +208,20 @@ class Client:
             self.connection = None
 
 
+def log_brokers():
+    """Of the Kafka cluster that keeps the topics of every server of the test (tests/on_kafka_log.py), or None."""
+    return os.environ.get("LEAT_TEST_LOG_BROKERS")
+
+
+def log_file(data):
+    """A pipeline file beside the others that puts their topics on that cluster, each data directory's apart."""
+    path = pathlib.Path(f"{data}.log.yaml")
+    prefix = f"t{zlib.crc32(str(data).encode()):08x}."
+    path.write_text(f'pipeline: log_on_kafka\n'
+                    f'log: {{kafka: {{brokers: ["{log_brokers()}"], topic_prefix: {prefix}}}}}\n')
+    return path
+
+
 class Server:
     """`leat run` as a child process."""
 
@@ -216,7 +231,8 @@ class Server:
         self.log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
             [program(), "run", str(pipeline), "--data", str(data), "--listen",
-             f"127.0.0.1:{self.port}", "--quiet", *arguments],
+             f"127.0.0.1:{self.port}", "--quiet", *arguments,
+             *([log_file(data)] if log_brokers() else [])],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, cwd=cwd,
             env={**os.environ, **(env or {})})
         self.client = Client(self.port)

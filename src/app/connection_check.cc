@@ -77,6 +77,12 @@ std::vector<Connection> try_connections(const pipeline::Graph& graph,
                                         const connector::Context& context) {
   const runtime::Connectors all = connectors();
   std::vector<Connection> tried;
+  if (const auto& log = graph.log) {
+    const auto probe = [&](std::stop_token stop) {
+      return all.logs.at(log->connector).probe(log->settings, context, std::move(stop));
+    };
+    tried.push_back({"topics", log->connector, "log", within_bound(probe)});
+  }
   for (const pipeline::SourceNode& node : graph.sources) {
     const auto found = all.sources.find(node.connector);
     if (found == all.sources.end() || on_our_own_disk(node.connector)) continue;

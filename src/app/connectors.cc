@@ -13,6 +13,7 @@
 #include "connector/http_sink/spec.h"
 #include "connector/kafka/kafka_sink.h"
 #include "connector/kafka/kafka_source.h"
+#include "connector/kafka/kafka_topics.h"
 #include "connector/kafka/spec.h"
 #include "connector/mongodb/mongodb_sink.h"
 #include "connector/mongodb/mongodb_source.h"
@@ -61,6 +62,7 @@ pipeline::Registry registry() {
                     connector::cassandra_sink_spec(), connector::kafka_sink_spec(),
                     connector::parquet_sink_spec()},
           .tables = {connector::cassandra_table_spec()},
+          .logs = {connector::kafka_log_spec()},
           .formats = pipeline::format_specs(),
           .replayable = {"file", "random_user", "kafka"},
           .decodes = can_decode,
@@ -91,6 +93,7 @@ runtime::Connectors connectors() {
   all.sinks["cassandra"].remote = connector::make_cassandra_sink;
   all.sources["kafka"] = {.live = {}, .replayable = connector::make_kafka_source, .csv_header = {}};
   all.sinks["kafka"].remote = connector::make_kafka_sink;
+  all.logs["kafka"] = {.open = connector::open_kafka_topics, .probe = connector::probe_kafka_log};
   all.sinks["parquet"].remote = connector::make_parquet_sink;
   all.sinks["parquet"].history = connector::make_parquet_history;
   return all;

@@ -21,6 +21,9 @@ struct Context {
   /// A folder below the data directory for what need not survive the process; each who uses it has
   /// a folder of its own in there. Empty: the system's folder for temporary files.
   std::string scratch_directory = {};
+  /// A folder below the data directory, of the one alone that it is given to, which outlives the
+  /// process. Empty: there is none.
+  std::string durable_directory = {};
   /// The operator lets every source reach private and loopback addresses, whatever the pipeline
   /// file says.
   bool allow_private_addresses = false;

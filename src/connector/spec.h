@@ -51,7 +51,7 @@ struct Setting {
   std::vector<Setting> fields = {};  ///< of a group
 };
 
-enum class Role { source, sink, table, format };
+enum class Role { source, sink, table, log, format };
 
 /// What a pipeline file may say of one connector.
 struct Spec {

@@ -108,23 +108,6 @@ TEST_F(PartitionLogTest, MakesIndexesAgainWhenMissingOrDamaged) {
   EXPECT_THAT(warnings_, IsEmpty());
 }
 
-TEST_F(PartitionLogTest, WritesARepeatedBatchOnce) {
-  PartitionLog& log = this->log();
-  for (int n = 0; n < 7; ++n) {
-    ASSERT_FALSE(append(log, {value_of(n), "x"}, Producer{9, 0, 2 * n}).value().duplicate);
-  }
-  const AppendResult repeated = append(log, {value_of(4), "x"}, Producer{9, 0, 8}).value();
-  EXPECT_TRUE(repeated.duplicate);
-  EXPECT_EQ(repeated.first, Offset(8));
-  EXPECT_EQ(repeated.last, Offset(9));
-  EXPECT_EQ(append(log, {"x"}, Producer{9, 0, 99}).error().code, "out-of-sequence");
-  EXPECT_EQ(append(log, {"x", "y"}, Producer{9, 0, 0}).error().code, "out-of-sequence")
-      << "older than the five batches remembered";
-  EXPECT_FALSE(append(log, {"x"}, Producer{9, 1, 0}).value().duplicate);
-  EXPECT_EQ(append(log, {"x"}, Producer{9, 0, 14}).error().code, "producer-fenced");
-  EXPECT_EQ(log.next_offset(), Offset(15));
-}
-
 TEST_F(PartitionLogTest, RemembersProducersOverRestarts) {
   for (const bool with_indexes : {true, false}) {
     const std::int64_t id = with_indexes ? 1 : 2;

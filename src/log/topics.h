@@ -61,10 +61,11 @@ struct AppendResult {
 class PartitionLog {
  public:
   virtual ~PartitionLog() = default;
-  /// Writes one record batch at the end. It is in order and readable by `read_unsynced`, but may be
-  /// lost until synced. Errors: `record-too-large`, `empty-batch` (user), `disk-full` (transient;
-  /// nothing was written), `out-of-sequence`, `producer-fenced` (user), `io-error` (the partition
-  /// takes nothing more).
+  /// Writes one record batch at the end, as a whole or not at all. It is in order, but may be lost
+  /// until synced. Errors: `record-too-large`, `record-refused`, `empty-batch` (user), `disk-full`
+  /// (transient; nothing was written), `out-of-sequence`, `producer-fenced` (user), `io-error` (the
+  /// partition takes nothing more). Of a log on a cluster any transient error: it may yet be
+  /// written, and the same batch of the same producer can be sent again and counts once.
   virtual Result<AppendResult> append(std::span<const NewRecord> records,
                                       const std::optional<Producer>& producer) = 0;
   /// Returns once everything up to `offset` is on disk. Concurrent callers share one fsync (group
@@ -74,19 +75,21 @@ class PartitionLog {
   virtual Offset first_offset() const = 0;
   virtual Offset next_offset() const = 0;     ///< of the next record to be appended
   virtual Offset durable_offset() const = 0;  ///< everything before it is on disk
-  virtual std::uint64_t bytes() const = 0;
+  virtual std::uint64_t bytes() const = 0;    ///< 0 where it can't be told
   virtual std::uint64_t records() const = 0;  ///< fewer than offsets where compaction removed some
 
   /// Fills `slice` with durable records from `from` on: about `bytes_max` bytes, whole batches, at
-  /// least one when there is one. `slice.next` is where to go on. An empty slice: nothing there
-  /// yet. Error `offset-out-of-range` (user): retention removed it; says the first offset.
-  /// `slice`'s memory is reused.
+  /// least one when there is one. `slice.next` is where to go on: before `durable_offset` it is
+  /// always further on, also where a slice is empty because offsets hold no records. Errors:
+  /// `offset-out-of-range` (user): retention removed it; says the first offset. Transient ones: a
+  /// cluster does not answer, which takes some seconds. `slice`'s memory is reused.
   virtual Status read(Offset from, std::size_t bytes_max, Slice& slice) const = 0;
-  /// First offset whose timestamp is at or after `time`.
+  /// First offset whose timestamp is at or after `time`; an earlier one on a cluster where records
+  /// are older than their writing.
   virtual Result<Offset> offset_at(TimestampMs time) const = 0;
   /// Forgets all from `offset` on: a derived topic is cut back to its committed position. Once it
-  /// returns, that and all before `offset` are on disk. Error `offset-out-of-range` (user): the log
-  /// ends before.
+  /// returns, that and all before `offset` are on disk. Errors: `offset-out-of-range` (user): the
+  /// log ends before; `log-not-cut` (user): it is on a cluster, where others have read it.
   virtual Status truncate_to(Offset offset) = 0;
   /// Frees what lies wholly before `offset` and will never be read again: whole segments, so that
   /// `first_offset` may stay before it.
@@ -102,7 +105,7 @@ class Topic {
   std::int32_t partition_count() const { return config().partitions; }
 };
 
-/// All topics of a data directory (or, later, of a Kafka cluster). Thread-safe.
+/// All topics of a data directory or of a Kafka cluster (docs/formats/kafka_log.md). Thread-safe.
 class Topics {
  public:
   virtual ~Topics() = default;
@@ -117,6 +120,8 @@ class Topics {
   /// Applies retention and compaction once, now. Also done by the log itself every
   /// `TopicsOptions::housekeeping`.
   virtual Status housekeep() = 0;
+  /// In words, why topics can't be written or read now, when that may pass; empty: they can.
+  virtual std::string trouble() const { return {}; }
 };
 
 /// What ends the process when a disk loses what was written to it: prints the error and exits with

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "pipeline/log_check.h"
 #include "pipeline/names.h"
 #include "pipeline/order.h"
 #include "pipeline/output_check.h"
@@ -25,6 +26,7 @@ constexpr std::size_t files_max = 1000;
 /// Everything that the files declare, in their order.
 struct Declarations {
   std::vector<Declaration> sources, topics, tables, streams, views, sinks, panels;
+  std::vector<const Node*> logs;
 };
 
 void take_named(const Document& document, const Fields& fields, std::string_view key,
@@ -66,6 +68,7 @@ void take_document(Scope& scope, const Document& document,
   const Fields fields(root, section("file"), scope.diagnostics);
   if (!fields.readable()) return;
   const auto pipeline = take_pipeline_name(scope, fields, pipelines);
+  if (const Node* log = fields.find("log")) out.logs.push_back(log);
   take_named(document, fields, "sources", pipeline, out.sources);
   take_named(document, fields, "topics", pipeline, out.topics);
   take_named(document, fields, "tables", pipeline, out.tables);
@@ -256,6 +259,9 @@ Checked check_documents(std::vector<SourceText> texts, const Registry& registry,
     // A file that could not be read at all has said so.
     if (document.root().is_nothing() && diagnostics.has_errors()) continue;
     take_document(scope, document, pipelines, declared);
+  }
+  for (const Node* log : declared.logs) {
+    check_log(scope, *log, log == declared.logs.front() ? nullptr : declared.logs.front());
   }
   for (const auto& declaration : declared.sources) check_source(scope, declaration);
   for (const auto& declaration : declared.topics) check_topic(scope, declaration);

@@ -20,6 +20,7 @@ struct Registry {
   std::vector<connector::Spec> sources;
   std::vector<connector::Spec> sinks;
   std::vector<connector::Spec> tables;
+  std::vector<connector::Spec> logs;
   std::vector<connector::Spec> formats;
   /// Sources that can be read again from a position: they are their topic, unless copied.
   std::set<std::string, std::less<>> replayable;

@@ -90,6 +90,29 @@ TEST_F(Check, SharesNamesAmongFilesAndKeepsThemUnique) {
                                  "again.yaml:4:3: error[duplicate-name]: t"));
 }
 
+TEST_F(Check, KeepsOneLogForAllFiles) {
+  const auto log_of = [&](const std::string& one, const std::string& other) {
+    return check_texts(
+        {{"one.yaml", "pipeline: one\n" + one}, {"two.yaml", "pipeline: two\n" + other}}, registry_,
+        *analyser_, environment_);
+  };
+  const std::string log = "log: {kafka: {brokers: [\"a:1\", \"b:2\"], replication: 3}}\n";
+  const auto alone = log_of("", log);
+  ASSERT_TRUE(alone.graph && alone.graph->log);
+  EXPECT_EQ(alone.graph->log->connector, "kafka");
+  EXPECT_THAT(alone.graph->log->settings.list("brokers"), ElementsAre("a:1", "b:2"));
+  const auto same = log_of(log, "log:\n  kafka:\n    replication: 3\n    brokers: [a:1, b:2]\n");
+  EXPECT_TRUE(same.graph && same.graph->log);
+  const auto differ = log_of(log, "log: {kafka: {brokers: [\"a:1\"], replication: 3}}\n");
+  ASSERT_FALSE(differ.graph);
+  EXPECT_THAT(to_text(differ.diagnostics.front()),
+              HasSubstr("two.yaml:2:6: error[log-conflict]: the log is another one here than at "
+                        "one.yaml:2"));
+  EXPECT_FALSE(log_of("", "log: {kafka: {}}\n").graph);
+  EXPECT_FALSE(log_of("", "log: {}\n").graph);
+  EXPECT_FALSE(log_of("", "log: {kakfa: {brokers: a}}\n").graph);
+}
+
 TEST_F(Check, KnowsOnePlaceHoweverItsPathIsWritten) {
   const auto link = std::filesystem::path(testing::TempDir()) / "leat_check_link";
   std::filesystem::remove(link);

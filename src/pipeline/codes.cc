@@ -28,6 +28,7 @@ constexpr std::array all_codes = {
     Code{"invalid-name", "A name with characters that can't be in one, or too long."},
     Code{"invalid-url", "A URL that can't be reached as it is written."},
     Code{"invalid-value", "A value that can't be read as what its key needs."},
+    Code{"log-conflict", "Two files of a server say that the topics are kept in different places."},
     Code{"lookup-join", "A stream's join that the rows of single keys of a table can't answer."},
     Code{"missing-key", "A key that must be there is not."},
     Code{"needs-changes", "A view whose rows change goes to a sink that can't take rows back."},

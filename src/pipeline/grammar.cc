@@ -10,6 +10,16 @@ namespace {
 std::vector<Key> file_keys() {
   return {
       {"pipeline", Form::name, "The pipeline's name, unique in a server.", true},
+      {"log",
+       Form::section,
+       "Where topics are kept. Left out: in the data directory. It is one for all files of a "
+       "server.",
+       false,
+       {},
+       {},
+       {},
+       {},
+       "log"},
       {"sources", Form::named, "Where records come from.", false, {}, {}, {}, {}, "source"},
       {"topics",
        Form::named,
@@ -119,16 +129,27 @@ std::vector<Key> topic_keys() {
   };
 }
 
+std::vector<Section> log_sections() {
+  return {{"log",
+           "log",
+           "The system that keeps the pipeline's topics, by its name (see [logs](logs.md)): those "
+           "that sources fill and pushes go to, and the dead letters. State, positions and what "
+           "waits for sinks are in the data directory all the same.",
+           {},
+           connector::Role::log,
+           "log:\n"
+           "  kafka: {brokers: [\"${KAFKA:-127.0.0.1:9092}\"], topic_prefix: leat.}\n"}};
+}
+
 std::vector<Section> source_sections() {
   std::vector<Key> inline_keys = topic_keys();
   inline_keys.insert(inline_keys.begin(),
                      {"name", Form::name, "The topic's name. Left out: the source's name."});
-  inline_keys.push_back(
-      {"copy", Form::boolean,
-       "Copy the records of a source that can be read again (a file) into the "
-       "embedded log all the same. Without it such a source is its topic: nothing "
-       "is stored twice, and the other keys here have no meaning.",
-       false, "false"});
+  inline_keys.push_back({"copy", Form::boolean,
+                         "Copy the records of a source that can be read again (a file) into the "
+                         "topic all the same. Without it such a source is its topic: nothing "
+                         "is stored twice, and the other keys here have no meaning.",
+                         false, "false"});
   return {
       {"source",
        "sources.NAME",
@@ -441,7 +462,8 @@ std::vector<Section> output_sections() {
 
 std::vector<Section> all_sections() {
   std::vector<Section> sections = {file_section()};
-  for (auto part : {source_sections(), table_sections(), stream_sections(), output_sections()}) {
+  for (auto part : {log_sections(), source_sections(), table_sections(), stream_sections(),
+                    output_sections()}) {
     for (auto& section : part) sections.push_back(std::move(section));
   }
   return sections;

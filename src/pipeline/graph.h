@@ -29,6 +29,14 @@ struct Location {
 /// secrets masked.
 using ShownSettings = std::vector<std::pair<std::string, std::string>>;
 
+/// Where topics are kept, when that is not in the data directory.
+struct LogNode {
+  Location at;
+  std::string connector;  ///< name of its Spec
+  connector::Settings settings;
+  ShownSettings shown;
+};
+
 struct SourceNode {
   std::string name;
   Location at;
@@ -157,6 +165,7 @@ connector::SinkInput sink_input_of(const Graph& graph, const SinkNode& sink);
 /// nodes stand in an order in which each comes after its inputs.
 struct Graph {
   std::vector<std::string> pipelines;
+  std::optional<LogNode> log;  ///< nothing: the embedded log
   std::vector<SourceNode> sources;
   std::vector<TopicNode> topics;
   std::vector<TableNode> tables;

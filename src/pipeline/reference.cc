@@ -199,7 +199,7 @@ std::string pipeline_page() {
     out += fmt::format("## {}\n\n", part.title);
     if (!part.doc.empty()) out += fmt::format("{}\n\n", part.doc);
     out += example_text(part.example);
-    out += key_table(part.keys);
+    if (!part.keys.empty()) out += key_table(part.keys);
   }
   out.pop_back();
   return out;
@@ -233,6 +233,8 @@ std::map<std::string, std::string> reference(const Registry& registry) {
                   "What an entry of `tables:` may hold beside `columns`, `key`, `rows_per_key` and "
                   "`cache`.",
                   registry.tables)},
+      {"logs.md",
+       specs_page("Logs", "What `log:` may hold: where topics are kept.", registry.logs)},
       {"formats.md",
        specs_page("Formats",
                   "What a stream's `format:` may be: how a topic's records become columns.",

@@ -161,7 +161,8 @@ TEST(Schema, RefusesWhatIsNoPipeline) {
 TEST(Reference, HasEveryKeySettingAndCode) {
   const auto registry = test_registry();
   auto pages = reference(registry);
-  EXPECT_EQ(pages.size(), 6u);
+  EXPECT_EQ(pages.size(), 7u);
+  EXPECT_THAT(pages["logs.md"], HasSubstr("| `brokers` | list of texts |"));
   for (const auto& part : grammar()) {
     EXPECT_THAT(pages["pipeline.md"], HasSubstr(part.title));
     for (const auto& key : part.keys) {

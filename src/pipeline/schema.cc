@@ -105,6 +105,7 @@ class SchemaWriter {
 
   const std::vector<connector::Spec>& specs_of(connector::Role role) const {
     if (role == connector::Role::sink) return registry_.sinks;
+    if (role == connector::Role::log) return registry_.logs;
     return role == connector::Role::table ? registry_.tables : registry_.sources;
   }
 

@@ -86,6 +86,14 @@ inline Registry test_registry() {
   looked_up.settings = {{.name = "hosts", .kind = Kind::text_list, .required = true},
                         {.name = "table", .required = true}};
   looked_up.example = "cassandra: {hosts: [a], table: b.c}\n";
+  connector::Spec kafka;
+  kafka.name = "kafka";
+  kafka.role = connector::Role::log;
+  kafka.settings = {{.name = "brokers", .kind = Kind::text_list, .required = true},
+                    {.name = "topic_prefix", .doc = "Before names."},
+                    {.name = "password", .secret = true},
+                    {.name = "replication", .kind = Kind::integer, .min = 1}};
+  kafka.example = "kafka: {brokers: [\"a:1\"]}\n";
   Registry registry;
   registry.tables = {looked_up};
   registry.takes_table = [](const std::string&, const connector::TableInput&,
@@ -96,6 +104,7 @@ inline Registry test_registry() {
   };
   registry.sources = {test_http_source(), file};
   registry.sinks = {file_sink, table};
+  registry.logs = {kafka};
   registry.formats = format_specs();
   registry.replayable = {"file"};
   return registry;

@@ -17,6 +17,8 @@ namespace {
 
 /// Epochs of different runs never share a number: a run begins at the next multiple of this.
 constexpr std::uint64_t epochs_per_run = 1'000'000;
+/// Among the cursors: where the topics are kept that the rest of the store speaks of.
+constexpr const char* log_key = "$log";
 /// With `once`, a source that can't be read for longer ends the run.
 constexpr std::chrono::seconds once_patience{60};
 /// Opening the store and the topics writes a little.
@@ -107,19 +109,54 @@ Status Assembly::open_directory() {
 }
 
 Status Assembly::open_topics() {
-  topics = LEAT_TRY(
+  LEAT_TRY(check_same_log());
+  feeds = LEAT_TRY(
       log::open_embedded_topics(io::posix_file_system(), options.data_directory + "/topics", {}));
+  topics = feeds.get();
+  constexpr log::TopicConfig letters_config{.partitions = 2};
+  if (graph.log) {
+    LEAT_TRY(open_system_log());
+    LEAT_TRY(topics->open(dead_letters_topic, letters_config));
+  }
   for (const pipeline::TopicNode& node : graph.topics) {
     if (!node.source.empty()) continue;
     log::Topic* topic = LEAT_TRY(topics->open(node.name, config_of(node)));
-    for (Partition partition(0); partition < Partition(node.partitions); ++partition) {
+    for (Partition partition(0); partition < Partition(topic->partition_count()); ++partition) {
       inputs.push_back(
           std::make_unique<LogInput>(node.name, partition, topic->partition(partition)));
     }
   }
-  log::Topic* letters = LEAT_TRY(topics->open(dead_letters_topic, {.partitions = 2}));
+  log::Topic* letters = LEAT_TRY(feeds->open(dead_letters_topic, letters_config));
   dead_letters = &letters->partition(Partition(0));
   sink_letters = &letters->partition(sink_letters_partition);
+  return {};
+}
+
+/// Positions in the store are of one log's offsets.
+Status Assembly::check_same_log() {
+  const std::string log = graph.log ? graph.log->connector : "embedded";
+  const std::string known = LEAT_TRY(store->get(*cursors, log_key)).value_or("embedded");
+  if (log == known) return {};
+  if (last_commit.epoch != Epoch(0)) {
+    return user_error("log-changed",
+                      "{}: its topics are kept in another place ({}) than the pipeline says now "
+                      "({}), and what it holds is of those; put `log:` back, or name another "
+                      "directory with --data",
+                      options.data_directory, known, log);
+  }
+  const auto batch = store->new_batch();
+  batch->put(*cursors, log_key, log);
+  return store->commit(*batch);
+}
+
+Status Assembly::open_system_log() {
+  const auto maker = connectors.logs.find(graph.log->connector);
+  LEAT_CHECK(maker != connectors.logs.end());
+  connector::Context context = options.context;
+  context.owner = identity;
+  context.durable_directory = options.data_directory + "/" + graph.log->connector + "_log";
+  system_log = LEAT_TRY(maker->second.open(graph.log->settings, context));
+  topics = system_log.get();
   return {};
 }
 
@@ -166,6 +203,11 @@ Status Assembly::begin_anew() {
     return true;
   }));
   batch->put(*family, "epoch", fmt::format("{}", anew.epoch));
+  if (graph.log) {
+    // Those that were copied to the other system can't be taken back.
+    anew.dead_letters = last_commit.dead_letters;
+    batch->put(*family, "dead_letters", fmt::format("{{\"0\":{}}}", anew.dead_letters));
+  }
   // Changelogs go on where they are: what sinks have read is not read again.
   for (const auto& [name, prepared] : last_commit.sinks) {
     if (!name.starts_with(Changelog::topic_of(""))) continue;

@@ -84,7 +84,7 @@ Status Assembly::make_remote_sink(const pipeline::SinkNode& node) {
     return {};
   }
   const std::string name = Changelog::topic_of(node.name);
-  slot.topic = LEAT_TRY(topics->open(name, {.segment_bytes = changelog_segment_bytes}));
+  slot.topic = LEAT_TRY(feeds->open(name, {.segment_bytes = changelog_segment_bytes}));
   auto changelog = std::make_unique<Changelog>(slot.topic->partition(Partition(0)), slot.input,
                                                node.target, options.context.clock);
   slot.changelog = changelog.get();

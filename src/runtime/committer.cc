@@ -11,6 +11,7 @@ Committer::Committer(Setup setup)
       writer_(setup_.family, setup_.last),
       prepared_(setup_.last.sinks),
       committed_(setup_.last.epoch),
+      committed_letters_(setup_.last.dead_letters.value()),
       counts_(setup_.sinks.size()) {
   thread_ = std::jthread([this](std::stop_token stop) { work(stop); });
 }
@@ -114,6 +115,7 @@ Status Committer::handle(Commit& commit, const std::stop_token& stop) {
   writer_.write(commit.record, *commit.batch);
   LEAT_TRY(when_there_is_room(stop, [&] { return setup_.store.commit(*commit.batch); }));
   setup_.timeline.committed(commit.record.epoch);
+  committed_letters_ = commit.record.dead_letters.value();
   for (const SinkSlot& slot : setup_.sinks) {
     LEAT_TRY(when_there_is_room(stop, [&] { return slot.sink->committed(); }));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -60,6 +61,8 @@ class Committer {
   bool busy() const;
   void wait_until_idle();
   Epoch committed() const;
+  /// End of the epochs' dead letters that are committed.
+  Offset committed_letters() const { return Offset(committed_letters_); }
   /// Why it can't go on; the engine must stop.
   Status failure() const;
   /// In words, while what must be written waits for room on the disk; else empty.
@@ -97,6 +100,7 @@ class Committer {
   bool busy_ = false;  // a commit is waiting or running
   bool working_ = false;
   Epoch committed_;
+  std::atomic<std::int64_t> committed_letters_;
   Status failure_;
   std::string waiting_for_;
   std::vector<SinkCounts> counts_;

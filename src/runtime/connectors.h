@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "connector/source.h"
 #include "connector/spec.h"
 #include "connector/table.h"
+#include "log/topics.h"
 #include "pipeline/graph.h"
 
 namespace leat::runtime {
@@ -48,6 +50,18 @@ struct Connectors {
   using Table = std::function<Result<std::unique_ptr<connector::Table>>(
       const connector::TableInput&, const connector::Settings&, const connector::Context&)>;
 
+  /// Topics that another system keeps.
+  struct Log {
+    std::function<Result<std::unique_ptr<log::Topics>>(const connector::Settings&,
+                                                       const connector::Context&)>
+        open = {};
+    /// For `leat check --connect`.
+    std::function<Result<std::string>(const connector::Settings&, const connector::Context&,
+                                      std::stop_token)>
+        probe = {};
+  };
+
+  std::map<std::string, Log> logs;
   std::map<std::string, Source> sources;
   std::map<std::string, Table> tables;
   std::map<std::string, Sink> sinks;

@@ -8,7 +8,9 @@
 #include "runtime/disk_guard.h"
 #include "runtime/engine_status.h"
 #include "runtime/epoch_loop.h"
+#include "runtime/letter_copier.h"
 #include "runtime/pusher.h"
+#include "runtime/refused_row.h"
 #include "runtime/sink_runner.h"
 #include "runtime/source_runner.h"
 
@@ -17,6 +19,8 @@ namespace {
 
 /// At a stop, how long an epoch that looks something up may take.
 constexpr std::chrono::milliseconds table_patience{2000};
+/// How long a stop waits for dead letters on their way to another system, and a run with `once`.
+constexpr std::chrono::milliseconds letters_limit{2'000}, letters_patience{60'000};
 
 class RunningEngine final : public Engine {
  public:
@@ -27,6 +31,7 @@ class RunningEngine final : public Engine {
         sources_(*assembly_, [this] { loop_.close_inputs(); }),
         disk_(assembly_->options, [this](bool full) { on_disk_full(full); }) {
     for (RemoteSinkSlot& slot : assembly_->remote_sinks) make_sink_runner(slot);
+    if (assembly_->system_log) make_letter_copier();
     assembly_->topics->on_durable([this](log::Topic& topic, Partition) {
       loop_.wake();
       wake_sinks_of(topic);
@@ -39,6 +44,8 @@ class RunningEngine final : public Engine {
     stop_tables();
     thread_ = {};
     stop_sinks();
+    if (letters_) letters_->stop();
+    assembly_->feeds->on_durable({});
     assembly_->topics->on_durable({});
     close_feeds();
   }
@@ -50,6 +57,7 @@ class RunningEngine final : public Engine {
     thread_ = std::jthread([this](std::stop_token stop) { run_loop(std::move(stop)); });
     sources_.start();
     for (const auto& runner : sink_runners_) runner->start();
+    if (letters_) letters_->start();
     return {};
   }
 
@@ -71,6 +79,9 @@ class RunningEngine final : public Engine {
                              "safe and is taken in at the next start",
                              limit.count());
     }
+    lock.unlock();
+    // Those that are left go at the next start.
+    if (letters_) letters_->drain({}, letters_limit);
     return outcome_;
   }
 
@@ -87,6 +98,8 @@ class RunningEngine final : public Engine {
     std::lock_guard lock(mutex_);
     status.ready = thread_.joinable() && !ended_;
     status.failure = outcome_ ? loop_.committer().waiting_for() : outcome_.error().message;
+    if (status.failure.empty()) status.failure = assembly_->topics->trouble();
+    if (status.failure.empty() && letters_) status.failure = letters_->trouble();
     rate_.measure(status.records_in, status.records_per_second, status.uptime_seconds);
     return status;
   }
@@ -177,6 +190,20 @@ class RunningEngine final : public Engine {
     slot.changelog->on_committed([runner = sink_runners_.back().get()] { runner->wake(); });
   }
 
+  void make_letter_copier() {
+    letters_ = std::make_unique<LetterCopier>(
+        LetterCopier::Setup{.from = *assembly_->feeds->find(dead_letters_topic),
+                            .to = *assembly_->topics->find(dead_letters_topic),
+                            .committed = [this] { return loop_.committer().committed_letters(); },
+                            .store = *assembly_->store,
+                            .cursors = *assembly_->cursors,
+                            .identity = assembly_->identity});
+    loop_.on_committed([this] { letters_->wake(); });
+    assembly_->feeds->on_durable([this](log::Topic&, Partition partition) {
+      if (partition == sink_letters_partition) letters_->wake();
+    });
+  }
+
   /// Of sinks that read the topic itself.
   void wake_sinks_of(const log::Topic& topic) {
     for (std::size_t i = 0; i < sink_runners_.size(); ++i) {
@@ -198,6 +225,10 @@ class RunningEngine final : public Engine {
   /// Everything is committed: now it must get where it belongs.
   Status drain_sinks(const std::stop_token& stop) {
     for (const auto& runner : sink_runners_) LEAT_TRY(runner->drain(stop));
+    if (letters_ && !letters_->drain(stop, letters_patience) && !stop.stop_requested()) {
+      return external_error("letters-waiting", "dead letters are not copied to their topic: {}",
+                            letters_->trouble());
+    }
     return {};
   }
 
@@ -246,6 +277,7 @@ class RunningEngine final : public Engine {
 
   std::unique_ptr<Assembly> assembly_;
   Pusher pusher_;
+  std::unique_ptr<LetterCopier> letters_;  // null: the dead letters are in their topic at once
   EpochLoop loop_;
   SourceRunner sources_;
   std::vector<std::unique_ptr<SinkRunner>> sink_runners_;  // by index in assembly_->remote_sinks

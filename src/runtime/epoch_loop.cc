@@ -29,7 +29,11 @@ EpochLoop::EpochLoop(Assembly& assembly)
                   .dead_letters = *assembly.dead_letters,
                   .sinks = sinks_of(assembly),
                   .last = assembly.last_commit,
-                  .on_committed = [this] { wake(); }}),
+                  .on_committed =
+                      [this] {
+                        wake();
+                        if (on_committed_) on_committed_();
+                      }}),
       epoch_(assembly.first_epoch),
       dead_letters_end_(assembly.dead_letters->next_offset()),
       visible_(assembly.last_commit.epoch.value()) {

@@ -31,6 +31,8 @@ class EpochLoop {
   /// Turns until `stop` is asked for, everything has ended (`once`), or something fails.
   Status run(std::stop_token stop);
 
+  /// Called by the committer's thread after a commit. Set before `run`.
+  void on_committed(std::function<void()> notify) { on_committed_ = std::move(notify); }
   /// There may be something to read. Any thread.
   void wake();
   /// Runs `action` between two epochs and returns when it has run; false: the epoch took longer
@@ -123,6 +125,7 @@ class EpochLoop {
   unsigned workers_for(std::size_t rows) const;
 
   Assembly& assembly_;
+  std::function<void()> on_committed_;
   WorkerPool pool_;
   InputPlanner planner_;
   Committer committer_;

@@ -14,7 +14,8 @@ Status LogInput::seek(Offset position) {
     return external_error(
         "log-behind-commit",
         "partition {} ends at offset {}, but offset {} was already processed: segment files are "
-        "missing; restore them, or start with an empty data directory",
+        "missing, or a topic on a cluster was made again; restore them, or start with an empty "
+        "data directory",
         id(), log_.next_offset(), position);
   }
   position_ = position;
@@ -43,12 +44,24 @@ Result<InputPartition::Outcome> LogInput::read(Slice& slice, std::size_t bytes_m
     skip_removed();
     done = log_.read(position_, bytes_max, slice);
   }
+  if (!done && done.error().retryable) return note_failure(done.error());
   if (!done) return std::unexpected(done.error());
+  failures_ = 0;
   position_ = std::max(position_, slice.next);
   return slice.records.empty() ? Outcome::nothing : Outcome::records;
 }
 
-bool LogInput::may_have_data() const { return position_ < log_.durable_offset(); }
+InputPartition::Outcome LogInput::note_failure(const Error& error) {
+  if (failures_ == 0) spdlog::warn("topic {}: {}", topic(), error.message);
+  ask_again_ =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(backoff_.wait_ms(failures_++));
+  return Outcome::nothing;
+}
+
+bool LogInput::may_have_data() const {
+  if (position_ >= log_.durable_offset()) return false;
+  return failures_ == 0 || std::chrono::steady_clock::now() >= ask_again_;
+}
 
 std::uint64_t LogInput::lag() const {
   const Offset end = log_.next_offset();

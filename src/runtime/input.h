@@ -17,7 +17,7 @@
 
 namespace leat::runtime {
 
-/// One partition that epochs read from: of the embedded log, or of a source that can be read again.
+/// One partition that epochs read from: of the log, or of a source that can be read again.
 /// Leased to one worker at a time by the planner; everything but `read` is touched by the epoch's
 /// thread only.
 class InputPartition {
@@ -66,9 +66,12 @@ class InputPartition {
   const Partition number_;
 };
 
-/// A partition of the embedded log.
+/// A partition of the log. One that is on a cluster which does not answer is asked again, however
+/// long that takes.
 class LogInput final : public InputPartition {
  public:
+  static constexpr std::chrono::milliseconds retry_first{50}, retry_max{2'000};
+
   LogInput(std::string topic, Partition partition, log::PartitionLog& log);
   Status seek(Offset position) override;
   Result<Outcome> read(Slice& slice, std::size_t bytes_max) override;
@@ -77,8 +80,12 @@ class LogInput final : public InputPartition {
 
  private:
   void skip_removed();
+  Outcome note_failure(const Error& error);
 
   log::PartitionLog& log_;
+  Backoff backoff_{retry_first.count(), retry_max.count()};
+  unsigned failures_ = 0;  // in a row
+  std::chrono::steady_clock::time_point ask_again_{};
 };
 
 /// A partition of a source that is read in place.

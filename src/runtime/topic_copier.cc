@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "log/record_batch.h"
+#include "runtime/producer_id.h"
 
 namespace leat::runtime {
 namespace {
@@ -23,12 +24,17 @@ struct TopicCopier::Copied {
   std::unique_ptr<connector::PartitionReader> reader;
   std::string tag;  // "SOURCE/PARTITION="
   log::PartitionLog* log = nullptr;
+  log::Producer producer = {};
   bool ended = false;
 };
 
 TopicCopier::TopicCopier(std::string source, connector::ReplayableSource& from, log::Topic& to,
                          connector::SourceStatus& status)
-    : source_(std::move(source)), from_(from), to_(to), status_(status) {}
+    : source_(std::move(source)),
+      from_(from),
+      to_(to),
+      status_(status),
+      backoff_(retry_first.count(), retry_max.count()) {}
 
 TopicCopier::~TopicCopier() = default;
 
@@ -41,7 +47,7 @@ Status TopicCopier::run(std::stop_token stop) {
     bool all_ended = !from_.keeps_discovering();
     for (Copied& part : parts_) {
       if (part.ended || stop.stop_requested()) continue;
-      const auto outcome = LEAT_TRY(copy_some(part, slice));
+      const auto outcome = LEAT_TRY(copy_some(part, slice, stop));
       part.ended = outcome == connector::PartitionReader::Outcome::ended;
       any_records |= outcome == connector::PartitionReader::Outcome::records;
       all_ended &= part.ended;
@@ -54,6 +60,8 @@ Status TopicCopier::run(std::stop_token stop) {
 }
 
 Status TopicCopier::go_on_behind_copied(Copied& part) const {
+  // What was to be written next may be other records now.
+  part.producer = {.id = new_producer_id()};
   const auto position = LEAT_TRY(committed_position(part));
   return part.reader->seek(position.value_or(part.reader->start()));
 }
@@ -61,6 +69,7 @@ Status TopicCopier::go_on_behind_copied(Copied& part) const {
 Status TopicCopier::discover() {
   for (auto& reader : LEAT_TRY(from_.discover())) {
     Copied part{.reader = std::move(reader), .tag = {}};
+    part.producer.id = new_producer_id();
     part.tag = source_ + "/" + part.reader->name() + "=";
     const auto count = static_cast<std::size_t>(to_.partition_count());
     const auto chosen = static_cast<std::int32_t>(parts_.size() % count);
@@ -73,7 +82,8 @@ Status TopicCopier::discover() {
   return {};
 }
 
-Result<connector::PartitionReader::Outcome> TopicCopier::copy_some(Copied& part, Slice& slice) {
+Result<connector::PartitionReader::Outcome> TopicCopier::copy_some(Copied& part, Slice& slice,
+                                                                   const std::stop_token& stop) {
   const auto outcome = LEAT_TRY(part.reader->read(slice, batch_bytes));
   if (outcome != connector::PartitionReader::Outcome::records) return outcome;
   std::vector<log::NewRecord> records;
@@ -91,11 +101,29 @@ Result<connector::PartitionReader::Outcome> TopicCopier::copy_some(Copied& part,
   }
   const std::string position = fmt::format("{}{}", part.tag, slice.next);
   records.back().headers.emplace_back(position_header, position);
-  const log::AppendResult appended = LEAT_TRY(part.log->append(records, std::nullopt));
+  const log::AppendResult appended = LEAT_TRY(append(part, records, stop));
   LEAT_TRY(part.log->sync(appended.last));
   part.reader->committed(slice.next);
   status_.records += records.size();
   return outcome;
+}
+
+Result<log::AppendResult> TopicCopier::append(Copied& part, std::span<const log::NewRecord> records,
+                                              const std::stop_token& stop) {
+  for (unsigned failures = 0;; ++failures) {
+    const auto appended = part.log->append(records, part.producer);
+    if (appended) {
+      part.producer.sequence =
+          log::add_to_sequence(part.producer.sequence, static_cast<std::int32_t>(records.size()));
+      if (failures > 0) status_.set_error("");
+      return appended;
+    }
+    if (!appended.error().retryable || stop.stop_requested()) return appended;
+    ++status_.retries;
+    status_.set_state("retrying");
+    status_.set_error(appended.error().message);
+    wait(stop, std::chrono::milliseconds(backoff_.wait_ms(failures)));
+  }
 }
 
 /// Where the last copied batch ended: looked up in the topic itself, so that it can't disagree with

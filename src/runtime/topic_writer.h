@@ -6,7 +6,9 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
+#include "base/backoff.h"
 #include "connector/source.h"
 #include "log/topics.h"
 #include "state/store.h"
@@ -14,8 +16,9 @@
 namespace leat::runtime {
 
 /// Writes what a live source received to its topic: each call's records into one partition, the
-/// partitions by turns; those with a position into partition 0, the position in a header of the
-/// last record. Used by the source's thread.
+/// partitions by turns; those with a position into one and the same, the position in a header of
+/// the last record. It is a producer of its own, so that a batch which a cluster took without
+/// saying so counts once when it is sent again. Used by the source's thread.
 class TopicWriter final : public connector::RecordWriter {
  public:
   struct Setup {
@@ -26,15 +29,18 @@ class TopicWriter final : public connector::RecordWriter {
     const std::atomic<bool>& paused;  ///< the disk has no room
     std::stop_token stop;
     connector::SourceStatus& status;
+    Partition partition = Partition(0);  ///< of records with a position
   };
-  explicit TopicWriter(Setup setup) : setup_(std::move(setup)) {}
+  explicit TopicWriter(Setup setup);
 
   Status append(std::span<const Entry> records) override;
   Status append(std::span<const Entry> records, std::string_view position) override;
   Result<std::optional<std::string>> position() override;
 
  private:
-  Status append_to(log::PartitionLog& log, std::span<const log::NewRecord> records);
+  Status append_to(Partition partition, std::span<const log::NewRecord> records);
+  Status wait_for_another_try(const Error& error);
+  Result<std::optional<std::string>> look_for_position();
   Status wait_while_paused();
   void wait(std::chrono::milliseconds time);
   /// The position as it is kept beside the topic.
@@ -47,6 +53,10 @@ class TopicWriter final : public connector::RecordWriter {
   std::string note_key() const { return "source/" + setup_.source; }
 
   Setup setup_;
+  const std::int64_t producer_id_;
+  std::vector<std::int32_t> sequences_;  // the next one, by partition
+  Backoff backoff_;
+  unsigned failures_ = 0;  // in a row
   std::condition_variable_any never_;
   std::int32_t turn_ = 0;
   std::chrono::steady_clock::time_point last_noted_{};

@@ -173,7 +173,7 @@ class Torture:
             if moment == "start":
                 time.sleep(self.random.random() * 0.05)
             elif moment == "recovery":
-                time.sleep(self.random.random() * 0.3)
+                time.sleep(self.random.random() * (2 if leat_program.log_brokers() else 0.3))
             elif moment == "load":
                 server.wait_ready()
                 time.sleep(self.random.random() * 1.5)
@@ -259,12 +259,20 @@ class Torture:
             sequence += 1
         return version
 
+    @staticmethod
+    def wait_for_letters(client, count):
+        """To a log on a cluster they are copied after their commit."""
+        ends = time.monotonic() + 30
+        while len(client.records("dead_letters")) < count and time.monotonic() < ends:
+            time.sleep(0.1)
+
     def collect(self, client, status, flushed):
         ledger = []
         for path in sorted(self.folder.glob("ledger-*.jsonl")):
             entries = [json.loads(line) for line in path.read_text().splitlines()]
             ledger += [{"client": path.stem, **entry} for entry in entries]
         lines = self.file.path.read_text().splitlines()
+        self.wait_for_letters(client, status["dead_letters"])
         return judge.Evidence(
             ledger=ledger, records=client.records("events"), pulled=client.records("pulled"),
             pulled_given=self.api.given, lines=[json.loads(line) for line in lines],

@@ -99,8 +99,10 @@ Status configure(rd_kafka_conf_t* conf, const Connection& connection,
 }  // namespace
 
 Result<std::unique_ptr<Client>> Client::make(rd_kafka_type_t type, const Connection& connection,
-                                             const Properties& own, OnFailed on_failed) {
-  std::unique_ptr<Client> client(new Client(connection, std::move(on_failed)));
+                                             const Properties& own, OnFailed on_failed,
+                                             OnDelivered on_delivered) {
+  std::unique_ptr<Client> client(
+      new Client(connection, std::move(on_failed), std::move(on_delivered)));
   std::unique_ptr<rd_kafka_conf_t, decltype(&rd_kafka_conf_destroy)> conf(rd_kafka_conf_new(),
                                                                           rd_kafka_conf_destroy);
   LEAT_TRY(configure(conf.get(), connection, own));
@@ -164,9 +166,13 @@ void Client::on_log(const rd_kafka_t*, int, const char* facility, const char* te
 }
 
 void Client::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* self) {
-  if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-  static_cast<Client*>(self)->on_failed_(reinterpret_cast<std::uintptr_t>(message->_private),
-                                         message->err);
+  const Client& client = *static_cast<Client*>(self);
+  const auto number = reinterpret_cast<std::uintptr_t>(message->_private);
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    client.on_failed_(number, message->err);
+  } else if (client.on_delivered_) {
+    client.on_delivered_(number, message->offset);
+  }
 }
 
 void Client::on_token(rd_kafka_t* handle, const char*, void* self) {

@@ -51,10 +51,13 @@ class Client {
   using Properties = std::map<std::string, std::string>;
   /// Of each message that could not be delivered: the number that it was produced with, and why.
   using OnFailed = std::function<void(std::uintptr_t number, rd_kafka_resp_err_t why)>;
+  /// Of each message that is in its partition, with its offset; only where it is asked for.
+  using OnDelivered = std::function<void(std::uintptr_t number, std::int64_t offset)>;
 
   /// `own`: properties that the caller needs; the user's `settings` come on top of them.
   static Result<std::unique_ptr<Client>> make(rd_kafka_type_t type, const Connection& connection,
-                                              const Properties& own, OnFailed on_failed = {});
+                                              const Properties& own, OnFailed on_failed = {},
+                                              OnDelivered on_delivered = {});
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -110,8 +113,10 @@ class Client {
   static bool is_fencing(rd_kafka_resp_err_t code);
 
  private:
-  Client(const Connection& connection, OnFailed on_failed)
-      : connection_(connection), on_failed_(std::move(on_failed)) {}
+  Client(const Connection& connection, OnFailed on_failed, OnDelivered on_delivered)
+      : connection_(connection),
+        on_failed_(std::move(on_failed)),
+        on_delivered_(std::move(on_delivered)) {}
   void note(rd_kafka_resp_err_t code, const char* text);
   static void on_error(rd_kafka_t* handle, int code, const char* text, void* self);
   static void on_log(const rd_kafka_t* handle, int level, const char* facility, const char* text);
@@ -120,6 +125,7 @@ class Client {
 
   const Connection connection_;
   const OnFailed on_failed_;
+  const OnDelivered on_delivered_;
   rd_kafka_t* handle_ = nullptr;
   std::atomic<bool> refused_ = false, cut_off_ = false;
   mutable std::mutex mutex_;

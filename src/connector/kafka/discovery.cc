@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "connector/kafka/offsets.h"
 #include "connector/kafka/stored_position.h"
 
 namespace leat::connector::kafka {
@@ -129,14 +130,9 @@ Result<std::map<int, GroupPosition>> Discovery::group_positions(const std::strin
 Status Discovery::take_partition(const TopicPartition& partition, const Start& start,
                                  const std::map<int, GroupPosition>& group,
                                  const Deadline& deadline, PartitionState& out) {
-  Client& client = reading_->client();
-  LEAT_TRY(client.wait(
-      deadline,
-      fmt::format("can't ask for the offsets of {}/{}", partition.first, partition.second),
-      [&](int timeout_ms) {
-        return rd_kafka_query_watermark_offsets(client.handle(), partition.first.c_str(),
-                                                partition.second, &out.low, &out.high, timeout_ms);
-      }));
+  const Ends ends = LEAT_TRY(query_ends(reading_->client(), partition, deadline));
+  out.low = ends.low;
+  out.high = ends.high;
   const auto position = group.find(partition.second);
   out.start = out.low;
   switch (start.kind) {
@@ -151,30 +147,14 @@ Status Discovery::take_partition(const TopicPartition& partition, const Start& s
       }
       break;
     case Start::Kind::time:
-      out.start = LEAT_TRY(offset_at(partition, start.time_ms, out.high, deadline));
+      out.start = LEAT_TRY(offset_at(reading_->client(), partition, start.time_ms, deadline))
+                      .value_or(out.high);
       break;
   }
   if (position != group.end()) {
     out.made_anew = is_made_anew(partition, position->second, out, deadline.stop());
   }
   return {};
-}
-
-/// The first message of that time or later; `otherwise`: there is none yet.
-Result<std::int64_t> Discovery::offset_at(const TopicPartition& partition, std::int64_t time_ms,
-                                          std::int64_t otherwise, const Deadline& deadline) {
-  Client& client = reading_->client();
-  const PartitionList list(rd_kafka_topic_partition_list_new(1));
-  rd_kafka_topic_partition_list_add(list.get(), partition.first.c_str(), partition.second);
-  LEAT_TRY(client.wait(deadline, "can't look for the offset of a time", [&](int timeout_ms) {
-    list->elems[0].offset = time_ms;
-    return rd_kafka_offsets_for_times(client.handle(), list.get(), timeout_ms);
-  }));
-  const rd_kafka_topic_partition_t& found = list->elems[0];
-  if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return std::unexpected(client.error(found.err, "can't look for the offset of a time"));
-  }
-  return found.offset >= 0 ? found.offset : otherwise;
 }
 
 /// Whether the message before the group's position is another one than was read. False too when

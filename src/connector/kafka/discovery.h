@@ -37,8 +37,6 @@ class Discovery {
   Status take_partition(const TopicPartition& partition, const Start& start,
                         const std::map<int, GroupPosition>& group, const Deadline& deadline,
                         PartitionState& out);
-  Result<std::int64_t> offset_at(const TopicPartition& partition, std::int64_t time_ms,
-                                 std::int64_t otherwise, const Deadline& deadline);
   bool is_made_anew(const TopicPartition& partition, const GroupPosition& position,
                     const PartitionState& state, const std::stop_token& stop);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -42,6 +43,9 @@ class KafkaPartition final : public PartitionReader {
   Status seek(Offset position) override;
   void committed(Offset position) override;
   std::uint64_t lag() const override;
+  const std::string& brokers() const { return reading_->client().connection().brokers; }
+  /// Everything before was read, or holds no message for us (the marks that end transactions).
+  Offset end_seen() const { return Offset(std::max(next_, end_seen_)); }
 
  private:
   Status begin();

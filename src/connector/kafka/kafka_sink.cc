@@ -103,6 +103,7 @@ class KafkaSink final : public Sink {
   TopicState topic_;
   bool claimed_ = false;
   std::unique_ptr<Producer> producer_;
+  Producer::Target target_;
 };
 
 Status KafkaSink::make_sure_of_topic(const Deadline& deadline) {
@@ -176,7 +177,8 @@ Result<std::optional<std::string>> KafkaSink::open(std::stop_token stop) {
 /// Shuts out others with our id.
 Status KafkaSink::make_producer(const Deadline& deadline) {
   LEAT_TRY(make_sure_of_topic(deadline));
-  producer_ = LEAT_TRY(Producer::make(options_.connection, properties(), options_.topic));
+  producer_ = LEAT_TRY(Producer::make(options_.connection, properties()));
+  target_.topic = LEAT_TRY(producer_->topic(options_.topic));
   return options_.exactly_once ? producer_->init(deadline) : Status();
 }
 
@@ -284,7 +286,8 @@ Status KafkaSink::send_all(Pending& pending, const Deadline& deadline) {
   bool any_alone = false;
   const auto send = [&](std::size_t i) -> Status {
     const Message& message = pending.messages[i];
-    const auto why = LEAT_TRY(producer_->send(message, encoder_.headers(message), i, deadline));
+    const auto why =
+        LEAT_TRY(producer_->send(target_, message, encoder_.headers(message), i, deadline));
     if (why) pending.refuse(i, rd_kafka_err2str(*why));
     return {};
   };

@@ -30,18 +30,34 @@ bool FailedMessage::is_refusal() const {
 
 Result<std::unique_ptr<Producer>> Producer::make(const Connection& connection,
                                                  const Client::Properties& properties,
-                                                 const std::string& topic) {
+                                                 Client::OnDelivered on_delivered) {
   std::unique_ptr<Producer> out(new Producer());
   const auto on_failed = [self = out.get()](std::uintptr_t number, rd_kafka_resp_err_t why) {
     self->failed_.push_back({number, why});
   };
-  out->client_ = LEAT_TRY(Client::make(RD_KAFKA_PRODUCER, connection, properties, on_failed));
-  out->topic_.reset(rd_kafka_topic_new(out->client_->handle(), topic.c_str(), nullptr));
-  if (!out->topic_) {
-    return user_error("kafka-topic-missing", "kafka {}: \"{}\" can't be a topic's name: {}",
-                      connection.brokers, topic, rd_kafka_err2str(rd_kafka_last_error()));
-  }
+  out->client_ = LEAT_TRY(
+      Client::make(RD_KAFKA_PRODUCER, connection, properties, on_failed, std::move(on_delivered)));
   return out;
+}
+
+Result<rd_kafka_topic_t*> Producer::topic(const std::string& name,
+                                          const Client::Properties& properties) {
+  auto& topic = topics_[name];
+  if (topic) return topic.get();
+  rd_kafka_topic_conf_t* conf = rd_kafka_default_topic_conf_dup(client_->handle());
+  char text[512] = {};
+  for (const auto& [property, value] : properties) {
+    if (rd_kafka_topic_conf_set(conf, property.c_str(), value.c_str(), text, sizeof text) ==
+        RD_KAFKA_CONF_OK) {
+      continue;
+    }
+    rd_kafka_topic_conf_destroy(conf);
+    return user_error("kafka-setting", "topic {}: {}", name, text);
+  }
+  topic.reset(rd_kafka_topic_new(client_->handle(), name.c_str(), conf));  // which takes conf
+  if (topic) return topic.get();
+  return user_error("kafka-topic-missing", "kafka {}: \"{}\" can't be a topic's name: {}",
+                    client_->connection().brokers, name, rd_kafka_err2str(rd_kafka_last_error()));
 }
 
 /// Goes on with a call that ran into its time-out; librdkafka works on it meanwhile.
@@ -73,13 +89,15 @@ Status Producer::init(const Deadline& deadline) {
 
 Status Producer::begin() {
   failed_.clear();
+  std::this_thread::sleep_until(committed_at_ + markers_written_after);
   if (rd_kafka_error_t* error = rd_kafka_begin_transaction(client_->handle())) {
     return std::unexpected(client_->error(error, "can't begin a transaction"));
   }
   return {};
 }
 
-Result<std::optional<rd_kafka_resp_err_t>> Producer::send(const Message& message,
+Result<std::optional<rd_kafka_resp_err_t>> Producer::send(const Target& target,
+                                                          const Message& message,
                                                           const RecordHeader* headers,
                                                           std::size_t number,
                                                           const Deadline& deadline) {
@@ -93,7 +111,8 @@ Result<std::optional<rd_kafka_resp_err_t>> Producer::send(const Message& message
     out.u.mem.size = text.size();
   };
   arguments_.clear();
-  argument(RD_KAFKA_VTYPE_RKT).u.rkt = topic_.get();
+  argument(RD_KAFKA_VTYPE_RKT).u.rkt = target.topic;
+  argument(RD_KAFKA_VTYPE_PARTITION).u.i32 = target.partition;
   argument(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY;
   argument(RD_KAFKA_VTYPE_OPAQUE).u.ptr = reinterpret_cast<void*>(number);
   bytes(RD_KAFKA_VTYPE_VALUE, message.value);
@@ -154,7 +173,7 @@ Status Producer::commit(const Deadline& deadline) {
   LEAT_TRY(resume(deadline, "can't commit a transaction", [&](int timeout_ms) {
     return rd_kafka_commit_transaction(client_->handle(), timeout_ms);
   }));
-  std::this_thread::sleep_for(markers_written_after);
+  committed_at_ = std::chrono::steady_clock::now();
   return {};
 }
 

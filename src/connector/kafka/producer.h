@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,24 +20,33 @@ struct FailedMessage {
   bool is_refusal() const;
 };
 
-/// Writes messages to one topic, in transactions where it has a transactional id. Used by one
-/// thread. After an Error nothing is known, and only destroying it helps. Calls end soon after
-/// their deadline is over.
+/// Writes messages, in transactions where it has a transactional id. Used by one thread. After an
+/// Error nothing is known, and only destroying it helps. Calls end soon after their deadline is
+/// over.
 class Producer {
  public:
   /// `properties`: the whole configuration, `transactional.id` among it where transactions are
   /// wanted.
   static Result<std::unique_ptr<Producer>> make(const Connection& connection,
                                                 const Client::Properties& properties,
-                                                const std::string& topic);
+                                                Client::OnDelivered on_delivered = {});
 
   Client& client() { return *client_; }
+  /// A topic to write to, with librdkafka's properties of topics. It lives as long as this does,
+  /// and is the same at every call.
+  Result<rd_kafka_topic_t*> topic(const std::string& name,
+                                  const Client::Properties& properties = {});
+  /// Where a message goes.
+  struct Target {
+    rd_kafka_topic_t* topic = nullptr;
+    std::int32_t partition = RD_KAFKA_PARTITION_UA;  ///< as the partitioner says
+  };
   /// Ends transactions that an earlier producer with this id left open, and shuts it out.
   Status init(const Deadline& deadline);
   Status begin();
   /// Hands a message over, copied; what becomes of it is known after `flush` or `commit`. Nothing,
   /// or why this message can't be sent at all.
-  Result<std::optional<rd_kafka_resp_err_t>> send(const Message& message,
+  Result<std::optional<rd_kafka_resp_err_t>> send(const Target& target, const Message& message,
                                                   const RecordHeader* headers, std::size_t number,
                                                   const Deadline& deadline);
   /// Waits until all messages are acknowledged or failed.
@@ -59,8 +69,9 @@ class Producer {
   };
   std::vector<FailedMessage> failed_;
   std::unique_ptr<Client> client_;
-  std::unique_ptr<rd_kafka_topic_t, TopicDeleter> topic_;
+  std::map<std::string, std::unique_ptr<rd_kafka_topic_t, TopicDeleter>> topics_;
   std::vector<rd_kafka_vu_t> arguments_;
+  std::chrono::steady_clock::time_point committed_at_{};
 };
 
 }  // namespace leat::connector::kafka

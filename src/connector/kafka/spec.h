@@ -8,5 +8,7 @@ namespace leat::connector {
 Spec kafka_sink_spec();
 /// And of the source.
 Spec kafka_source_spec();
+/// And of the log.
+Spec kafka_log_spec();
 
 }  // namespace leat::connector
