@@ -169,6 +169,13 @@ def check_outage(failures, pipeline):
             eventually(failures, "and counts once", lambda: totals(client), before)
             eventually(failures, "all is well again", lambda: client.status()["failure"], None)
         failures.equal("it stops well after it", server.stop(), 0)
+    with pipeline.server() as server:
+        server.wait_ready()
+        pipeline.kafka.freeze()
+        begun = time.monotonic()
+        failures.equal("it stops well in an outage", server.stop(60), 0)
+        failures.check("and soon", time.monotonic() - begun < 30, time.monotonic() - begun)
+        pipeline.kafka.thaw()
 
 
 def pushed(client, number):

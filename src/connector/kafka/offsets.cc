@@ -17,18 +17,28 @@ void forget_leaders(Client& client, int timeout_ms) {
 
 }  // namespace
 
+/// By the call that looks times up, of which the ends are two: the one that is made for it waits
+/// for a broker that is away far beyond its time-out.
 Result<Ends> query_ends(Client& client, const TopicPartition& partition, const Deadline& deadline) {
+  const std::string doing =
+      fmt::format("can't ask for the offsets of {}/{}", partition.first, partition.second);
+  const auto ask = [&](std::int64_t end, std::int64_t& out, int timeout_ms) {
+    const PartitionList list(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(list.get(), partition.first.c_str(), partition.second);
+    list->elems[0].offset = end;
+    auto code = rd_kafka_offsets_for_times(client.handle(), list.get(), timeout_ms);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = list->elems[0].err;
+    if (code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION) forget_leaders(client, timeout_ms);
+    out = list->elems[0].offset;
+    return code;
+  };
   Ends ends;
-  LEAT_TRY(client.wait(
-      deadline,
-      fmt::format("can't ask for the offsets of {}/{}", partition.first, partition.second),
-      [&](int timeout_ms) {
-        const auto code =
-            rd_kafka_query_watermark_offsets(client.handle(), partition.first.c_str(),
-                                             partition.second, &ends.low, &ends.high, timeout_ms);
-        if (code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION) forget_leaders(client, timeout_ms);
-        return code;
-      }));
+  LEAT_TRY(client.wait(deadline, doing, [&](int timeout_ms) {
+    return ask(RD_KAFKA_OFFSET_BEGINNING, ends.low, timeout_ms);
+  }));
+  LEAT_TRY(client.wait(deadline, doing, [&](int timeout_ms) {
+    return ask(RD_KAFKA_OFFSET_END, ends.high, timeout_ms);
+  }));
   return ends;
 }
 
