@@ -148,7 +148,7 @@ void Client::note(rd_kafka_resp_err_t code, const char* text) {
   spdlog::debug("kafka {}: {} ({})", connection_.brokers, text, rd_kafka_err2name(code));
   if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
     // Says less than what made each of them go down.
-    cut_off_ = true;
+    cut_off_at_ = std::chrono::steady_clock::now();
     return;
   }
   const bool refused = code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||

@@ -71,10 +71,14 @@ class Client {
   /// Whether a call that began then had better be given up: it is refused, or no broker can be
   /// reached, as far as librdkafka has noticed.
   bool is_in_vain(Time begun) const {
-    return refused_ || (cut_off_ && std::chrono::steady_clock::now() - begun > cut_off_grace);
+    return refused_ || (cut_off_at_.load() != Time() &&
+                        std::chrono::steady_clock::now() - begun > cut_off_grace);
   }
-  /// A broker has answered.
-  void was_reached() { cut_off_ = false; }
+  /// A broker has answered a call that began then. What was cut off during the call is so still:
+  /// librdkafka tells of it once only.
+  void was_reached(Time begun) {
+    if (cut_off_at_.load() <= begun) cut_off_at_ = Time();
+  }
   /// What the brokers said last, if anything.
   std::string last_words() const;
   void forget_trouble();
@@ -98,7 +102,7 @@ class Client {
       const rd_kafka_resp_err_t code = attempt(slice);
       serve(0);
       if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        was_reached();
+        was_reached(begun);
         return {};
       }
       if (!may_pass(code) || deadline.over() || is_in_vain(begun)) {
@@ -127,7 +131,8 @@ class Client {
   const OnFailed on_failed_;
   const OnDelivered on_delivered_;
   rd_kafka_t* handle_ = nullptr;
-  std::atomic<bool> refused_ = false, cut_off_ = false;
+  std::atomic<bool> refused_ = false;
+  std::atomic<Time> cut_off_at_{Time()};  ///< when no broker could be reached any more
   mutable std::mutex mutex_;
   rd_kafka_resp_err_t last_code_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   std::string last_text_;

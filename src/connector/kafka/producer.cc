@@ -68,7 +68,7 @@ Status Producer::resume(const Deadline& deadline, std::string_view doing, Call&&
     rd_kafka_error_t* error = call(slice_ms);
     client_->serve(0);
     if (error == nullptr) {
-      client_->was_reached();
+      client_->was_reached(begun);
       return {};
     }
     const bool again =
