@@ -8,6 +8,9 @@ import leat_program
 STOP_SECONDS_MAX = 20  # as `leat run` promises
 POLL_SECONDS = 0.2
 SLOW_MILLISECONDS = 150
+CRASHES = 3
+LOAD_SECONDS = 1.0
+NOTICE_SECONDS_MAX = 12
 
 
 def canonical(rows):
@@ -25,7 +28,10 @@ def difference(got, wanted):
 
 
 class Contract:
-    """One system under test. Its cases run one after the other, on one data directory unless they say otherwise."""
+    """One system under test. Its cases run one after the other, on one data directory unless they say otherwise.
+
+    A sink's contract and a source's set `pipeline` and `load`, and have `arrives`: all that was sent is there.
+    """
 
     def __init__(self, system, folder, failures, outage_seconds):
         self.system, self.failures = system, failures
@@ -100,6 +106,31 @@ class Contract:
             if not fault or time.monotonic() > ends:
                 return self.check(what, not fault, f"after {seconds_max} s: {fault}")
             time.sleep(POLL_SECONDS)
+
+    # ---- Cases that a sink and a source share
+
+    def crashes(self):
+        with self.in_case("kill -9 under load"), self.running(self.pipeline):
+            with self.load:
+                for crash in range(CRASHES):
+                    time.sleep(0.4 + 0.5 * crash)
+                    self.crash_and_restart(self.pipeline)
+                time.sleep(0.3)
+            self.arrives()
+
+    def stops(self):
+        with self.in_case("SIGTERM under load"), contextlib.ExitStack() as last_run:
+            with self.load:
+                with self.running(self.pipeline):
+                    time.sleep(LOAD_SECONDS / 2)
+                    self.stop_in_time()
+                if self.system.outages:
+                    with self.running(self.pipeline), self.outage("stall"):
+                        time.sleep(LOAD_SECONDS)
+                        self.stop_in_time()
+                last_run.enter_context(self.running(self.pipeline))
+                time.sleep(LOAD_SECONDS / 2)
+            self.arrives()
 
     # ---- Outages
 

@@ -1,20 +1,16 @@
 """What every sink keeps to."""
 import collections
-import contextlib
 import time
 
 import leat_program
 
-from .contract import Contract, difference
+from .contract import LOAD_SECONDS, NOTICE_SECONDS_MAX, Contract, difference
 from .load import PushLoad
 from .systems.system import WRONG_PASSWORD
 
 BUCKETS = 7
 BAD_ROWS = 5
-CRASHES = 3
-LOAD_SECONDS = 1.0
 BESIDE_SECONDS_MAX = 5  # a sink beside one that fails is as quick as ever
-NOTICE_SECONDS_MAX = 12
 
 STREAM = {"from": "events", "columns": {"id": {"type": "text", "required": True},
                                         "k": {"type": "text", "required": True},
@@ -111,15 +107,6 @@ class SinkContract(Contract):
                 self.check("rows go in batches", 0 < state["batches"] < state["rows"] / 2, state)
             self.check("nothing failed", not state.get("failures"), state)
 
-    def crashes(self):
-        with self.in_case("kill -9 under load"), self.running(self.pipeline):
-            with self.load:
-                for crash in range(CRASHES):
-                    time.sleep(0.4 + 0.5 * crash)
-                    self.crash_and_restart(self.pipeline)
-                time.sleep(0.3)
-            self.arrives()
-
     def refuses(self):
         with self.in_case("rows of a wrong type"), self.running(self.pipeline):
             rows = self.load.take(40)
@@ -167,20 +154,6 @@ class SinkContract(Contract):
                     self.wait_for("the sink beside it goes on", lambda: self.beside() < now and
                                   f"{self.beside()} of {now} rows", BESIDE_SECONDS_MAX)
                 self.arrives()
-
-    def stops(self):
-        with self.in_case("SIGTERM under load"), contextlib.ExitStack() as last_run:
-            with self.load:
-                with self.running(self.pipeline):
-                    time.sleep(LOAD_SECONDS / 2)
-                    self.stop_in_time()
-                if self.system.outages:
-                    with self.running(self.pipeline), self.outage("stall"):
-                        time.sleep(LOAD_SECONDS)
-                        self.stop_in_time()
-                last_run.enter_context(self.running(self.pipeline))
-                time.sleep(LOAD_SECONDS / 2)
-            self.arrives("the next run goes on")
 
     def changes(self):
         """A stream goes on in the new target where it stood; a view is there as a whole."""

@@ -1,14 +1,10 @@
 """What every source keeps to."""
-import contextlib
 import time
 
-from .contract import Contract, difference
+from .contract import LOAD_SECONDS, NOTICE_SECONDS_MAX, Contract, difference
 from .load import WriteLoad
 from .systems.system import WRONG_PASSWORD
 
-CRASHES = 3
-LOAD_SECONDS = 1.0
-NOTICE_SECONDS_MAX = 12
 PAUSE_SECONDS = {"http": 0.05, "objects": 0.05}  # each pull reads all over again, each look lists all
 DELETED = 10
 
@@ -100,15 +96,6 @@ class SourceContract(Contract):
                 self.system.delete(self.origin, sorted(self.gone))
                 self.arrives()
 
-    def crashes(self):
-        with self.in_case("kill -9 under load"), self.running(self.pipeline):
-            with self.load:
-                for crash in range(CRASHES):
-                    time.sleep(0.4 + 0.5 * crash)
-                    self.crash_and_restart(self.pipeline)
-                time.sleep(0.3)
-            self.arrives()
-
     def away(self, kind):
         with self.in_case(f"server: {kind}"), self.running(self.pipeline):
             with self.load:
@@ -131,20 +118,6 @@ class SourceContract(Contract):
                 with self.load:
                     time.sleep(2 * LOAD_SECONDS)
                 self.arrives()
-
-    def stops(self):
-        with self.in_case("SIGTERM under load"), contextlib.ExitStack() as last_run:
-            with self.load:
-                with self.running(self.pipeline):
-                    time.sleep(LOAD_SECONDS / 2)
-                    self.stop_in_time()
-                if self.system.outages:
-                    with self.running(self.pipeline), self.outage("stall"):
-                        time.sleep(LOAD_SECONDS)
-                        self.stop_in_time()
-                last_run.enter_context(self.running(self.pipeline))
-                time.sleep(LOAD_SECONDS / 2)
-            self.arrives()
 
     def changes(self):
         changed = self.make_pipeline("second", **self.system.changed_settings())
