@@ -154,6 +154,16 @@ Status check_properties(const std::map<std::string, std::string>& properties) {
 
 }  // namespace
 
+Setting replication_setting() {
+  return {.name = "replication",
+          .kind = Kind::integer,
+          .doc =
+              "Copies of each partition of a topic that is made. Left out: as the cluster does by "
+              "default.",
+          .min = 1,
+          .max = 100};
+}
+
 std::vector<Setting> connection_settings() {
   return {
       {.name = "brokers",

@@ -23,8 +23,10 @@ struct Connection {
   std::int64_t connect_timeout_ms = 0;
 };
 
-/// The settings that source and sink share: brokers, tls, sasl, settings, connect_timeout.
+/// The settings that source, sink and log share: brokers, tls, sasl, settings, connect_timeout.
 std::vector<Setting> connection_settings();
+/// What sink and log share: `replication`, of a topic that is made.
+Setting replication_setting();
 
 /// Checks them too, as far as that is possible without connecting. Error `kafka-setting` (user).
 Result<Connection> read_connection(const Settings& settings, const Context& context);

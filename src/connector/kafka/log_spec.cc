@@ -43,12 +43,7 @@ Spec kafka_log_spec() {
       {.name = "topic_prefix",
        .doc = "What the names of the topics on the cluster begin with, for example `leat.`. Left "
               "out: nothing."},
-      {.name = "replication",
-       .kind = Kind::integer,
-       .doc = "Copies of each partition of a topic that is made. Left out: as the cluster does by "
-              "default.",
-       .min = 1,
-       .max = 100},
+      kafka::replication_setting(),
       {.name = "topic_settings",
        .kind = Kind::text_map,
        .doc = "Further settings of topics that are made, for example `min.insync.replicas: 2`."},

@@ -56,12 +56,7 @@ std::vector<Setting> topic_settings() {
        .doc = "Of a topic that is made. Left out: as the cluster does by default.",
        .min = 1,
        .max = 100'000},
-      {.name = "replication",
-       .kind = Kind::integer,
-       .doc = "Copies of each partition of a topic that is made. Left out: as the cluster does by "
-              "default.",
-       .min = 1,
-       .max = 100},
+      kafka::replication_setting(),
       {.name = "topic_settings",
        .kind = Kind::text_map,
        .doc = "Settings of a topic that is made, for example `cleanup.policy: compact`."},
