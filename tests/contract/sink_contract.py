@@ -137,7 +137,7 @@ class SinkContract(Contract):
                                   f"{self.beside()} of {now} rows", BESIDE_SECONDS_MAX)
                     self.wait_for("it shows that rows wait", lambda: self.sink_state()["lag"] == 0 and
                                   self.sink_state(), NOTICE_SECONDS_MAX)
-                    if kind in ("kill", "cut") and not self.system.may_hang_on:
+                    if kind in ("kill", "cut"):
                         self.wait_for("it shows why", lambda: (
                             self.sink_state()["state"] != "retrying" or not self.sink_state()["last_error"])
                             and self.sink_state(), NOTICE_SECONDS_MAX)

@@ -3,7 +3,6 @@
 
 usage: parquet_test.py [--kills N] [--seed S]
 """
-import argparse
 import json
 import pathlib
 import random
@@ -13,13 +12,13 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
+import seeded  # noqa: E402
 
 leat_program.need_packages("duckdb", "pyarrow")
 import duckdb  # noqa: E402
 import pyarrow.dataset  # noqa: E402
 import pyarrow.fs  # noqa: E402
 from leat_program import Client, Server, free_port  # noqa: E402
-from servers.downloads import Unavailable  # noqa: E402
 from servers.s3 import BUCKET, Versitygw  # noqa: E402
 from servers.server import PASSWORD, USER  # noqa: E402
 
@@ -219,22 +218,5 @@ def run(scratch, failures, kills, seed):
         failures.equal("nothing is left over", left_over(folder), [])
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--kills", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
-    options = parser.parse_args()
-    print(f"seed {options.seed}", flush=True)
-    failures = leat_program.Failures()
-    with leat_program.scratch_folder() as scratch:
-        try:
-            run(scratch, failures, options.kills, options.seed)
-        except Unavailable as reason:
-            leat_program.skip(str(reason))
-        if failures.failed:
-            failures.end()
-    failures.end()
-
-
 if __name__ == "__main__":
-    main()
+    seeded.run(run, kills=8)

@@ -147,9 +147,7 @@ void Client::on_error(rd_kafka_t* handle, int code, const char* text, void* self
 void Client::note(rd_kafka_resp_err_t code, const char* text) {
   spdlog::debug("kafka {}: {} ({})", connection_.brokers, text, rd_kafka_err2name(code));
   if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-    // Says less than what made each of them go down.
-    cut_off_at_ = std::chrono::steady_clock::now();
-    return;
+    return;  // says less than what made each of them go down, and does not come each time
   }
   const bool refused = code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
                        code == RD_KAFKA_RESP_ERR__SSL ||
@@ -190,6 +188,21 @@ void Client::on_token(rd_kafka_t* handle, const char*, void* self) {
                                      text, sizeof text) != RD_KAFKA_RESP_ERR_NO_ERROR) {
     rd_kafka_oauthbearer_set_token_failure(handle, text);
   }
+}
+
+bool Client::any_broker_is_up() const {
+  const rd_kafka_metadata_t* found = nullptr;
+  const rd_kafka_resp_err_t code = rd_kafka_metadata(handle_, 0, nullptr, &found, slice_ms);
+  if (found != nullptr) rd_kafka_metadata_destroy(found);
+  return code != RD_KAFKA_RESP_ERR__TRANSPORT;  // others come from a broker, or from its silence
+}
+
+bool Client::is_in_vain(Time begun) const {
+  if (refused_) return true;
+  if (std::chrono::steady_clock::now() - begun <= cut_off_grace) return false;
+  // A first connection may take long where nothing went wrong with it.
+  const bool expected = reached_ || !last_words().empty();
+  return expected && !any_broker_is_up();
 }
 
 std::string Client::last_words() const {

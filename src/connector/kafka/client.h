@@ -69,16 +69,10 @@ class Client {
 
   using Time = std::chrono::steady_clock::time_point;
   /// Whether a call that began then had better be given up: it is refused, or no broker can be
-  /// reached, as far as librdkafka has noticed.
-  bool is_in_vain(Time begun) const {
-    return refused_ || (cut_off_at_.load() != Time() &&
-                        std::chrono::steady_clock::now() - begun > cut_off_grace);
-  }
-  /// A broker has answered a call that began then. What was cut off during the call is so still:
-  /// librdkafka tells of it once only.
-  void was_reached(Time begun) {
-    if (cut_off_at_.load() <= begun) cut_off_at_ = Time();
-  }
+  /// reached. Of a call that takes long this asks the brokers, for at most `slice_ms`.
+  bool is_in_vain(Time begun) const;
+  /// A call has succeeded.
+  void was_reached() { reached_ = true; }
   /// What the brokers said last, if anything.
   std::string last_words() const;
   void forget_trouble();
@@ -102,7 +96,7 @@ class Client {
       const rd_kafka_resp_err_t code = attempt(slice);
       serve(0);
       if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        was_reached(begun);
+        was_reached();
         return {};
       }
       if (!may_pass(code) || deadline.over() || is_in_vain(begun)) {
@@ -121,6 +115,7 @@ class Client {
       : connection_(connection),
         on_failed_(std::move(on_failed)),
         on_delivered_(std::move(on_delivered)) {}
+  bool any_broker_is_up() const;
   void note(rd_kafka_resp_err_t code, const char* text);
   static void on_error(rd_kafka_t* handle, int code, const char* text, void* self);
   static void on_log(const rd_kafka_t* handle, int level, const char* facility, const char* text);
@@ -132,7 +127,7 @@ class Client {
   const OnDelivered on_delivered_;
   rd_kafka_t* handle_ = nullptr;
   std::atomic<bool> refused_ = false;
-  std::atomic<Time> cut_off_at_{Time()};  ///< when no broker could be reached any more
+  std::atomic<bool> reached_ = false;
   mutable std::mutex mutex_;
   rd_kafka_resp_err_t last_code_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   std::string last_text_;

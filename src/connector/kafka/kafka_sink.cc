@@ -307,7 +307,7 @@ Status KafkaSink::send_all(Pending& pending, const Deadline& deadline) {
 }
 
 Status KafkaSink::finish(Pending& pending, const Deadline& deadline) {
-  // Before the position, whose storing can't be interrupted when a broker has fallen silent.
+  // Before the position: a call that stores one can only be left behind when a broker is silent.
   LEAT_TRY(producer_->flush(deadline));
   if (!options_.exactly_once || producer_->any_failed()) return {};
   if (!pending.refused.empty()) LEAT_TRY(pending.batch.set_aside(pending.refused));

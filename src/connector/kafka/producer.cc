@@ -1,6 +1,7 @@
 #include "connector/kafka/producer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -12,6 +13,28 @@ constexpr int short_flushes = 50;
 /// A commit is answered before its markers are in the partitions. The next transaction that comes
 /// before they are is refused, and librdkafka asks again only after 20 ms.
 constexpr std::chrono::milliseconds markers_written_after{5};
+
+/// Clients of this process that were given up during a call that has not come back.
+std::atomic<int> stuck_clients = 0;
+constexpr int stuck_clients_max = 8;
+
+/// Stores a position in a thread of its own: librdkafka's call stays until the group's coordinator
+/// answers, whatever its time-out (librdkafka's issue 5456).
+std::future<rd_kafka_error_t*> store_apart(rd_kafka_t* handle, const PositionPlace& place,
+                                           const StoredPosition& stored) {
+  using Group = std::unique_ptr<rd_kafka_consumer_group_metadata_t,
+                                decltype(&rd_kafka_consumer_group_metadata_destroy)>;
+  std::packaged_task<rd_kafka_error_t*()> call(
+      [handle, offsets = offset_with(place, stored),
+       group = Group(rd_kafka_consumer_group_metadata_new(place.group.c_str()),
+                     rd_kafka_consumer_group_metadata_destroy)] {
+        return rd_kafka_send_offsets_to_transaction(handle, offsets.get(), group.get(),
+                                                    4 * slice_ms);
+      });
+  auto storing = call.get_future();
+  std::thread(std::move(call)).detach();
+  return storing;
+}
 
 }  // namespace
 
@@ -38,6 +61,18 @@ Result<std::unique_ptr<Producer>> Producer::make(const Connection& connection,
   out->client_ = LEAT_TRY(
       Client::make(RD_KAFKA_PRODUCER, connection, properties, on_failed, std::move(on_delivered)));
   return out;
+}
+
+Producer::~Producer() {
+  if (!storing_.valid()) return;
+  // Callbacks run in `serve` alone, which nobody calls any more.
+  topics_.clear();
+  ++stuck_clients;
+  std::thread([client = std::move(client_), storing = std::move(storing_)]() mutable {
+    if (rd_kafka_error_t* error = storing.get()) rd_kafka_error_destroy(error);
+    client.reset();
+    --stuck_clients;
+  }).detach();
 }
 
 Result<rd_kafka_topic_t*> Producer::topic(const std::string& name,
@@ -68,13 +103,14 @@ Status Producer::resume(const Deadline& deadline, std::string_view doing, Call&&
     rd_kafka_error_t* error = call(slice_ms);
     client_->serve(0);
     if (error == nullptr) {
-      client_->was_reached(begun);
+      client_->was_reached();
       return {};
     }
-    const bool again =
-        rd_kafka_error_is_retriable(error) != 0 && !deadline.over() && !client_->is_in_vain(begun);
-    if (!again) return std::unexpected(client_->error(error, doing));
     const bool timed_out = rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT;
+    const bool may_pass = (timed_out || rd_kafka_error_is_retriable(error) != 0) &&
+                          rd_kafka_error_txn_requires_abort(error) == 0;
+    const bool again = may_pass && !deadline.over() && !client_->is_in_vain(begun);
+    if (!again) return std::unexpected(client_->error(error, doing));
     rd_kafka_error_destroy(error);
     // An error that comes at once would come at once again.
     if (!timed_out) client_->serve(20);
@@ -157,15 +193,18 @@ Status Producer::flush(const Deadline& deadline) {
 
 Status Producer::store(const PositionPlace& place, const StoredPosition& stored,
                        const Deadline& deadline) {
-  const PartitionList offsets = offset_with(place, stored);
-  const std::unique_ptr<rd_kafka_consumer_group_metadata_t,
-                        decltype(&rd_kafka_consumer_group_metadata_destroy)>
-      group(rd_kafka_consumer_group_metadata_new(place.group.c_str()),
-            rd_kafka_consumer_group_metadata_destroy);
-  return resume(deadline, "can't store the position", [&](int) {
-    // Not resumable: a shorter time-out would only send it again.
-    return rd_kafka_send_offsets_to_transaction(client_->handle(), offsets.get(), group.get(),
-                                                4 * slice_ms);
+  if (stuck_clients >= stuck_clients_max) {
+    return transient_error("kafka-stuck",
+                           "kafka {}: can't store the position: {} earlier calls have not come "
+                           "back; look whether the group's coordinator is up",
+                           client_->connection().brokers, stuck_clients_max);
+  }
+  return resume(deadline, "can't store the position", [&](int timeout_ms) {
+    if (!storing_.valid()) storing_ = store_apart(client_->handle(), place, stored);
+    if (storing_.wait_for(std::chrono::milliseconds(timeout_ms)) == std::future_status::ready) {
+      return storing_.get();
+    }
+    return rd_kafka_error_new(RD_KAFKA_RESP_ERR__TIMED_OUT, "the group's coordinator is silent");
   });
 }
 
@@ -178,6 +217,10 @@ Status Producer::commit(const Deadline& deadline) {
 }
 
 Status Producer::abort(const Deadline& deadline) {
+  if (storing_.valid()) {
+    return std::unexpected(
+        client_->error(RD_KAFKA_RESP_ERR__IN_PROGRESS, "can't abort a transaction"));
+  }
   return resume(deadline, "can't abort a transaction", [&](int timeout_ms) {
     return rd_kafka_abort_transaction(client_->handle(), timeout_ms);
   });

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -31,6 +32,11 @@ class Producer {
                                                 const Client::Properties& properties,
                                                 Client::OnDelivered on_delivered = {});
 
+  /// Leaves a call that has not come back to a thread of its own, with the client.
+  ~Producer();
+  Producer(const Producer&) = delete;
+  Producer& operator=(const Producer&) = delete;
+
   Client& client() { return *client_; }
   /// A topic to write to, with librdkafka's properties of topics. It lives as long as this does,
   /// and is the same at every call.
@@ -51,7 +57,8 @@ class Producer {
                                                   const Deadline& deadline);
   /// Waits until all messages are acknowledged or failed.
   Status flush(const Deadline& deadline);
-  /// Stores a position with the transaction.
+  /// Stores a position with the transaction. Error `kafka-stuck` (transient): too many of these
+  /// calls have not come back.
   Status store(const PositionPlace& place, const StoredPosition& stored, const Deadline& deadline);
   Status commit(const Deadline& deadline);
   Status abort(const Deadline& deadline);
@@ -71,6 +78,7 @@ class Producer {
   std::unique_ptr<Client> client_;
   std::map<std::string, std::unique_ptr<rd_kafka_topic_t, TopicDeleter>> topics_;
   std::vector<rd_kafka_vu_t> arguments_;
+  std::future<rd_kafka_error_t*> storing_;  ///< a call that has not come back
   std::chrono::steady_clock::time_point committed_at_{};
 };
 

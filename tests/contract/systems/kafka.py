@@ -48,7 +48,6 @@ class KafkaSystem:
 class KafkaSink(KafkaSystem, SinkSystem):
     refuses = "max.message.bytes"
     missing_words = "kafka-topics"
-    may_hang_on = True  # rd_kafka_send_offsets_to_transaction returns only once a broker is back, whatever its time-out
 
     def sink(self, target, keyed=False, password=PASSWORD, **settings):
         limits = {} if settings.get("create") is False else {"topic_settings": {"max.message.bytes": MESSAGE_BYTES_MAX}}

@@ -50,7 +50,6 @@ class SinkSystem(System):
     signs_in = True
     missing_words = None  # part of what is said when the target is missing and may not be made
     moved_words = None  # part of what is said to a sink that is sent to another target, where it can't go on there
-    may_hang_on = False  # an outage that begins in a certain call of the system's library shows by the lag alone
 
     def sink(self, target, keyed=False, password=PASSWORD, **settings):
         """The connector's entry of a sink; keyed: for the view."""
