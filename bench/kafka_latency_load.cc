@@ -47,8 +47,9 @@ rd_kafka_t* client(rd_kafka_type_t type,
 }
 
 void send(const char* brokers, const char* topic_name, std::int64_t rate, std::int64_t count) {
-  rd_kafka_t* producer =
-      client(RD_KAFKA_PRODUCER, {{"bootstrap.servers", brokers}, {"linger.ms", "0"}});
+  rd_kafka_t* producer = client(
+      RD_KAFKA_PRODUCER,
+      {{"bootstrap.servers", brokers}, {"linger.ms", "1"}, {"socket.nagle.disable", "true"}});
   rd_kafka_topic_t* topic = rd_kafka_topic_new(producer, topic_name, nullptr);
   const std::string padding(padding_bytes, 'x');
   const auto begin = Clock::now();

@@ -86,6 +86,7 @@ Status configure(rd_kafka_conf_t* conf, const Connection& connection,
   LEAT_TRY(set("bootstrap.servers", connection.brokers));
   LEAT_TRY(set("client.id", "leat"));
   LEAT_TRY(set("log.connection.close", "false"));
+  LEAT_TRY(set("socket.nagle.disable", "true"));  // requests are small where a transaction is
   LEAT_TRY(set("reconnect.backoff.max.ms", "2000"));
   LEAT_TRY(set("socket.timeout.ms", "10000"));
   LEAT_TRY(set("socket.connection.setup.timeout.ms",

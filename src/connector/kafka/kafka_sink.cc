@@ -146,6 +146,8 @@ Client::Properties KafkaSink::properties() const {
       {"compression.codec", options_.compression},
       {"partitioner", options_.partitioner},
       {"linger.ms", "5"},
+      // A transaction's requests meet each other at the coordinator, which then wants them again.
+      {"retry.backoff.ms", "20"},
       {"message.timeout.ms", fmt::format("{}", options_.timeout_ms)},
   };
   // No batch may become larger than the topic takes.
@@ -307,11 +309,16 @@ Status KafkaSink::send_all(Pending& pending, const Deadline& deadline) {
 }
 
 Status KafkaSink::finish(Pending& pending, const Deadline& deadline) {
-  // Before the position: a call that stores one can only be left behind when a broker is silent.
+  if (options_.exactly_once && pending.refused.empty() && !producer_->any_failed()) {
+    // While the messages are under way.
+    LEAT_TRY(producer_->store(place(), {instance_, pending.batch.position}, deadline));
+  }
   LEAT_TRY(producer_->flush(deadline));
   if (!options_.exactly_once || producer_->any_failed()) return {};
-  if (!pending.refused.empty()) LEAT_TRY(pending.batch.set_aside(pending.refused));
-  LEAT_TRY(producer_->store(place(), {instance_, pending.batch.position}, deadline));
+  if (!pending.refused.empty()) {
+    LEAT_TRY(pending.batch.set_aside(pending.refused));
+    LEAT_TRY(producer_->store(place(), {instance_, pending.batch.position}, deadline));
+  }
   return producer_->commit(deadline);
 }
 
