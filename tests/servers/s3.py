@@ -24,8 +24,6 @@ class S3(Server):
     @classmethod
     def fetch(cls, may_fetch=True):
         folder, known_by = f"{cls.program}-{cls.version}", f"source {cls.module_sum}"
-        if not downloads.is_fetched(folder, known_by):
-            downloads.need_go(cls.go_min, cls.title)  # a better reason than that it is not fetched
 
         def build(folder):
             downloads.build_go(cls.module, cls.version, cls.module_sum, cls.package, folder / cls.program, cls.go_min)
