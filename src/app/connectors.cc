@@ -18,6 +18,8 @@
 #include "connector/mongodb/mongodb_sink.h"
 #include "connector/mongodb/mongodb_source.h"
 #include "connector/mongodb/spec.h"
+#include "connector/nexmark/nexmark_source.h"
+#include "connector/nexmark/spec.h"
 #include "connector/object/objects_source.h"
 #include "connector/object/parquet_history.h"
 #include "connector/object/parquet_sink.h"
@@ -56,7 +58,7 @@ pipeline::Registry registry() {
   return {.sources = {connector::http_source_spec(), connector::file_source_spec(),
                       connector::random_user_spec(), connector::postgresql_source_spec(),
                       connector::kafka_source_spec(), connector::mongodb_source_spec(),
-                      connector::objects_source_spec()},
+                      connector::objects_source_spec(), connector::nexmark_source_spec()},
           .sinks = {connector::file_sink_spec(), connector::http_sink_spec(),
                     connector::postgresql_sink_spec(), connector::mongodb_sink_spec(),
                     connector::cassandra_sink_spec(), connector::kafka_sink_spec(),
@@ -64,7 +66,7 @@ pipeline::Registry registry() {
           .tables = {connector::cassandra_table_spec()},
           .logs = {connector::kafka_log_spec()},
           .formats = pipeline::format_specs(),
-          .replayable = {"file", "random_user", "kafka"},
+          .replayable = {"file", "random_user", "nexmark", "kafka"},
           .decodes = can_decode,
           .takes_table = takes_table};
 }
@@ -78,6 +80,8 @@ runtime::Connectors connectors() {
       .live = connector::make_mongodb_source, .replayable = {}, .csv_header = {}};
   all.sources["objects"] = {
       .live = connector::make_objects_source, .replayable = {}, .csv_header = {}};
+  all.sources["nexmark"] = {
+      .live = {}, .replayable = connector::make_nexmark_source, .csv_header = {}};
   all.sources["random_user"] = {
       .live = {}, .replayable = connector::make_random_user_source, .csv_header = {}};
   all.sinks["file"].with_the_epoch = [](const pipeline::SinkNode& node, const Schema& schema,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "connector/default_settings_test.h"
+#include "connector/random.h"
 #include "connector/random_user/spec.h"
 #include "connector/random_user/users.h"
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "connector/random.h"
 #include "connector/random_user/nationality.h"
 #include "connector/random_user/users.h"
 #include "format/encoder.h"

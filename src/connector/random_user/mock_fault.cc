@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "connector/random_user/random.h"
+#include "connector/random.h"
 
 namespace leat::connector {
 namespace {

@@ -6,8 +6,8 @@
 #include <chrono>
 #include <iterator>
 
+#include "connector/random.h"
 #include "connector/random_user/nationality.h"
-#include "connector/random_user/random.h"
 
 namespace leat::connector {
 namespace {
@@ -403,14 +403,6 @@ std::optional<std::uint32_t> user_field_bit(std::string_view name) {
   const auto found = std::ranges::find(field_names, name);
   if (found == field_names.end()) return std::nullopt;
   return 1u << (found - field_names.begin());
-}
-
-std::uint64_t seed_of(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a, mixed: short texts give distant seeds
-  for (const char letter : text) {
-    hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
-  }
-  return Random::mix(hash);
 }
 
 void append_user(const UserRecipe& recipe, std::uint64_t number, std::string& out) {

@@ -43,9 +43,6 @@ struct UserRecipe {
   std::uint32_t fields = all_user_fields;  ///< bits of UserField
 };
 
-/// The seed that a text stands for: as in the public API any text is a seed.
-std::uint64_t seed_of(std::string_view text);
-
 /// Appends user `number` as one JSON object, without a newline. Pure: any thread. The text is valid
 /// UTF-8 JSON of 1.0 to 1.4 KB, with the public API's fields in its order.
 void append_user(const UserRecipe& recipe, std::uint64_t number, std::string& out);

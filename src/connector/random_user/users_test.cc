@@ -1,4 +1,5 @@
 #include "connector/random_user/users.h"
+#include "connector/random.h"
 
 #include <set>
 

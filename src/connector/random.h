@@ -2,11 +2,12 @@
 
 #include <cstdint>
 #include <iterator>
+#include <string_view>
 
 namespace leat::connector {
 
-/// Repeatable random numbers for one user: a function of seed and user number alone (SplitMix64,
-/// Steele et al., OOPSLA 2014). Not for secrets.
+/// Repeatable random numbers for one record: a function of seed and record number alone
+/// (SplitMix64, Steele et al., OOPSLA 2014). Not for secrets.
 class Random {
  public:
   Random(std::uint64_t seed, std::uint64_t number)
@@ -18,7 +19,7 @@ class Random {
     return bits ^ bits >> 31;
   }
 
-  /// Begins the numbers of another lane of the same user.
+  /// Begins the numbers of another lane of the same record.
   void restart(unsigned lane) { state_ = mix(base_ + lane * 0x9e3779b97f4a7c15); }
 
   std::uint64_t next() { return mix(state_ += 0x9e3779b97f4a7c15); }
@@ -37,5 +38,15 @@ class Random {
   std::uint64_t base_;
   std::uint64_t state_;
 };
+
+/// The seed that a text stands for: any text is one, and short ones give distant seeds (FNV-1a,
+/// mixed).
+inline std::uint64_t seed_of(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char letter : text) {
+    hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
+  }
+  return Random::mix(hash);
+}
 
 }  // namespace leat::connector

@@ -1,0 +1,244 @@
+#include "connector/nexmark/events.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <string_view>
+
+#include "connector/random.h"
+
+namespace leat::connector {
+namespace {
+
+constexpr std::uint64_t period = 50, auctions_a_period = 3;
+constexpr std::uint64_t first_id = 1000;
+constexpr std::uint64_t first_category = 10, categories = 5;
+/// Every one of so many auctions and people is a hot one.
+constexpr std::uint64_t hot_every = 100;
+constexpr std::uint64_t auctions_in_flight = 100, auctions_ahead = 10;
+constexpr std::uint64_t people_active = 1000, people_ahead = 10;
+constexpr std::uint64_t cached_channels = 10'000;
+/// Characters that an event has on average, without its keys.
+constexpr std::uint64_t person_size = 200, auction_size = 500, bid_size = 100;
+constexpr std::uint64_t number_size = 8, email_size = 17, card_size = 19;
+
+constexpr std::array<std::string_view, 11> first_names = {
+    "Peter", "Paul", "Luke", "John", "Saul", "Vicky", "Kate", "Julie", "Sarah", "Deiter", "Walter"};
+constexpr std::array<std::string_view, 9> last_names = {
+    "Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris"};
+constexpr std::array<std::string_view, 10> cities = {
+    "Phoenix", "Los Angeles", "San Francisco", "Boise", "Portland",
+    "Bend",    "Redmond",     "Seattle",       "Kent",  "Cheyenne"};
+constexpr std::array<std::string_view, 6> states = {"AZ", "CA", "ID", "OR", "WA", "WY"};
+constexpr std::array<std::string_view, 4> hot_channels = {"Google", "Facebook", "Baidu", "Apple"};
+
+/// Lanes of random numbers that belong to something else than one event.
+constexpr std::uint64_t channel_numbers = std::uint64_t{1} << 62;
+
+/// The newest auction and person when an event happens, counted from 0.
+std::uint64_t last_auction(std::uint64_t number) {
+  const std::uint64_t round = number / period, place = number % period;
+  if (place == 0) return round == 0 ? 0 : round * auctions_a_period - 1;
+  return round * auctions_a_period + std::min(place, auctions_a_period) - 1;
+}
+std::uint64_t last_person(std::uint64_t number) { return number / period; }
+
+std::uint64_t reversed_bits(std::uint32_t bits) {
+  std::uint32_t out = 0;
+  for (int i = 0; i < 32; ++i) out |= (bits >> i & 1) << (31 - i);
+  return out;
+}
+
+class EventWriter {
+ public:
+  EventWriter(const NexmarkRecipe& recipe, std::uint64_t number, std::string& out)
+      : recipe_(recipe), number_(number), random_(recipe.seed, number), out_(out) {}
+
+  void write() {
+    switch (nexmark_kind(number_)) {
+      case NexmarkKind::person:
+        return person();
+      case NexmarkKind::auction:
+        return auction();
+      case NexmarkKind::bid:
+        return bid();
+    }
+  }
+
+ private:
+  void text(std::string_view text) { out_.append(text); }
+  void number(std::uint64_t value) {
+    char digits[20];
+    out_.append(digits, std::to_chars(digits, std::end(digits), value).ptr);
+  }
+  void field(std::string_view key, std::uint64_t value) {
+    text(key);
+    number(value);
+  }
+  static void letters(Random& random, std::uint64_t count, std::string& out) {
+    const std::size_t begin = out.size();
+    out.resize(begin + count);
+    char* place = out.data() + begin;
+    for (std::uint64_t i = 0; i < count; i += 8) {
+      const std::uint64_t bits = random.next();
+      for (std::uint64_t k = 0; k < std::min<std::uint64_t>(8, count - i); ++k) {
+        place[i + k] = static_cast<char>('a' + ((bits >> 8 * k & 0xff) * 26 >> 8));
+      }
+    }
+  }
+  void letters(std::uint64_t count) { letters(random_, count, out_); }
+  /// From `min` up to one less than `end` letters.
+  std::uint64_t some_letters(std::uint64_t min, std::uint64_t end) {
+    const std::uint64_t count = min + random_.below(end - min);
+    letters(count);
+    return count;
+  }
+  /// Letters that bring an event of `size` characters to about the average, a fifth more or less.
+  void extra(std::uint64_t size, std::uint64_t average) {
+    text(R"(,"extra":")");
+    if (size < average) {
+      const std::uint64_t wanted = average - size;
+      const auto spread = static_cast<std::uint64_t>(std::llround(static_cast<double>(wanted) / 5));
+      letters(wanted - spread + (spread == 0 ? 0 : random_.below(2 * spread)));
+    }
+    text("\"}}");
+  }
+  std::uint64_t time() const { return static_cast<std::uint64_t>(recipe_.time_ms(number_)); }
+
+  std::uint64_t price() {
+    const double unit = static_cast<double>(random_.next() >> 11) * 0x1p-53;
+    return static_cast<std::uint64_t>(std::llround(std::pow(10.0, unit * 6) * 100));
+  }
+  /// One of the people who are active or will be soon.
+  std::uint64_t some_person() {
+    const std::uint64_t people = last_person(number_) + 1;
+    const std::uint64_t active = std::min(people, people_active);
+    return people - active + random_.below(active + people_ahead);
+  }
+
+  void person() {
+    const std::string_view first = random_.pick(first_names), last = random_.pick(last_names);
+    const std::string_view city = random_.pick(cities), state = random_.pick(states);
+    field(R"({"event_type":0,"person":{"id":)", last_person(number_) + first_id);
+    text(R"(,"name":")");
+    text(first);
+    text(" ");
+    text(last);
+    text(R"(","emailAddress":")");
+    letters(7);
+    text("@");
+    letters(5);
+    text(R"(.com","creditCard":")");
+    for (int group = 0; group < 4; ++group) {
+      if (group > 0) text(" ");
+      char digits[5];
+      std::to_chars(digits, std::end(digits), 10'000 + random_.below(10'000));
+      out_.append(digits + 1, 4);
+    }
+    text(R"(","city":")");
+    text(city);
+    text(R"(","state":")");
+    text(state);
+    field(R"(","dateTime":)", time());
+    const std::uint64_t name = first.size() + 1 + last.size();
+    extra(number_size + name + email_size + card_size + city.size() + state.size(), person_size);
+  }
+
+  void auction() {
+    field(R"({"event_type":1,"auction":{"id":)", last_auction(number_) + first_id);
+    text(R"(,"itemName":")");
+    std::uint64_t size = some_letters(3, 20);
+    text(R"(","description":")");
+    size += some_letters(3, 100);
+    const std::uint64_t initial = price();
+    field(R"(","initialBid":)", initial);
+    field(R"(,"reserve":)", initial + price());
+    field(R"(,"dateTime":)", time());
+    field(R"(,"expires":)", expires());
+    field(R"(,"seller":)", seller() + first_id);
+    field(R"(,"category":)", first_category + random_.below(categories));
+    extra(size + 6 * number_size, auction_size);
+  }
+
+  /// Up to twice the time that it takes until as many auctions as are in flight have come.
+  std::uint64_t expires() {
+    const std::uint64_t events = auctions_in_flight * period / auctions_a_period;
+    const auto horizon = static_cast<std::uint64_t>(recipe_.time_ms(number_ + events)) - time();
+    return time() + 1 + random_.below(std::max<std::uint64_t>(2 * horizon, 1));
+  }
+
+  std::uint64_t seller() {
+    if (random_.below(4) > 0) return last_person(number_) / hot_every * hot_every;
+    return some_person();
+  }
+
+  void bid() {
+    field(R"({"event_type":2,"bid":{"auction":)", bid_auction() + first_id);
+    // The benchmark's generator adds the first id twice: bidders begin at 2000.
+    field(R"(,"bidder":)", bidder() + 2 * first_id);
+    field(R"(,"price":)", price());
+    channel();
+    field(R"(","dateTime":)", time());
+    extra(4 * number_size, bid_size);
+  }
+
+  std::uint64_t bid_auction() {
+    const std::uint64_t last = last_auction(number_);
+    if (random_.below(2) > 0) return last / hot_every * hot_every;
+    const std::uint64_t first = last > auctions_in_flight ? last - auctions_in_flight : 0;
+    return first + random_.below(last - first + 1 + auctions_ahead);
+  }
+
+  std::uint64_t bidder() {
+    if (random_.below(4) > 0) return last_person(number_) / hot_every * hot_every + 1;
+    return some_person();
+  }
+
+  void channel() {
+    text(R"(,"channel":")");
+    if (random_.below(2) > 0) {
+      const std::uint64_t hot = random_.below(hot_channels.size());
+      text(hot_channels[hot]);
+      Random fixed(recipe_.seed, channel_numbers + cached_channels + hot);
+      return address(fixed);
+    }
+    const std::uint64_t number = random_.below(cached_channels);
+    field("channel-", number);
+    Random fixed(recipe_.seed, channel_numbers + number);
+    address(fixed);
+    if (fixed.below(10) == 0) return;
+    // As Java's Math.abs of Integer.reverse.
+    const auto reversed =
+        static_cast<std::int32_t>(reversed_bits(static_cast<std::uint32_t>(number)));
+    field("&channel_id=", static_cast<std::uint64_t>(std::abs(std::int64_t{reversed})));
+  }
+
+  void address(Random& fixed) {
+    text(R"(","url":"https://www.nexmark.com/)");
+    for (int part = 0; part < 3; ++part) {
+      letters(fixed, 3 + fixed.below(2), out_);
+      text("/");
+    }
+    text("item.htm?query=1");
+  }
+
+  const NexmarkRecipe& recipe_;
+  const std::uint64_t number_;
+  Random random_;
+  std::string& out_;
+};
+
+}  // namespace
+
+NexmarkKind nexmark_kind(std::uint64_t number) {
+  const std::uint64_t place = number % period;
+  if (place == 0) return NexmarkKind::person;
+  return place <= auctions_a_period ? NexmarkKind::auction : NexmarkKind::bid;
+}
+
+void append_nexmark_event(const NexmarkRecipe& recipe, std::uint64_t number, std::string& out) {
+  EventWriter(recipe, number, out).write();
+}
+
+}  // namespace leat::connector

@@ -1,0 +1,48 @@
+#include "connector/nexmark/spec.h"
+
+#include "connector/generated_source.h"
+
+namespace leat::connector {
+
+Spec nexmark_source_spec() {
+  Spec spec;
+  spec.name = "nexmark";
+  spec.role = Role::source;
+  spec.summary = "The people, auctions and bids of the Nexmark benchmark, made on the spot.";
+  spec.doc =
+      R"(Each record is one event of an auction house, as the benchmark's generator makes them: of 50 in
+a row the first is a person, the next three are auctions, the other 46 are bids.
+
+```json
+{"event_type":0,"person":{"id":…,"name":…,"emailAddress":…,"creditCard":…,"city":…,"state":…,"dateTime":…,"extra":…}}
+{"event_type":1,"auction":{"id":…,"itemName":…,"description":…,"initialBid":…,"reserve":…,"dateTime":…,"expires":…,"seller":…,"category":…,"extra":…}}
+{"event_type":2,"bid":{"auction":…,"bidder":…,"price":…,"channel":…,"url":…,"dateTime":…,"extra":…}}
+```
+
+Times are in epoch milliseconds (a column takes them with `unit: ms`). A stream reads one kind of event by the pointers into it, as
+`at: /bid/price`, and `WHERE event_type = 2`.
+
+Event number *i* of a seed is always the same, so that the source can be read again from any position: nothing is copied to the
+log, and after a crash reading goes on at the committed position. Values have the distributions of the original, ids its odd
+ends too: bidders begin at 2000 as it adds the first id twice. It has no seed, so no two of its runs agree, and none with ours.)";
+  spec.settings = generated_source_settings("Events", "1000");
+  spec.settings.push_back(
+      {.name = "events_per_second",
+       .kind = Kind::number,
+       .doc = "Events in a second of event time, whatever the `rate` at which they come. The "
+              "benchmark's default is 10,000,000, with which windows of seconds hardly ever close.",
+       .default_value = "100000",
+       .min = 0.001,
+       .max = 1e9});
+  spec.settings.push_back({.name = "first_event",
+                           .kind = Kind::text,
+                           .doc = "Event time of the first event, in ISO 8601.",
+                           .default_value = "2026-01-01T00:00:00Z"});
+  spec.example = R"(nexmark:
+  rate: 10000
+  events_per_second: 10000
+)";
+  return spec;
+}
+
+}  // namespace leat::connector
