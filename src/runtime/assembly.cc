@@ -76,7 +76,7 @@ Result<std::unique_ptr<Assembly>> Assembly::build(pipeline::Graph graph, Connect
 }
 
 Status Assembly::open_directory() {
-  io::FileSystem& files = io::posix_file_system();
+  io::FileSystem& files = options.context.files;
   LEAT_TRY(files.create_directories(options.data_directory));
   lock = LEAT_TRY(files.lock(options.data_directory + "/lock",
                              fmt::format("process {} (leat run)", ::getpid())));
@@ -88,7 +88,7 @@ Status Assembly::open_directory() {
                            "free some, nothing is lost",
                            options.data_directory, free, start_bytes_min);
   }
-  store = LEAT_TRY(state::Store::open(options.data_directory + "/store"));
+  store = LEAT_TRY(state::Store::open(options.data_directory + "/store", options.store));
   family = LEAT_TRY(store->family("engine"));
   LEAT_TRY(open_cursors());
   timeline = std::make_unique<state::Timeline>(*store);
@@ -101,7 +101,7 @@ Status Assembly::open_directory() {
   } else {
     first_epoch = Epoch(1);
   }
-  database = LEAT_TRY(sql::Database::open());
+  database = options.database ? options.database : LEAT_TRY(sql::Database::open());
   for (unsigned worker = 0; worker < workers; ++worker) {
     sessions.push_back(LEAT_TRY(database->connect()));
   }
@@ -110,8 +110,9 @@ Status Assembly::open_directory() {
 
 Status Assembly::open_topics() {
   LEAT_TRY(check_same_log());
-  feeds = LEAT_TRY(
-      log::open_embedded_topics(io::posix_file_system(), options.data_directory + "/topics", {}));
+  feeds =
+      LEAT_TRY(log::open_embedded_topics(options.context.files, options.data_directory + "/topics",
+                                         {.clock = &options.context.clock}));
   topics = feeds.get();
   constexpr log::TopicConfig letters_config{.partitions = 2};
   if (graph.log) {
@@ -281,7 +282,8 @@ Status Assembly::make_streams() {
                                              .input = std::move(input),
                                              .csv_header = LEAT_TRY(csv_header_of(node)),
                                              .sessions = sessions,
-                                             .tables = &tables}));
+                                             .tables = &tables,
+                                             .clock = &options.context.clock}));
     slot.recent =
         std::make_unique<RecentRows>(node.schema, static_cast<std::size_t>(node.recent_rows_max));
     slot.feed = std::make_shared<ChangeFeed>(options.changes_kept_bytes_max);
@@ -345,7 +347,7 @@ Status Assembly::connect_all() {
 }
 
 Status Assembly::recover() {
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = options.context.clock.steady();
   for (StreamSlot& slot : streams) {
     const auto found = last_commit.streams.find(slot.node->name);
     if (found == last_commit.streams.end()) continue;
@@ -371,7 +373,7 @@ Status Assembly::recover() {
 }
 
 void Assembly::add_input(std::unique_ptr<InputPartition> input) {
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = options.context.clock.steady();
   for (StreamSlot& slot : streams) {
     if (slot.watermark && slot.topic == input->topic()) {
       slot.watermark->add_partition(input->id(), now);

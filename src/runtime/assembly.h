@@ -112,7 +112,7 @@ class Assembly {
   // In `feeds`; with a system's log they are copied to its topic once they are committed.
   log::PartitionLog* dead_letters = nullptr;
   log::PartitionLog* sink_letters = nullptr;
-  std::unique_ptr<sql::Database> database;
+  std::shared_ptr<sql::Database> database;
   std::vector<std::shared_ptr<sql::Session>> sessions;  ///< one a worker
 
   LookupTables tables;

@@ -25,12 +25,18 @@
 namespace leat::log {
 class Topics;
 }
+namespace leat::sql {
+class Database;
+}
 
 namespace leat::runtime {
 
 struct Options {
   std::string data_directory;
-  connector::Context context;                    ///< what sources and sinks get from this process
+  /// What sources and sinks get from this process; files and time are the engine's own, too.
+  connector::Context context;
+  state::Store::Options store = {};
+  std::shared_ptr<sql::Database> database = {};  ///< that queries run in; null: one of its own
   unsigned workers = 0;                          ///< 0: one a core
   std::uint64_t disk_reserve_bytes = 64u << 20;  ///< with less free than this nothing is accepted
   bool rebuild = false;  ///< compute streams and views anew where they changed, whatever was lost

@@ -48,7 +48,6 @@ bool EpochLoop::all_ended() const {
   return true;
 }
 
-/// Every source has ended: one more epoch closes what is open, and one more commit shows it all.
 Status EpochLoop::finish() {
   input_ended_ = true;
   LEAT_TRY(run_epoch(true));

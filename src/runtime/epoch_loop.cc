@@ -71,6 +71,15 @@ Status EpochLoop::run(std::stop_token stop) {
   return status;
 }
 
+Status EpochLoop::settle() {
+  while (true) {
+    LEAT_TRY(committer_.failure());
+    const bool has_records = has_input();
+    if (!has_records && !advance_watermarks()) return commit_if_due(true);
+    LEAT_TRY(run_epoch(!has_records));
+  }
+}
+
 Status EpochLoop::turn(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     run_actions();
@@ -168,7 +177,7 @@ Status EpochLoop::take_slice(SliceWork& work) {
 void EpochLoop::fold_slices() {
   std::sort(slices_.begin(), slices_.end(),
             [](const auto& a, const auto& b) { return a->order < b->order; });
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = assembly_.options.context.clock.steady();
   std::map<std::string, std::pair<op::EventTimeUs, std::int64_t>> advanced;
   for (const auto& work : slices_) {
     rows_in_epoch_ += work->slice.records.size();
@@ -197,7 +206,7 @@ void EpochLoop::fold_slices() {
 
 /// True when a watermark has moved: by new rows, or because partitions fell idle or ended.
 bool EpochLoop::advance_watermarks() {
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = assembly_.options.context.clock.steady();
   bool moved = false;
   for (StreamSlot& slot : assembly_.streams) {
     if (!slot.watermark) continue;

@@ -30,6 +30,11 @@ class EpochLoop {
   Status begin();
   /// Turns until `stop` is asked for, everything has ended (`once`), or something fails.
   Status run(std::stop_token stop);
+  /// In place of run(), for who moves input and time himself: epochs until nothing is left to read
+  /// and no watermark moves, and a commit of them. One thread.
+  Status settle();
+  /// Every source has ended: one more epoch closes what is open, and one more commit shows it all.
+  Status finish();
 
   /// Called by the committer's thread after a commit. Set before `run`.
   void on_committed(std::function<void()> notify) { on_committed_ = std::move(notify); }
@@ -110,7 +115,6 @@ class EpochLoop {
   bool all_ended() const;
   Status turn(const std::stop_token& stop);
   Status run_epoch(bool due);
-  Status finish();
   Status commit_if_due(bool force, bool last = false);
   bool under_load() const;
   std::chrono::milliseconds quiet_spacing() const;

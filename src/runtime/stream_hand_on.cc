@@ -195,7 +195,7 @@ void StreamStage::note_event_time(SliceWork& work, const ChangeChunk& changes) c
   const std::uint64_t* validity = duckdb_vector_get_validity(vector);
   op::EventTimeUs newest_allowed = op::end_of_time;
   if (node_.event_time->ahead_ms > 0) {
-    newest_allowed = (system_clock().now_ms() + node_.event_time->ahead_ms) * 1000;
+    newest_allowed = (clock_.now_ms() + node_.event_time->ahead_ms) * 1000;
   }
   op::EventTimeUs& newest = work.streams[index_].newest;
   for (std::size_t row = 0; row < changes.rows.size(); ++row) {

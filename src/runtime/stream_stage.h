@@ -30,6 +30,7 @@ class StreamStage {
     std::vector<std::string> csv_header;  ///< of a CSV topic
     std::span<const std::shared_ptr<sql::Session>> sessions;  ///< one a worker
     const LookupTables* tables = nullptr;  ///< that its query may join with; outlive the stage
+    const Clock* clock = &system_clock();
   };
   static Result<std::unique_ptr<StreamStage>> make(const Setup& setup);
 
@@ -81,7 +82,7 @@ class StreamStage {
   class DecodeInput;
 
   explicit StreamStage(const Setup& setup)
-      : node_(*setup.node), index_(setup.index), input_(setup.input) {
+      : node_(*setup.node), index_(setup.index), input_(setup.input), clock_(*setup.clock) {
     if (!node_.query.passes.empty()) passed_.emplace(node_.query, input_);
   }
   bool selects() const { return tools_.front().select != nullptr; }
@@ -123,6 +124,7 @@ class StreamStage {
   const pipeline::StreamNode& node_;
   const std::size_t index_;
   const Schema input_;
+  const Clock& clock_;
   std::optional<PassedColumns> passed_;
   std::unique_ptr<StreamLookups> lookups_;  // null: it joins with no table
   std::vector<Tools> tools_;                // by worker

@@ -154,12 +154,17 @@ class RocksStore final : public Store {
   }
 
   Status open_database() {
-    const rocksdb::DBOptions db_options = database_options(options_);
+    rocksdb::DBOptions db_options = database_options(options_);
+    std::shared_ptr<rocksdb::Env> memory;
+    if (options_.in_memory) {
+      memory.reset(rocksdb::NewMemEnv(rocksdb::Env::Default()));
+      db_options.env = memory.get();
+    }
     std::vector<std::string> names;
     const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, directory_, &names);
     if (!listed.ok()) {
       // A directory without a database: RocksDB reports its CURRENT file missing.
-      const rocksdb::Status exists = rocksdb::Env::Default()->FileExists(directory_ + "/CURRENT");
+      const rocksdb::Status exists = db_options.env->FileExists(directory_ + "/CURRENT");
       if (!exists.IsNotFound()) return error_of(listed, directory_);
       if (options_.read_only) {
         return user_error("no-store", "there is no store in {}; name the directory of `leat run`",
@@ -178,7 +183,8 @@ class RocksStore final : public Store {
             ? rocksdb::DB::OpenForReadOnly(db_options, directory_, descriptors, &handles, &database)
             : rocksdb::DB::Open(db_options, directory_, descriptors, &handles, &database);
     if (!opened.ok()) return error_of(opened, directory_);
-    database_.reset(database);
+    // Views may outlive the store, and what holds the database's files must outlive both.
+    database_ = std::shared_ptr<rocksdb::DB>(database, [memory](rocksdb::DB* db) { delete db; });
     for (rocksdb::ColumnFamilyHandle* handle : handles) {
       families_.emplace(handle->GetName(), std::make_unique<RocksFamily>(handle));
     }

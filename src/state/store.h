@@ -59,6 +59,8 @@ class Store {
     /// Nothing is written, and another process may hold the directory; families that do not exist
     /// are errors (`unknown-family`).
     bool read_only = false;
+    /// Everything is kept in memory and gone with the store; nothing of the directory is looked at.
+    bool in_memory = false;
     std::size_t block_cache_bytes = 32u << 20;
     std::size_t write_buffer_bytes = 64u << 20;  ///< of all families together
   };
