@@ -30,6 +30,7 @@ void finish(Outcome& outcome, const Status& status, bool json = false);
 // One file each: adds the subcommand to the program.
 void add_init(CLI::App& app, Outcome& outcome);
 void add_check(CLI::App& app, Outcome& outcome);
+void add_test(CLI::App& app, Outcome& outcome);
 void add_run(CLI::App& app, Outcome& outcome);
 void add_sql(CLI::App& app, Outcome& outcome);
 void add_tail(CLI::App& app, Outcome& outcome);

@@ -74,8 +74,10 @@ pipeline::Registry registry() {
 runtime::Connectors connectors() {
   runtime::Connectors all;
   all.sources["http"] = {.live = connector::make_http_source, .replayable = {}, .csv_header = {}};
-  all.sources["file"] = {
-      .live = {}, .replayable = connector::make_file_source, .csv_header = connector::csv_header};
+  all.sources["file"] = {.live = {},
+                         .replayable = connector::make_file_source,
+                         .csv_header = connector::csv_header,
+                         .has_csv_header = connector::has_csv_header};
   all.sources["mongodb"] = {
       .live = connector::make_mongodb_source, .replayable = {}, .csv_header = {}};
   all.sources["objects"] = {

@@ -16,6 +16,7 @@ using leat::app::Exit;
 void add_commands(CLI::App& app, leat::app::Outcome& outcome) {
   leat::app::add_init(app, outcome);
   leat::app::add_check(app, outcome);
+  leat::app::add_test(app, outcome);
   leat::app::add_run(app, outcome);
   leat::app::add_sql(app, outcome);
   leat::app::add_tail(app, outcome);

@@ -15,6 +15,7 @@
 #include "pipeline/sql_text.h"
 #include "pipeline/stream_check.h"
 #include "pipeline/table_check.h"
+#include "pipeline/test_check.h"
 #include "pipeline/topic_check.h"
 #include "pipeline/view_check.h"
 
@@ -25,9 +26,18 @@ constexpr std::size_t files_max = 1000;
 
 /// Everything that the files declare, in their order.
 struct Declarations {
-  std::vector<Declaration> sources, topics, tables, streams, views, sinks, panels;
+  std::vector<Declaration> sources, topics, tables, streams, views, sinks, panels, tests;
   std::vector<const Node*> logs;
 };
+
+void take_sequence(const Document& document, const Fields& fields, std::string_view key,
+                   const std::string& pipeline, std::vector<Declaration>& out) {
+  const Node* entries = fields.find(key);
+  if (entries == nullptr) return;
+  for (const auto& body : entries->items) {
+    if (!body.faulty) out.push_back({&document, pipeline, nullptr, &body});
+  }
+}
 
 void take_named(const Document& document, const Fields& fields, std::string_view key,
                 const std::string& pipeline, std::vector<Declaration>& out) {
@@ -75,11 +85,8 @@ void take_document(Scope& scope, const Document& document,
   take_named(document, fields, "streams", pipeline, out.streams);
   take_named(document, fields, "views", pipeline, out.views);
   take_named(document, fields, "sinks", pipeline, out.sinks);
-  if (const Node* dashboard = fields.find("dashboard")) {
-    for (const auto& panel : dashboard->items) {
-      if (!panel.faulty) out.panels.push_back({&document, pipeline, nullptr, &panel});
-    }
-  }
+  take_sequence(document, fields, "dashboard", pipeline, out.panels);
+  take_sequence(document, fields, "tests", pipeline, out.tests);
 }
 
 /// A stream or view with the names that it reads.
@@ -155,6 +162,19 @@ void check_readers(Scope& scope, const std::vector<Reader>& readers) {
       check_view(scope, *reader.declaration);
     }
   }
+}
+
+ReadsByName reads_by_name(const std::vector<Reader>& readers) {
+  ReadsByName reads;
+  for (const Reader& reader : readers) {
+    auto& names = reads[folded(reader.declaration->name->text)];
+    for (const auto& name : reader.reads) names.push_back(folded(name));
+    // Tables are looked up there.
+    if (const auto* select = reader.declaration->body->find("select")) {
+      for (const auto& name : names_after_from(select->value.text)) names.push_back(folded(name));
+    }
+  }
+  return reads;
 }
 
 void report_unused(Scope& scope) {
@@ -266,10 +286,12 @@ Checked check_documents(std::vector<SourceText> texts, const Registry& registry,
   for (const auto& declaration : declared.sources) check_source(scope, declaration);
   for (const auto& declaration : declared.topics) check_topic(scope, declaration);
   for (const auto& declaration : declared.tables) check_table(scope, declaration);
-  check_readers(scope, declare_readers(scope, declared));
+  const std::vector<Reader> readers = declare_readers(scope, declared);
+  check_readers(scope, readers);
   for (const auto& declaration : declared.sinks) check_sink(scope, declaration);
   check_sink_targets(scope);
   for (const auto& declaration : declared.panels) check_panel(scope, declaration);
+  check_tests(scope, declared.tests, reads_by_name(readers));
   if (!diagnostics.has_errors()) report_unused(scope);
   return finish(scope);
 }

@@ -9,6 +9,7 @@
 
 #include "model/nearest_name.h"
 #include "pipeline/names.h"
+#include "pipeline/node_json.h"
 #include "pipeline/scalar.h"
 
 namespace leat::pipeline {
@@ -18,46 +19,6 @@ constexpr std::array<std::string_view, 8> metadata_fields = {
     "$key", "$timestamp", "$offset", "$partition", "$topic", "$value", "$headers", "$tombstone"};
 constexpr std::string_view own_prefix = "__leat_";
 constexpr std::size_t columns_max = 1000;
-
-/// A name as one step of a JSON pointer.
-std::string pointer_to(std::string_view name) {
-  std::string out = "/";
-  for (const char c : name) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
-/// A YAML value as JSON, numbers and booleans where they stand without quotes.
-nlohmann::json json_of(const Node& node) {
-  switch (node.kind) {
-    case Node::Kind::nothing:
-      return nullptr;
-    case Node::Kind::list: {
-      auto out = nlohmann::json::array();
-      for (const auto& item : node.items) out.push_back(json_of(item));
-      return out;
-    }
-    case Node::Kind::mapping: {
-      auto out = nlohmann::json::object();
-      for (const auto& [key, value] : node.entries) out[key.text] = json_of(value);
-      return out;
-    }
-    case Node::Kind::scalar:
-      break;
-  }
-  if (node.quoted) return node.text;
-  if (node.text == "true" || node.text == "false") return node.text == "true";
-  auto number = nlohmann::json::parse(node.text, nullptr, false);
-  if (number.is_number()) return number;
-  return node.text;
-}
 
 bool is_text(const Type& type) { return type.id() == DUCKDB_TYPE_VARCHAR && !type.is_json(); }
 
@@ -149,7 +110,7 @@ class ColumnReader {
     if (csv_) {
       column.field = column.name;
     } else {
-      column.pointer = pointer_to(column.name);
+      column.pointer = json_pointer_to(column.name);
     }
   }
 
@@ -226,7 +187,7 @@ class ColumnReader {
                          "taken; keep one of the two");
       return;
     }
-    auto json = json_of(value);
+    auto json = nlohmann::json::parse(json_text_of(value));
     if (is_text(column.type) && value.is_scalar()) json = value.text;
     const auto fault = default_fault(column.type, json, column.numbers_from_text);
     if (!fault.empty()) {

@@ -30,6 +30,16 @@ std::string_view expected_shape(Form form) {
       return "a whole number";
     case Form::boolean:
       return "true or false";
+    case Form::number:
+      return "a number";
+    case Form::time:
+      return "a time, as 2026-01-31T12:00:00Z";
+    case Form::time_or_duration:
+      return "a time, as 2026-01-31T12:00:00Z, or a duration, as 10s";
+    case Form::records:
+      return "a list of records, or their text";
+    case Form::rows:
+      return "a list of rows, as [{name: value}]";
     case Form::duration:
       return "a duration, as 10s";
     case Form::bytes:
@@ -107,7 +117,10 @@ bool Fields::has_shape(const Key& key, const Node& value) const {
     case Form::types:
       return value.is_mapping();
     case Form::sequence:
+    case Form::rows:
       return value.is_list();
+    case Form::records:
+      return value.is_scalar() || value.is_list();
     case Form::any:
       return true;
     case Form::names:

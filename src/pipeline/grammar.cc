@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "pipeline/test_grammar.h"
 
 namespace leat::pipeline {
 namespace {
@@ -60,15 +61,14 @@ std::vector<Key> file_keys() {
        {},
        "view"},
       {"sinks", Form::named, "Where rows go.", false, {}, {}, {}, {}, "sink"},
-      {"dashboard",
-       Form::sequence,
-       "The panels of the pipeline's page, in order.",
-       false,
-       {},
-       {},
-       {},
-       {},
-       "panel"},
+      {.name = "dashboard",
+       .form = Form::sequence,
+       .doc = "The panels of the pipeline's page, in order.",
+       .section = "panel"},
+      {.name = "tests",
+       .form = Form::sequence,
+       .doc = "Unit tests, run by `leat test`; nothing else looks at them but to check them.",
+       .section = "test"},
   };
 }
 
@@ -463,7 +463,7 @@ std::vector<Section> output_sections() {
 std::vector<Section> all_sections() {
   std::vector<Section> sections = {file_section()};
   for (auto part : {log_sections(), source_sections(), table_sections(), stream_sections(),
-                    output_sections()}) {
+                    output_sections(), test_sections()}) {
     for (auto& section : part) sections.push_back(std::move(section));
   }
   return sections;

@@ -20,8 +20,11 @@ enum class Form {
   type,        ///< a SQL type
   pointer,     ///< JSON pointer
   integer,
+  number,
   boolean,
   duration,
+  time,  ///< ISO 8601
+  time_or_duration,
   bytes,
   choice,    ///< one of `choices`
   any,       ///< whatever YAML can say
@@ -31,7 +34,9 @@ enum class Form {
   sequence,  ///< a list of mappings with the keys of `section`
   name_or_section,
   type_or_section,
-  format,  ///< the name of a format, or a mapping from it to its settings
+  format,   ///< the name of a format, or a mapping from it to its settings
+  records,  ///< a list of whatever YAML can say, or text
+  rows,     ///< a list of mappings from columns to values
 };
 
 /// One key of the pipeline file: its one description feeds reading, the reference and the JSON

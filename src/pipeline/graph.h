@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -155,6 +156,61 @@ struct PanelNode {
   std::vector<std::string> inputs;  ///< views and streams that the SQL reads
 };
 
+/// What a test puts in at one point, or does with the time.
+struct TestGiven {
+  enum class Kind { records, rows, table_rows, advance, end };
+  Kind kind = Kind::records;
+  Location at;
+  std::string name;  ///< the topic, stream or table
+  std::int32_t partition = 0;
+  std::optional<std::string> key;        ///< of every record
+  std::optional<TimestampMs> timestamp;  ///< of every record; nothing: what the clock says
+  /// A record's bytes (nothing: a tombstone) or a row as a JSON object.
+  std::vector<std::optional<std::string>> records;
+  std::optional<std::string> text;  ///< records as a file has them, in place of `records`
+  std::int64_t advance_ms = 0;
+};
+
+/// A row that a test expects: what is named of it is compared.
+struct TestRow {
+  Location at;
+  std::string json;                  ///< an object
+  std::vector<std::size_t> columns;  ///< that it names
+};
+
+/// A dead letter that a test expects: members of its JSON that are equal, and that hold a text.
+struct TestLetter {
+  Location at;
+  std::vector<std::pair<std::string, std::string>> equal;
+  std::vector<std::pair<std::string, std::string>> holds;
+};
+
+struct TestExpectation {
+  enum class Kind { rows, dead_letters, failure };
+  Kind kind = Kind::rows;
+  Location at;
+  std::string name;                 ///< the stream or view
+  std::vector<TestRow> rows;        ///< in any order
+  std::vector<TestLetter> letters;  ///< in any order
+  std::string failure;              ///< a part of why the pipeline stops
+  bool others = false;              ///< there may be more rows or letters
+  std::optional<double> tolerance;  ///< of floating point numbers, absolute; nothing: rounding
+};
+
+/// A unit test of the pipeline. Only `leat test` looks at it.
+struct TestNode {
+  std::string name;
+  Location at;
+  std::string pipeline;
+  std::optional<TimestampMs> now;  ///< what the clock says at first
+  struct Step {
+    std::vector<TestGiven> given;
+    std::vector<TestExpectation> expect;
+  };
+  std::vector<Step> steps;
+  std::set<std::string> relations;  ///< topics, tables, streams and views that it runs
+};
+
 struct Graph;
 /// What the connector of a table is told of it.
 connector::TableInput table_input_of(const TableNode& table);
@@ -174,6 +230,7 @@ struct Graph {
   std::vector<SinkNode> sinks;
   std::vector<SinkNode> sinks_at_rest;  ///< that do not run: what they have written can be read
   std::vector<PanelNode> panels;
+  std::vector<TestNode> tests;
 };
 
 }  // namespace leat::pipeline

@@ -51,10 +51,20 @@ std::string_view form_text(Form form) {
       return "JSON pointer";
     case Form::integer:
       return "whole number";
+    case Form::number:
+      return "number";
     case Form::boolean:
       return "true or false";
     case Form::duration:
       return "duration";
+    case Form::time:
+      return "time";
+    case Form::time_or_duration:
+      return "time or duration";
+    case Form::records:
+      return "list of records, or text";
+    case Form::rows:
+      return "list of rows";
     case Form::bytes:
       return "size";
     case Form::choice:

@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "format/parse_time.h"
+
 namespace leat::pipeline {
 namespace {
 
@@ -125,6 +127,28 @@ Read<std::string> read_json_pointer(std::string_view text) {
     }
   }
   return std::string(text);
+}
+
+std::string json_pointer_to(std::string_view name) {
+  std::string out = "/";
+  for (const char c : name) {
+    if (c == '~') {
+      out += "~0";
+    } else if (c == '/') {
+      out += "~1";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+Read<std::int64_t> read_time_ms(std::string_view text) {
+  format::TimePoint time;
+  if (format::parse_timestamp(text, time) != format::ParseFault::none) {
+    return std::unexpected("is no time; write it as 2026-01-31T23:59:59.999Z");
+  }
+  return time.seconds * 1000 + time.nanoseconds / 1'000'000;
 }
 
 Read<std::string> read_url(std::string_view text, const std::vector<std::string>& schemes) {

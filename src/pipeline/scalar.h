@@ -24,6 +24,10 @@ Read<std::int64_t> read_duration_ms(std::string_view text);
 Read<std::int64_t> read_bytes(std::string_view text);
 /// RFC 6901: "" or "/a/b~1c/0".
 Read<std::string> read_json_pointer(std::string_view text);
+/// A name as one step of a JSON pointer.
+std::string json_pointer_to(std::string_view name);
+/// ISO 8601, as 2026-01-31T23:59:59.999Z; in milliseconds since 1970.
+Read<std::int64_t> read_time_ms(std::string_view text);
 /// scheme://host[:port][/…] of one of `schemes`.
 Read<std::string> read_url(std::string_view text, const std::vector<std::string>& schemes);
 

@@ -114,10 +114,16 @@ class SchemaWriter {
     switch (key.form) {
       case Form::integer:
         return number_schema("integer");
+      case Form::number:
+        return number_schema("number");
       case Form::boolean:
         return boolean_schema();
       case Form::duration:
         return duration_schema();
+      case Form::records:
+        return any_of(scalar_schema(), {{"type", "array"}});
+      case Form::rows:
+        return {{"type", "array"}, {"items", {{"type", "object"}}}};
       case Form::bytes:
         return bytes_schema();
       case Form::pointer:

@@ -32,6 +32,8 @@ struct Connectors {
     std::function<Result<std::vector<std::string>>(const connector::Settings&,
                                                    const connector::Context&)>
         csv_header;
+    /// Whether it has one, by the settings alone.
+    std::function<bool(const connector::Settings&)> has_csv_header = {};
   };
   /// A sink either commits with the epoch (files) or is another system's, read from the log.
   struct Sink {

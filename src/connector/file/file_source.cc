@@ -86,6 +86,11 @@ Result<std::unique_ptr<ReplayableSource>> make_file_source(const Settings& setti
   return std::make_unique<FileSource>(path, std::move(options), context);
 }
 
+bool has_csv_header(const Settings& settings) {
+  const auto options = read_options(settings);
+  return options && options->header;
+}
+
 Result<std::vector<std::string>> csv_header(const Settings& settings, const Context& context) {
   const FileOptions options = LEAT_TRY(read_options(settings));
   if (!options.header) return std::vector<std::string>();

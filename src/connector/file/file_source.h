@@ -20,5 +20,7 @@ Result<std::unique_ptr<ReplayableSource>> make_file_source(const Settings& setti
 /// Column names from the first line of the source's first file, for a CSV source with `header`;
 /// empty for any other. Error `no-such-file` (user) when there is no file to look at.
 Result<std::vector<std::string>> csv_header(const Settings& settings, const Context& context);
+/// Whether the source's files begin with such a line.
+bool has_csv_header(const Settings& settings);
 
 }  // namespace leat::connector
