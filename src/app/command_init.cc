@@ -46,6 +46,19 @@ views:
 dashboard:
   - {title: Orders, stat: "SELECT sum(orders) AS orders FROM by_customer"}
   - {title: Best customers, bar: "SELECT customer, amount FROM by_customer ORDER BY amount DESC LIMIT 10"}
+
+tests:                            # leat test pipeline.yaml
+  - name: an order that comes again is counted once
+    given:
+      - topic: orders
+        records:
+          - {id: 1, customer: Ada, amount: 12.50}
+          - {id: 1, customer: Ada, amount: 20}
+          - {id: 2, customer: Ada, amount: -1}
+    expect:
+      - view: by_customer
+        rows: [{customer: Ada, orders: 1, amount: 20}]
+      - dead_letters: [{expectation: positive}]
 )yaml";
 
 Status init(const InitOptions& options) {
@@ -61,7 +74,7 @@ Status init(const InitOptions& options) {
     return external_error("io-error", "{}: can't be written; check the folder and its permissions",
                           options.file);
   }
-  fmt::print("{} {}\nNext: leat check {} && leat run {}\n", paint_for(stdout).green("wrote"),
+  fmt::print("{} {}\nNext: leat test {} && leat run {}\n", paint_for(stdout).green("wrote"),
              options.file, options.file, options.file);
   return {};
 }

@@ -89,6 +89,7 @@ Status Assembly::open_directory() {
                            options.data_directory, free, start_bytes_min);
   }
   store = LEAT_TRY(state::Store::open(options.data_directory + "/store", options.store));
+  LEAT_TRY(store->make_families(std::vector<std::string>{"engine", "cursors"}));
   family = LEAT_TRY(store->family("engine"));
   LEAT_TRY(open_cursors());
   timeline = std::make_unique<state::Timeline>(*store);
@@ -295,6 +296,11 @@ Status Assembly::make_streams() {
 }
 
 Status Assembly::make_views() {
+  std::vector<std::string> families;
+  for (const pipeline::ViewNode& node : graph.views) {
+    families.push_back(op::family_of_view(node.name));
+  }
+  LEAT_TRY(store->make_families(families));
   const op::Resources resources{
       .store = *store,
       .timeline = *timeline,

@@ -207,6 +207,22 @@ class RocksStore final : public Store {
         .first->second.get();
   }
 
+  Status make_families(std::span<const std::string> names) override {
+    std::vector<std::string> missing;
+    for (const std::string& name : names) {
+      if (!families_.contains(name)) missing.push_back(name);
+    }
+    if (missing.empty() || options_.read_only) return {};
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    const rocksdb::Status created =
+        database_->CreateColumnFamilies(family_options(options_, cache_), missing, &handles);
+    for (rocksdb::ColumnFamilyHandle* handle : handles) {
+      families_.emplace(handle->GetName(), std::make_unique<RocksFamily>(handle));
+    }
+    if (!created.ok()) return error_of(created, directory_);
+    return {};
+  }
+
   std::vector<std::string> family_names() const override {
     std::vector<std::string> names;
     for (const auto& [name, family] : families_) {

@@ -73,6 +73,8 @@ class Store {
 
   /// The family of this name, created when missing.
   virtual Result<Family*> family(std::string_view name) = 0;
+  /// Creates those of these families that are missing, at once: one by one each takes as long.
+  virtual Status make_families(std::span<const std::string> names) = 0;
   /// Names of all families that exist, sorted.
   virtual std::vector<std::string> family_names() const = 0;
   /// Forgets a family and all its keys; pointers to it are dead. Nothing when it does not exist.

@@ -1,5 +1,7 @@
 #include "state/store.h"
 
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
@@ -59,6 +61,37 @@ TEST_F(StoreTest, KeepsWhatWasCommittedAcrossFamilies) {
   EXPECT_THAT(store_->family_names(), ElementsAre("a", "b"));
   EXPECT_EQ(Get(In("a"), "key"), "1");
   EXPECT_EQ(Get(In("b"), "key"), "2");
+}
+
+TEST_F(StoreTest, MakesTheFamiliesThatAreMissing) {
+  Open();
+  Put(In("b"), "key", "1");
+  ASSERT_TRUE(store_->make_families(std::vector<std::string>{"a", "b", "c"}));
+  ASSERT_TRUE(store_->make_families(std::vector<std::string>{"a", "b", "c"}));
+  Put(In("c"), "key", "2");
+  Open();
+  EXPECT_THAT(store_->family_names(), ElementsAre("a", "b", "c"));
+  EXPECT_EQ(Get(In("b"), "key"), "1");
+  EXPECT_EQ(Get(In("c"), "key"), "2");
+  Open(true);
+  EXPECT_TRUE(store_->make_families(std::vector<std::string>{"d"}));
+  EXPECT_EQ(store_->family("d").error().code, "unknown-family");
+}
+
+TEST(StoreInMemory, LeavesNothingBehind) {
+  const std::string nowhere = "/leat-test-that-is-nowhere";
+  for (int round = 0; round < 2; ++round) {
+    const auto store = Store::open(nowhere, {.in_memory = true}).value();
+    Family& family = *store->family("a").value();
+    EXPECT_EQ(store->get(family, "key").value(), std::nullopt);
+    const auto view = store->view();
+    auto batch = store->new_batch();
+    batch->put(family, "key", "1");
+    ASSERT_TRUE(store->commit(*batch));
+    EXPECT_EQ(store->get(family, "key").value(), "1");
+    EXPECT_EQ(store->get(family, "key", view.get()).value(), std::nullopt);
+  }
+  EXPECT_FALSE(std::filesystem::exists(nowhere));
 }
 
 TEST_F(StoreTest, WalksKeysInOrderOfBytesBothWays) {

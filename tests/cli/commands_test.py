@@ -88,6 +88,9 @@ def checks(folder, failures):
                    answer.stderr)
     bundled = run("check", PROJECT / "pipelines", cwd=PROJECT)
     failures.equal("check of the folder of pipelines", bundled.returncode, 0)
+    answer = run("test", path)
+    failures.check("the first pipeline's test passes", answer.returncode == 0 and "1 test: 1 passed" in answer.stdout,
+                   answer.stdout + answer.stderr)
     answer = run("check", path, "--json")
     failures.equal("check --json: exit code", answer.returncode, 0)
     json.loads(answer.stdout)
