@@ -23,7 +23,8 @@ std::vector<Key> given_keys() {
       {"records", Form::records,
        "A list: an item in braces is a JSON record, a text is a record as it stands, however "
        "malformed, and null is a record without a value. Or one text with a record a line; with "
-       "`format: csv` and a source whose files have a header, its first line is the header."},
+       "`format: csv` and a source whose files have a header, its first line is the header. "
+       "`${file:PATH}` takes the text from a file of 1 MiB at most."},
       {"stream", Form::reference,
        "The stream that `rows` are of, as if its SELECT had given them and its expectations let "
        "them pass. In this test it has these rows alone."},

@@ -22,6 +22,7 @@ sources:
   orders_api: {http: {url: "http://127.0.0.1:1/orders"}, topic: orders}
 topics:
   shipped: {partitions: 2}
+  changes: {partitions: 2}
 tables:
   cities:
     cassandra: {hosts: ["127.0.0.1:1"], table: shop.cities}
@@ -41,6 +42,14 @@ streams:
     expect:
       positive: {that: "amount > 0"}
       small: {that: amount < 1000000, else: fail}
+  changed:
+    from: changes
+    columns:
+      key: {type: text, field: $key}
+      at: {type: timestamp, field: $timestamp}
+      partition: {type: integer, field: $partition}
+      gone: {type: boolean, field: $tombstone}
+      n: integer
   placed:
     from: orders_clean
     select: SELECT o.id, c.country FROM orders_clean o LEFT JOIN cities c ON c.name = o.place.city
@@ -96,6 +105,22 @@ PASSES = [
       - {stream: shipments, rows: [{id: 1}]}
       - {topic: orders, records: [{id: 3, place: {city: Oslo}, amount: 1}]}
     expect: [{stream: placed, rows: [{id: 1, country: "NO"}, {id: 2, country: null}, {id: 3, country: "NO"}]}]
+"""),
+    ("records of a file", """\
+    given: [{topic: orders, records: "${file:orders.jsonl}"}]
+    expect: [{stream: orders_clean, rows: [{id: 7, customer: "Cy, of \\"Ärger\\""}, {id: 8, customer: null}]}]
+"""),
+    ("keys, times and tombstones", """\
+    now: 2026-01-01T00:00:00Z
+    given:
+      - {topic: changes, key: a, partition: 1, records: [{n: 1}, null]}
+      - {topic: changes, timestamp: 2025-12-31T00:00:00Z, records: ["[]"]}
+    expect:
+      - stream: changed
+        rows:
+          - {key: a, at: 2026-01-01T00:00:00Z, partition: 1, gone: false, n: 1}
+          - {key: a, at: 2026-01-01T00:00:00Z, partition: 1, gone: true, n: null}
+          - {key: null, at: 2025-12-31T00:00:00Z, partition: 0, gone: false, n: null}
 """),
     ("a failure", """\
     given: [{topic: orders, records: [{id: 1, amount: 2000000}]}]
@@ -208,6 +233,7 @@ def shop_file(folder, cases):
 
 
 def passes(folder, failures):
+    (folder / "orders.jsonl").write_text('{"id": 7, "amount": 1, "customer": "Cy, of \\"Ärger\\""}\n\n{"id": 8, "amount": 2}\n')
     answer = run("test", shop_file(folder, PASSES), cwd=folder)
     failures.equal("tests that pass: exit code", answer.returncode, 0)
     for name, _ in PASSES:
@@ -277,7 +303,7 @@ def faults(folder, failures):
     untested.write_text(SHOP.replace("tests:\n", ""))
     answer = run("test", untested)
     failures.check("no tests at all", answer.returncode == 2 and "no-tests" in answer.stderr, answer.stderr)
-    answer = run("test", shop_file(folder, PASSES), "--only", "typs")
+    answer = run("test", shop_file(folder, PASSES[:1]), "--only", "typs")
     failures.check("no test of that name", answer.returncode == 2 and 'did you mean "types"' in answer.stderr,
                    answer.stderr)
 
