@@ -116,6 +116,20 @@ def scratch_folder(keep_on_failure=True):
     shutil.rmtree(path, ignore_errors=True)
 
 
+def run_each(*tests):
+    """Calls each test with a scratch folder and the failures to add to; prints its time, and ends with the count."""
+    failures = Failures()
+    for test in tests:
+        with scratch_folder() as folder:
+            began = time.monotonic()
+            try:
+                test(folder, failures)
+            except (AssertionError, ValueError, KeyError, IndexError, subprocess.TimeoutExpired) as fault:
+                failures.check(test.__name__, False, repr(fault))
+            print(f"{test.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+    failures.end()
+
+
 def run(*arguments, timeout=60, **settings):
     """Runs the program to its end; its answer has returncode, stdout and stderr as text."""
     settings.setdefault("text", True)

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "operator/aggregate_view.h"
 
 namespace leat::op {
@@ -13,11 +15,14 @@ Status AggregateViewOperator::absorb(unsigned worker, const EpochContext&, const
     results.push_back(std::move(result));
     return {};
   }));
+  std::vector<AggregateWork*> works;
   for (Chunk& result : results) {
     std::unique_ptr<AggregateWork> work = pending_.fresh(worker);
     fill(*work, std::move(result), input.order, late);
+    works.push_back(work.get());
     pending_.add(worker, std::move(work));
   }
+  if (!late.empty() && query_.window->windows_per_row_max() > 1) count_windows(works, late);
   return {};
 }
 
@@ -49,9 +54,9 @@ void AggregateViewOperator::fill(AggregateWork& work, Chunk rows, std::uint64_t 
 }
 
 void AggregateViewOperator::find_window_ends(AggregateWork& work) const {
-  const sql::Tumble& tumble = *query_.tumble;
-  const std::size_t column = tumble.end_key ? *tumble.end_key : *tumble.start_key;
-  const std::int64_t width = tumble.end_key ? 0 : tumble.width_us;
+  const sql::Window& window = *query_.window;
+  const std::size_t column = window.end_key ? *window.end_key : *window.start_key;
+  const std::int64_t width = window.end_key ? 0 : window.size_us;
   const duckdb_vector vector = work.rows.vector(column);
   const auto* times = static_cast<const std::int64_t*>(duckdb_vector_get_data(vector));
   const std::uint64_t* validity = duckdb_vector_get_validity(vector);
@@ -72,8 +77,7 @@ void AggregateViewOperator::find_skipped(AggregateWork& work, std::vector<LateRo
     }
   }
   if (!keeps_windows_) return;
-  const auto* input_rows = static_cast<const std::int64_t*>(
-      duckdb_vector_get_data(work.rows.vector(query_.pre_schema.size())));
+  const std::int64_t* input_rows = input_rows_of(work);
   const EventTimeUs gone = closes() ? clock_.now()
                            : clock_.now() == no_watermark
                                ? no_watermark
@@ -85,6 +89,35 @@ void AggregateViewOperator::find_skipped(AggregateWork& work, std::vector<LateRo
     work.skip[row] = 1;
     late.push_back({static_cast<std::uint32_t>(input_rows[row])});
   }
+}
+
+/// Makes one of all entries for the windows of a row, and adds in how many others it counts.
+void AggregateViewOperator::count_windows(std::span<AggregateWork* const> works,
+                                          std::vector<LateRow>& late) const {
+  std::ranges::sort(late, {}, &LateRow::row);
+  std::size_t kept = 0;
+  for (std::size_t i = 1; i < late.size(); ++i) {
+    if (late[i].row == late[kept].row) {
+      ++late[kept].closed;
+    } else {
+      late[++kept] = late[i];
+    }
+  }
+  late.resize(kept + 1);
+  for (const AggregateWork* work : works) {
+    const std::int64_t* input_rows = input_rows_of(*work);
+    for (std::size_t row = 0; row < work->skip.size(); ++row) {
+      if (work->skip[row] != 0) continue;
+      const auto found = std::ranges::lower_bound(late, static_cast<std::uint32_t>(input_rows[row]),
+                                                  {}, &LateRow::row);
+      if (found != late.end() && found->row == input_rows[row]) ++found->open;
+    }
+  }
+}
+
+const std::int64_t* AggregateViewOperator::input_rows_of(const AggregateWork& work) const {
+  return static_cast<const std::int64_t*>(
+      duckdb_vector_get_data(work.rows.vector(query_.pre_schema.size())));
 }
 
 }  // namespace leat::op

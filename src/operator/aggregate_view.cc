@@ -41,7 +41,8 @@ std::string AggregateViewOperator::definition_text() const {
     for (const std::size_t argument : call.arguments) text += fmt::format(" {}", argument);
     if (keeps_wide_sum(call)) text += " in 192 bits";
   }
-  if (query_.tumble) text += fmt::format("\nwindow {}", query_.tumble->width_us);
+  // How the windows lie is told by `pre`.
+  if (query_.window) text += fmt::format("\nwindow {}", query_.window->size_us);
   return text;
 }
 
@@ -228,8 +229,8 @@ namespace {
 
 Status check_windows(const std::string& name, const AggregateView& view) {
   if (view.emit == Emit::on_update && !view.retain_us) return {};
-  const auto& tumble = view.query.tumble;
-  if (tumble && (tumble->start_key || tumble->end_key)) return {};
+  const auto& window = view.query.window;
+  if (window && (window->start_key || window->end_key)) return {};
   return user_error("not-incremental",
                     "view `{}` has no windows that could close: select FROM tumble(…) and "
                     "GROUP BY window_start, or leave out `emit: on_close` and `retain`",

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -145,6 +146,8 @@ class AggregateViewOperator final : public ViewOperator {
   std::string definition_text() const;
   void find_window_ends(AggregateWork& work) const;
   void find_skipped(AggregateWork& work, std::vector<LateRow>& late) const;
+  void count_windows(std::span<AggregateWork* const> works, std::vector<LateRow>& late) const;
+  const std::int64_t* input_rows_of(const AggregateWork& work) const;
   void fill(AggregateWork& work, Chunk rows, std::uint64_t order, std::vector<LateRow>& late) const;
 
   Status ensure_only_group(unsigned index, Shard& shard);

@@ -81,8 +81,8 @@ class ViewBench {
   /// The sum of all changes that the view gave out: its rows' bytes, sorted.
   std::vector<std::string> sum_of_changes(const std::string& name);
   std::shared_ptr<const state::Snapshot> snapshot() { return timeline_->take_snapshot(); }
-  /// Input rows of the first view that were late in the last epoch: chunk and row.
-  const std::vector<std::pair<std::size_t, std::uint32_t>>& late() const { return late_; }
+  /// Input rows of the first view that were late in the last epoch, each with its chunk.
+  const std::vector<std::pair<std::size_t, LateRow>>& late() const { return late_; }
   std::uint64_t epoch() const { return epoch_; }
   std::size_t committed_bytes() const { return committed_bytes_; }
   bool changes_wanted = true;
@@ -105,7 +105,7 @@ class ViewBench {
   std::unique_ptr<state::Store> store_;
   std::unique_ptr<state::Timeline> timeline_;
   std::map<std::string, View> views_;
-  std::vector<std::pair<std::size_t, std::uint32_t>> late_;
+  std::vector<std::pair<std::size_t, LateRow>> late_;
   std::uint64_t epoch_ = 0;
   std::uint64_t committed_epoch_ = 0;
   std::size_t committed_bytes_ = 0;

@@ -229,7 +229,7 @@ void ViewBench::run_view(View& view, const EpochContext& context,
       const std::lock_guard lock(mutex);
       EXPECT_TRUE(absorbed) << absorbed.error().message;
       for (const LateRow& row : late) {
-        if (first) late_.emplace_back(i, row.row);
+        if (first) late_.emplace_back(i, row);
       }
     }
   });

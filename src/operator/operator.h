@@ -21,9 +21,12 @@ inline constexpr EventTimeUs no_watermark = std::numeric_limits<EventTimeUs>::mi
 /// The input has ended (`--once`): every window closes.
 inline constexpr EventTimeUs end_of_time = std::numeric_limits<EventTimeUs>::max();
 
-/// A row that a view can't take any more: its window was closed, or its state forgotten.
+/// A row that a view can't take any more: its window was closed, or its state forgotten. Where
+/// windows overlap, that may be true of some of its windows, and it counts in the others.
 struct LateRow {
-  std::uint32_t row = 0;  ///< index in the absorbed chunk
+  std::uint32_t row = 0;     ///< index in the absorbed chunk
+  std::uint32_t closed = 1;  ///< windows that it is too late for
+  std::uint32_t open = 0;    ///< windows that it counts in
 };
 
 /// What holds for one epoch, the same for all calls in it.
@@ -48,10 +51,11 @@ class ViewOperator {
 
   virtual const Schema& output() const = 0;
 
-  /// Takes in one chunk's changes. `late` gets the rows refused because their window has been
-  /// closed; they change nothing. Error: the view's own SQL failed on a row (`row-failed`, user);
-  /// nothing of the chunk was taken in, and the caller finds the culprit by absorbing halves. What
-  /// the chunk's texts point to must stay readable until all shards have merged.
+  /// Takes in one chunk's changes. `late`, which is empty, gets the rows refused because their
+  /// window has been closed, each once; they change nothing but the windows that are open. Error:
+  /// the view's own SQL failed on a row (`row-failed`, user); nothing of the chunk was taken in,
+  /// and the caller finds the culprit by absorbing halves. What the chunk's texts point to must
+  /// stay readable until all shards have merged.
   virtual Status absorb(unsigned worker, const EpochContext& context, const ChangeChunk& input,
                         std::vector<LateRow>& late) = 0;
 

@@ -245,7 +245,7 @@ TEST_F(FullFile, FillsViewsAndPanels) {
   EXPECT_THAT(std::get<op::LatestView>(graph_.views[0].definition).key, ElementsAre(1, 0));
   const auto& hours = std::get<op::AggregateView>(graph_.views[1].definition);
   EXPECT_EQ(hours.retain_us, 7'200'000'000);
-  EXPECT_EQ(hours.query.tumble->width_us, 5'400'000'000);
+  EXPECT_EQ(hours.query.window->size_us, 5'400'000'000);
   EXPECT_TRUE(graph_.views[1].append_only);
   EXPECT_THAT(graph_.views[1].key, ElementsAre(1));
   EXPECT_EQ(graph_.panels[0].id, "a-nused-co");

@@ -57,6 +57,7 @@ constexpr std::array all_codes = {
     Code{"test-given", "A test gives what its pipeline does not take in that way."},
     Code{"test-time", "A test's time goes back, or begins nowhere."},
     Code{"test-value", "A value in a test that its column can't hold."},
+    Code{"too-many-windows", "A window function that puts each row into too many windows."},
     Code{"topic-conflict", "Two entries say what a topic is."},
     Code{"topic-not-kept",
          "Settings for a topic that is not stored, or `copy` where it always is."},

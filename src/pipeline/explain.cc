@@ -136,8 +136,8 @@ std::string line_of(const ViewNode& view) {
   }
   const auto& aggregate = std::get<op::AggregateView>(view.definition);
   std::string text = fmt::format("view {} (", view.name);
-  if (aggregate.query.tumble) {
-    text += fmt::format("windows of {}, ", duration_text(aggregate.query.tumble->width_us / 1000));
+  if (aggregate.query.window) {
+    text += fmt::format("windows of {}, ", window_text(*aggregate.query.window));
   }
   text += aggregate.query.key_count == 0
               ? "one row"
@@ -319,9 +319,9 @@ std::string plan_of(const Graph& graph, const ViewNode& view) {
   } else {
     const auto& aggregate = std::get<op::AggregateView>(view.definition);
     const auto& query = aggregate.query;
-    if (query.tumble) {
-      plan.line("windows", fmt::format("{} over {}", duration_text(query.tumble->width_us / 1000),
-                                       input[query.tumble->time_column].name));
+    if (query.window) {
+      plan.line("windows", fmt::format("{} over {}", window_text(*query.window),
+                                       input[query.window->time_column].name));
     }
     plan.line("each change", query.pre);
     std::string calls;

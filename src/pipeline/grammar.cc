@@ -410,9 +410,10 @@ std::vector<Section> output_sections() {
         {"deletes", Form::expression,
          "A boolean over the columns: a row for which it is true removes its key."},
         {"query", Form::sql,
-         "A SELECT … [WHERE] GROUP BY … [HAVING] over one stream or view, or over "
-         "`tumble(stream, time_column, INTERVAL '1 hour')`, which adds window_start and "
-         "window_end."},
+         "A SELECT … [WHERE] GROUP BY … [HAVING] over one stream or view, or over its "
+         "[windows](windows.md), as in `tumble(stream, time_column, INTERVAL '1 hour')`, which "
+         "adds "
+         "window_start and window_end."},
         {"emit",
          Form::choice,
          "When rows of a query leave it. `on_update`: whenever they change. `on_close`: once, when "

@@ -6,6 +6,7 @@
 #include "pipeline/codes.h"
 #include "pipeline/grammar.h"
 #include "pipeline/scalar.h"
+#include "sql/window_function.h"
 
 namespace leat::pipeline {
 namespace {
@@ -215,6 +216,56 @@ std::string pipeline_page() {
   return out;
 }
 
+constexpr std::string_view windows_introduction =
+    "What may stand after FROM in a view's query beside a stream or view: a function that puts its "
+    "rows into windows of time. It adds the columns `window_start` (the first moment of the "
+    "window) "
+    "and `window_end` (the first moment after it), and gives a row for each window that a row is "
+    "in. "
+    "The query groups by one of them or both, and by whatever else it likes. What follows FROM may "
+    "be called `AS w` like any table.\n\n";
+
+std::string windows_rules() {
+  return fmt::format(
+      "## Rules\n\n"
+      "- The first argument is a stream or view, the second its column of type TIMESTAMP or "
+      "TIMESTAMPTZ. All others are constant intervals, by place or by name: `hop(orders, "
+      "ordered_at, "
+      "size := INTERVAL '1 hour', slide := INTERVAL '5 minutes')`. Months and years differ in "
+      "length "
+      "and can't be one; `offset` is a word of SQL, by name it needs quotes: `\"offset\" := …`.\n"
+      "- A row is in at most {} windows (size / slide). Each is counted for itself: work and state "
+      "grow with that number.\n"
+      "- With `emit: on_update` (the default) a view shows its windows from their first row on. "
+      "With "
+      "`emit: on_close` each is given out once, when the watermark of the stream (`event_time:`) "
+      "has "
+      "passed its end. `retain: 7d` forgets windows that ended longer ago.\n"
+      "- A row is late for the windows that have been given out or forgotten, and counts in those "
+      "that are open. Late for some or for all, it is one late row of the stream and of the view, "
+      "and one dead letter, which says how many windows had closed, those that end first, and how "
+      "many it counts in. Do not push it again as it is: it would count twice in these.\n"
+      "- A row whose time is NULL is in no window: `emit: on_update` keeps it in a group whose "
+      "window "
+      "is NULL, with `emit: on_close` it is late.\n",
+      sql::windows_per_row_max);
+}
+
+std::string windows_page() {
+  std::string out = fmt::format("{}# Windows\n\n{}", generated, windows_introduction);
+  for (const sql::WindowFunction& function : sql::window_functions()) {
+    out += fmt::format("## {}\n\n`{}`\n\n{}\n\n```sql\n{}```\n\n", function.name,
+                       function.signature(), function.summary, function.example);
+    out += "| argument | default | |\n|---|---|---|\n";
+    for (const auto& interval : function.intervals) {
+      out += fmt::format("| `{}` | {} | {} |\n", interval.name,
+                         interval.optional ? "0" : "**required**", cell(interval.meaning));
+    }
+    out += "\n";
+  }
+  return out + windows_rules();
+}
+
 std::string errors_page() {
   std::string out = fmt::format("{}# What a check can find\n\n", generated);
   out +=
@@ -249,6 +300,7 @@ std::map<std::string, std::string> reference(const Registry& registry) {
        specs_page("Formats",
                   "What a stream's `format:` may be: how a topic's records become columns.",
                   registry.formats)},
+      {"windows.md", windows_page()},
       {"errors.md", errors_page()},
   };
 }

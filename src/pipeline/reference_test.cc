@@ -16,6 +16,7 @@
 #include "pipeline/order.h"
 #include "pipeline/schema.h"
 #include "pipeline/sql_text.h"
+#include "sql/window_function.h"
 
 namespace leat::pipeline {
 namespace {
@@ -161,7 +162,7 @@ TEST(Schema, RefusesWhatIsNoPipeline) {
 TEST(Reference, HasEveryKeySettingAndCode) {
   const auto registry = test_registry();
   auto pages = reference(registry);
-  EXPECT_EQ(pages.size(), 7u);
+  EXPECT_EQ(pages.size(), 8u);
   EXPECT_THAT(pages["logs.md"], HasSubstr("| `brokers` | list of texts |"));
   for (const auto& part : grammar()) {
     EXPECT_THAT(pages["pipeline.md"], HasSubstr(part.title));
@@ -202,6 +203,25 @@ TEST_F(Examples, OfFormatsAreValid) {
                                      example)),
                 IsEmpty())
         << spec.name;
+  }
+}
+
+TEST_F(Examples, OfWindowsAreValidAndExplained) {
+  const std::map<std::string_view, const char*> explained = {
+      {"tumble", "windows of 1h,"},
+      {"hop", "windows of 1h each 5m,"},
+      {"cumulate", "windows of up to 1d in steps of 1h,"}};
+  auto pages = reference(registry_);
+  for (const auto& function : sql::window_functions()) {
+    EXPECT_THAT(pages["windows.md"], HasSubstr(fmt::format("`{}`", function.signature())));
+    const auto query = std::regex_replace(std::string(function.example), std::regex("\n"), " ");
+    const auto checked = check_text(
+        fmt::format("pipeline: a\ntopics: {{t: {{}}}}\nstreams:\n  orders: {{from: t, columns: "
+                    "{{ordered_at: timestamp, country: text}}}}\nviews:\n  v: {{query: \"{}\"}}\n",
+                    query));
+    ASSERT_TRUE(checked.graph.has_value()) << function.name;
+    EXPECT_THAT(explain(*checked.graph), HasSubstr(explained.at(function.name)));
+    EXPECT_THAT(explain(*checked.graph, "v").value(), HasSubstr("over ordered_at"));
   }
 }
 

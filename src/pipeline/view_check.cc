@@ -215,12 +215,12 @@ class ViewChecker {
   }
 
   void check_windows(const op::AggregateView& view) {
-    const auto& tumble = view.query.tumble;
+    const auto& window = view.query.window;
     const bool closes = view.emit == op::Emit::on_close;
     if (!closes && !view.retain_us) return;
     const std::string_view key = closes ? "emit" : "retain";
     const std::string_view what = closes ? "emit: on_close" : "retain";
-    if (!tumble) {
+    if (!window) {
       diagnostics_.error(
           fields_.at(key), "no-window",
           fmt::format("{} needs windows, which this query has none of; write FROM tumble({}, "
@@ -236,18 +236,18 @@ class ViewChecker {
                                      what, view_.input));
       return;
     }
-    const auto& column = stream->schema[tumble->time_column].name;
+    const auto& column = stream->schema[window->time_column].name;
     if (!stream->event_time) {
       diagnostics_.error(fields_.at(key), "no-event-time",
                          fmt::format("{} needs the event time of the stream \"{}\" ({}:{}); add "
                                      "event_time: {{column: {}, delay: 10s}} there",
                                      what, stream->name, printable(stream->at.file, 4096),
                                      stream->at.line, column));
-    } else if (stream->event_time->column != tumble->time_column) {
+    } else if (stream->event_time->column != window->time_column) {
       diagnostics_.error(
           fields_.at(key), "no-event-time",
           fmt::format("{} needs windows over the event time of the stream \"{}\", which is \"{}\", "
-                      "not \"{}\"; write that column in tumble(…)",
+                      "not \"{}\"; write that column in the window function",
                       what, stream->name, stream->schema[stream->event_time->column].name, column));
     }
   }
@@ -257,7 +257,7 @@ class ViewChecker {
     const auto known = scope_.catalog.find(view_.input);
     const auto* aggregate = std::get_if<op::AggregateView>(&view_.definition);
     std::string remedy = "bound it with deletes: and a condition, if rows end";
-    if (aggregate != nullptr && aggregate->query.tumble) {
+    if (aggregate != nullptr && aggregate->query.window) {
       remedy = "bound it with retain: 7d";
     } else if (aggregate != nullptr) {
       remedy = "if keys come without end, count in windows: FROM tumble(…), with retain: 7d";
@@ -283,9 +283,21 @@ void check_view(Scope& scope, const Declaration& declaration) {
 bool grows_for_ever(const ViewNode& view) {
   const auto* aggregate = std::get_if<op::AggregateView>(&view.definition);
   if (aggregate == nullptr) return true;
-  if (aggregate->query.tumble) return !aggregate->retain_us;
+  if (aggregate->query.window) return !aggregate->retain_us;
   return aggregate->query.key_count > 0 ||
          std::ranges::any_of(aggregate->query.aggregates, &sql::AggregateCall::distinct);
+}
+
+std::string window_text(const sql::Window& window) {
+  const auto size = duration_text(window.size_us / 1000);
+  const auto slide = duration_text(window.slide_us / 1000);
+  std::string text = size;
+  if (window.kind == sql::Window::Kind::hop) text = fmt::format("{} each {}", size, slide);
+  if (window.kind == sql::Window::Kind::cumulate) {
+    text = fmt::format("up to {} in steps of {}", size, slide);
+  }
+  if (window.offset_us == 0) return text;
+  return fmt::format("{}, offset {}", text, duration_text(window.offset_us / 1000));
 }
 
 std::string state_bound(const ViewNode& view, const Schema& input) {
@@ -297,8 +309,8 @@ std::string state_bound(const ViewNode& view, const Schema& input) {
   }
   const auto& aggregate = std::get<op::AggregateView>(view.definition);
   const auto& query = aggregate.query;
-  if (query.tumble) {
-    const auto width = duration_text(query.tumble->width_us / 1000);
+  if (query.window) {
+    const auto width = window_text(*query.window);
     const auto kept = aggregate.retain_us ? fmt::format("until {} after its end",
                                                         duration_text(*aggregate.retain_us / 1000))
                                           : std::string("for ever");

@@ -85,6 +85,10 @@ std::string dead_letter_json(const DeadLetter& letter, const Record& record,
     append_member(letter.stage == Stage::expect ? "expectation" : "column", letter.column, out);
   }
   append_member("reason", letter.reason, out);
+  if (letter.windows_closed > 0) {
+    out += fmt::format(",\"windows_closed\":{},\"windows_open\":{}", letter.windows_closed,
+                       letter.windows_open);
+  }
   append_member("topic", topic, out);
   append_member("partition", partition, out);
   out += fmt::format(",\"offset\":{},\"timestamp\":{}", record.offset, record.timestamp);

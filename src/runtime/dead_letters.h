@@ -23,6 +23,8 @@ struct DeadLetter {
   std::string view;    ///< for `late` and `view`
   std::string column;  ///< for `decode`, where one is to blame; the expectation's name for `expect`
   std::string reason;
+  std::uint32_t windows_closed = 0;  ///< for `late`: windows of the row that had closed
+  std::uint32_t windows_open = 0;    ///< and those that it counts in
 };
 
 /// The refused record as JSON (docs/formats/dead_letters.md): what was refused, why, where it came

@@ -12,6 +12,34 @@ namespace {
 
 /// Slices that each worker takes in one epoch at most, when there is plenty.
 constexpr std::size_t slices_per_worker = 8;
+/// Slices are not made smaller than this for the sake of windows.
+constexpr std::size_t slice_bytes_min = 16u << 10;
+
+/// The most windows that a view puts a row into. Until it has merged, a view holds the row once for
+/// each, so that an epoch takes the less input the more there are.
+std::size_t windows_per_row(const Assembly& assembly) {
+  std::int64_t most = 1;
+  for (const ViewSlot& slot : assembly.views) {
+    const auto* aggregate = std::get_if<op::AggregateView>(&slot.node->definition);
+    if (aggregate == nullptr || !aggregate->query.window) continue;
+    most = std::max(most, aggregate->query.window->windows_per_row_max());
+  }
+  return static_cast<std::size_t>(most);
+}
+
+std::size_t slice_bytes_of(const Assembly& assembly) {
+  const std::size_t wanted = assembly.options.slice_bytes;
+  const std::size_t parts = std::max<std::size_t>(1, windows_per_row(assembly) / slices_per_worker);
+  return std::max(wanted / parts, std::min(wanted, slice_bytes_min));
+}
+
+std::size_t epoch_bytes_max_of(const Assembly& assembly) {
+  const std::size_t slices = slices_per_worker * std::max(1u, assembly.workers);
+  const std::size_t most =
+      std::min(assembly.options.epoch_bytes_max, assembly.options.slice_bytes * slices);
+  return std::max<std::size_t>(1, most / windows_per_row(assembly));
+}
+
 std::vector<Committer::SinkSlot> sinks_of(const Assembly& assembly) {
   std::vector<Committer::SinkSlot> slots;
   for (const SinkSlot& slot : assembly.sinks) slots.push_back({slot.name, slot.sink.get()});
@@ -23,6 +51,8 @@ std::vector<Committer::SinkSlot> sinks_of(const Assembly& assembly) {
 EpochLoop::EpochLoop(Assembly& assembly)
     : assembly_(assembly),
       pool_(assembly.workers),
+      slice_bytes_(slice_bytes_of(assembly)),
+      epoch_bytes_max_(epoch_bytes_max_of(assembly)),
       committer_({.store = *assembly.store,
                   .timeline = *assembly.timeline,
                   .family = *assembly.family,
@@ -142,10 +172,8 @@ Status EpochLoop::read_input() {
     inputs.push_back(input.get());
     lag += input->lag();
   }
-  const std::size_t bytes_max =
-      std::min(assembly_.options.epoch_bytes_max,
-               assembly_.options.slice_bytes * slices_per_worker * pool_.size());
-  planner_.begin_epoch(inputs, bytes_max, [this](const auto& input) { return progress_of(input); });
+  planner_.begin_epoch(inputs, epoch_bytes_max_,
+                       [this](const auto& input) { return progress_of(input); });
   return pool_.run(workers_for(lag), [this](unsigned worker) { return read_slices(worker); });
 }
 
@@ -157,7 +185,7 @@ Status EpochLoop::read_slices(unsigned worker) {
     SliceWork* work = new_slice_work(worker);
     work->order = lease.order;
     work->input = lease.partition;
-    const auto outcome = lease.partition->read(work->slice, assembly_.options.slice_bytes);
+    const auto outcome = lease.partition->read(work->slice, slice_bytes_);
     const bool has_records = outcome && *outcome == InputPartition::Outcome::records;
     planner_.give_back(lease.partition, has_records ? work->slice.bytes.size() : 0, has_records);
     if (!outcome) return std::unexpected(outcome.error());

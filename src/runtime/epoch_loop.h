@@ -131,6 +131,8 @@ class EpochLoop {
   Assembly& assembly_;
   std::function<void()> on_committed_;
   WorkerPool pool_;
+  const std::size_t slice_bytes_;      // what a worker takes at a time
+  const std::size_t epoch_bytes_max_;  // input of one epoch
   InputPlanner planner_;
   Committer committer_;
   Latency latency_;

@@ -143,7 +143,9 @@ Status StreamStage::absorb(SliceWork& work, Pass& pass, const Rows& rows,
     return absorb_by_halves(work, pass, rows, view, all);
   }
   LEAT_TRY(std::move(status));
-  for (const op::LateRow& row : late) refuse_late(work, pass, rows.input_row[row.row], view);
+  for (const op::LateRow& row : late) {
+    refuse_late(work, pass, rows.input_row[row.row], row, view);
+  }
   return {};
 }
 
@@ -160,8 +162,9 @@ Status StreamStage::absorb_by_halves(SliceWork& work, Pass& pass, const Rows& ro
   std::vector<op::LateRow> late;
   Status status = view.view->absorb(work.worker, *view.context, changes, late);
   if (status) {
-    for (const op::LateRow& row : late)
-      refuse_late(work, pass, rows.input_row[part[row.row]], view);
+    for (const op::LateRow& row : late) {
+      refuse_late(work, pass, rows.input_row[part[row.row]], row, view);
+    }
     return {};
   }
   if (status.error().code != "row-failed") return status;
@@ -178,14 +181,25 @@ Status StreamStage::absorb_by_halves(SliceWork& work, Pass& pass, const Rows& ro
 }
 
 void StreamStage::refuse_late(SliceWork& work, Pass& pass, std::uint32_t input_row,
-                              const ViewConsumer& view) const {
+                              const op::LateRow& late, const ViewConsumer& view) const {
   ++work.late_of_view[view.index];
+  const std::string which =
+      late.closed + late.open == 1 ? fmt::format("its window of view {} is closed", view.node->name)
+      : late.open == 0
+          ? fmt::format("its {} windows of view {} are closed", late.closed, view.node->name)
+          : fmt::format(
+                "{} of its {} windows of view {} {} closed, it counts in the "
+                "others",
+                late.closed, late.closed + late.open, view.node->name,
+                late.closed == 1 ? "is" : "are");
   refuse(work, pass, input_row,
          {.stage = Stage::late,
           .stream = node_.name,
           .view = view.node->name,
-          .reason = fmt::format("its window of view {} is closed: the watermark has passed it",
-                                view.node->name)});
+          .reason = fmt::format("{}: the watermark has passed {}", which,
+                                late.closed == 1 ? "it" : "them"),
+          .windows_closed = late.closed,
+          .windows_open = late.open});
 }
 
 void StreamStage::note_event_time(SliceWork& work, const ChangeChunk& changes) const {

@@ -114,7 +114,7 @@ class StreamStage {
   Status absorb(SliceWork& work, Pass& pass, const Rows& rows, const ViewConsumer& view) const;
   Status absorb_by_halves(SliceWork& work, Pass& pass, const Rows& rows, const ViewConsumer& view,
                           std::span<const std::uint32_t> part) const;
-  void refuse_late(SliceWork& work, Pass& pass, std::uint32_t input_row,
+  void refuse_late(SliceWork& work, Pass& pass, std::uint32_t input_row, const op::LateRow& late,
                    const ViewConsumer& view) const;
   void refuse(SliceWork& work, Pass& pass, std::uint32_t input_row, DeadLetter letter) const;
   void note_event_time(SliceWork& work, const ChangeChunk& changes) const;

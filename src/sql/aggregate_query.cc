@@ -7,7 +7,7 @@
 #include "sql/engine.h"
 #include "sql/refusal.h"
 #include "sql/row_query.h"
-#include "sql/tumble.h"
+#include "sql/window_call.h"
 
 namespace leat::sql {
 namespace {
@@ -21,7 +21,7 @@ struct Source {
   std::string alias;
   Schema columns;    ///< with window_start and window_end
   std::string text;  ///< SQL that stands after FROM in `pre`
-  std::optional<TumbleCall> tumble;
+  std::optional<WindowCall> window;
   const Relation* relation = nullptr;
 };
 
@@ -30,11 +30,11 @@ Analysed<Source> source_of(const Node& from, const Catalog& catalog) {
   const std::string type = text_in(from, "type");
   source.alias = text_in(from, "alias");
   if (type == "TABLE_FUNCTION") {
-    source.tumble = LEAT_TRY_SQL(analyse_tumble(from, catalog));
-    source.input = source.tumble->input;
-    source.columns = source.tumble->columns;
-    if (source.alias.empty()) source.alias = "tumble";
-    source.text = fmt::format("({}) AS {}", source.tumble->source, quoted_name(source.alias));
+    source.window = LEAT_TRY_SQL(analyse_window_call(from, catalog));
+    source.input = source.window->input;
+    source.columns = source.window->columns;
+    if (source.alias.empty()) source.alias = source.window->function;
+    source.text = fmt::format("({}) AS {}", source.window->source, quoted_name(source.alias));
   } else if (type == "BASE_TABLE" && text_in(from, "schema_name").empty()) {
     source.input = text_in(from, "table_name");
   } else {
@@ -45,7 +45,7 @@ Analysed<Source> source_of(const Node& from, const Catalog& catalog) {
   for (const auto& [name, relation] : catalog) {
     if (&relation == source.relation) source.input = name;
   }
-  if (!source.tumble) {
+  if (!source.window) {
     if (source.alias.empty()) source.alias = source.input;
     source.columns = source.relation->schema;
     source.text = fmt::format("{}() AS {}", input_function, quoted_name(source.alias));
@@ -57,11 +57,11 @@ Analysed<Source> source_of(const Node& from, const Catalog& catalog) {
 Analysed<Schema> bind_as_written(Binding& binding, std::string_view sql, const Node& from,
                                  const Source& source) {
   const NamesInScope names = binding.names_of(source.columns, source.alias);
-  if (!source.tumble) {
+  if (!source.window) {
     LEAT_TRY_SQL(binding.declare(source.input, source.columns));
     return binding.bind(std::string(sql), {}, names);
   }
-  static const std::string stand_in = "__leat_w";  // no longer than the shortest call of tumble
+  static const std::string stand_in = "__leat_w";  // no longer than the shortest call
   LEAT_TRY_SQL(binding.declare(stand_in, source.columns));
   return binding.bind(
       with_call_replaced(std::string(sql), position_of(from.at("function")), stand_in), {}, names);
@@ -352,18 +352,25 @@ class Decomposition {
   }
 
   Analysed<void> place_window() {
-    if (!source_.tumble) return {};
-    out_.tumble = source_.tumble->window;
+    if (!source_.window) return {};
+    out_.window = source_.window->window;
     const auto key_of = [&](const char* name) -> std::optional<std::size_t> {
       const auto found = places_.find(scope_.canonical(column_ref(name)));
       if (found == places_.end() || found->second >= out_.key_count) return std::nullopt;
       return found->second;
     };
-    out_.tumble->start_key = key_of("window_start");
-    out_.tumble->end_key = key_of("window_end");
-    if (!out_.tumble->start_key && !out_.tumble->end_key) {
-      return sql_fault(code, position_of(query_.at("from_table")),
-                       "a query over tumble(…) groups by its window: add GROUP BY window_start");
+    out_.window->start_key = key_of("window_start");
+    out_.window->end_key = key_of("window_end");
+    const std::size_t at = position_of(query_.at("from_table"));
+    if (!out_.window->start_key && !out_.window->end_key) {
+      return sql_fault(code, at,
+                       "a query over {}(…) groups by its window: add GROUP BY window_start",
+                       source_.window->function);
+    }
+    if (out_.window->kind == Window::Kind::cumulate && !out_.window->end_key) {
+      return sql_fault(code, at,
+                       "windows of cumulate(…) that begin together are told apart by their end: "
+                       "add GROUP BY window_start, window_end");
     }
     return {};
   }

@@ -44,7 +44,8 @@ class Analyser {
   /// year(registered) AS year"). It may join with the catalog's tables, by their whole keys.
   virtual Analysed<RowQuery> row_query(std::string_view sql, const std::string& input,
                                        const Catalog& catalog) = 0;
-  /// A view's query: SELECT … FROM one stream or view (or `tumble(…)`) [WHERE] GROUP BY … [HAVING].
+  /// A view's query: SELECT … FROM one stream or view (or a window function of one, as `tumble(…)`)
+  /// [WHERE] GROUP BY … [HAVING].
   /// What can't be kept incrementally is refused as `not-incremental` with the remedy.
   virtual Analysed<AggregateQuery> aggregate_query(std::string_view sql,
                                                    const Catalog& catalog) = 0;

@@ -226,6 +226,89 @@ TEST_F(AnalyseTest, AggregateQueryFaultsPointIntoTheSqlAndGiveTheRemedy) {
       HasSubstr("30 days"));
 }
 
+TEST_F(AnalyseTest, SaysWhatIsWrongWithWindows) {
+  const auto in = [](const std::string& call) {
+    return "SELECT window_end, count(*) AS n FROM " + call + " GROUP BY window_end";
+  };
+  const std::string hop = in("hop(users, ts, INTERVAL '1 minute', INTERVAL '1 hour')");
+  EXPECT_TRUE(analyser_->aggregate_query(hop, catalog_));
+  struct Fault {
+    std::string call;
+    const char* code;
+    const char* at;  // where it points to; "#": to the call
+    const char* says;
+  };
+  for (
+      const Fault& fault : std::initializer_list<Fault>{
+          {"tumble(users)", "sql-syntax", "#",
+           "write tumble(stream, time_column, INTERVAL '1 hour')"},
+          {"tumble(users, ts)", "sql-syntax", "#", "needs its size"},
+          {"hop(users, ts, INTERVAL '1 hour')", "sql-syntax", "#",
+           "hop() needs its size: write hop(stream, time_column, INTERVAL '5 minutes', INTERVAL '1 "
+           "hour')"},
+          {"tumble(users, ts, INTERVAL '1 hour', INTERVAL '1 hour', INTERVAL '1 hour')",
+           "sql-syntax", "'1 hour')", "write tumble("},
+          {"hop(users, ts, INTERVAL '1 hour', INTERVAL '1 minute')", "type-mismatch", "#",
+           "so write INTERVAL '1 minute', INTERVAL '1 hour'"},
+          {"hop(users, ts, INTERVAL '25 minutes', INTERVAL '1 hour')", "type-mismatch", "#",
+           "write INTERVAL '50 minutes' or INTERVAL '75 minutes' as the size"},
+          {"cumulate(users, ts, INTERVAL '2 days', INTERVAL '1 day')", "type-mismatch", "#",
+           "the step (INTERVAL '2 days') is longer"},
+          {"hop(users, ts, INTERVAL '1 second', INTERVAL '1 day')", "too-many-windows", "#",
+           "a row would be in 86400 windows, 1440 are the most: write a slide of INTERVAL '1 "
+           "minute' or more"},
+          {"hop(users, ts, INTERVAL '0 seconds', INTERVAL '1 day')", "type-mismatch", "'0",
+           "the slide must be a positive interval"},
+          {"hop(users, ts, INTERVAL '1 day', INTERVAL '1 month')", "not-incremental", "'1 month",
+           "30 days"},
+          {"hop(users, ts, age, INTERVAL '1 day')", "type-mismatch", "age", "this is no interval"},
+          {"hop(users, ts, slide := INTERVAL '1 day', sise := INTERVAL '1 day')", "sql-syntax",
+           "'1 day')", "did you mean \"size\"?"},
+          {"hop(users, ts, slide := INTERVAL '1 day', INTERVAL '1 day')", "sql-syntax", "'1 day')",
+           "stands before"},
+          {"hop(users, ts, INTERVAL '1 day', slide := INTERVAL '1 day')", "sql-syntax", "'1 day')",
+           "slide is given twice"},
+          {"hop(users, ts, INTERVAL '1 day', INTERVAL '9999 days')", "type-mismatch", "'9999",
+           "is the unit right?"},
+          {"hopp(users, ts, INTERVAL '1 day')", "not-incremental", "#", "did you mean \"hop\"?"}}) {
+    const std::string sql = in(fault.call);
+    const auto query = analyser_->aggregate_query(sql, catalog_);
+    ASSERT_FALSE(query) << sql;
+    EXPECT_EQ(query.error().code, fault.code) << sql;
+    EXPECT_THAT(query.error().message, HasSubstr(fault.says)) << sql;
+    const std::string at = *fault.at == '#' ? fault.call : fault.at;
+    EXPECT_EQ(query.error().position, sql.find(at)) << sql;
+  }
+  EXPECT_THAT(analyser_
+                  ->aggregate_query("SELECT window_start, count(*) AS n FROM cumulate(users, ts, "
+                                    "INTERVAL '1 hour', INTERVAL '1 day') GROUP BY 1",
+                                    catalog_)
+                  .error()
+                  .message,
+              HasSubstr("GROUP BY window_start, window_end"));
+}
+
+TEST_F(AnalyseTest, KnowsHowWindowsLie) {
+  const auto window = [&](const std::string& call) {
+    return *analyser_
+                ->aggregate_query("SELECT window_end, count(*) AS n FROM " + call + " GROUP BY 1",
+                                  catalog_)
+                .value()
+                .window;
+  };
+  const std::int64_t minute = 60'000'000;
+  const Window hop =
+      window("hop(users, ts, INTERVAL 5 MINUTE, INTERVAL '1 hour', INTERVAL '-1 minute')");
+  EXPECT_EQ(hop.kind, Window::Kind::hop);
+  EXPECT_EQ(hop.slide_us, 5 * minute);
+  EXPECT_EQ(hop.size_us, 60 * minute);
+  EXPECT_EQ(hop.offset_us, 4 * minute);
+  EXPECT_EQ(hop.windows_per_row_max(), 12);
+  const Window cumulate = window("cumulate(users, ts, INTERVAL 5 MINUTE, INTERVAL '1 hour')");
+  EXPECT_EQ(cumulate.windows_per_row_max(), 12);
+  EXPECT_EQ(window("tumble(users, ts, INTERVAL 5 MINUTE)").windows_per_row_max(), 1);
+}
+
 TEST_F(AnalyseTest, KnowsWhichColumnsARowQueryReads) {
   const auto reads = [&](const char* sql) {
     std::string names;
@@ -278,10 +361,10 @@ TEST_F(AnalyseTest, FindsTheWindowAmongTheKeys) {
       "GROUP BY country, window_end, t.window_start",
       catalog_);
   ASSERT_TRUE(query) << query.error().message;
-  EXPECT_EQ(query->tumble->time_column, 4u);
-  EXPECT_EQ(query->tumble->width_us, 300'000'000);
-  EXPECT_EQ(query->tumble->start_key, 2u);
-  EXPECT_EQ(query->tumble->end_key, 1u);
+  EXPECT_EQ(query->window->time_column, 4u);
+  EXPECT_EQ(query->window->size_us, 300'000'000);
+  EXPECT_EQ(query->window->start_key, 2u);
+  EXPECT_EQ(query->window->end_key, 1u);
   EXPECT_EQ(query->key_count, 3u);
 }
 

@@ -155,18 +155,43 @@ class LawTest : public testing::TestWithParam<const char*> {
 class AggregateLawTest : public LawTest {};
 class RowLawTest : public LawTest {};
 
-/// What tumble(…) means, in DuckDB's own words.
+/// What window functions mean, in DuckDB's own words: a row is in each window that its time lies
+/// in.
 std::string in_plain_sql(std::string sql) {
-  for (const auto& [column, origin] :
-       {std::pair("ts", "TIMESTAMP '1970-01-01'"), std::pair("tz", "TIMESTAMPTZ '1970-01-01'")}) {
-    const std::string call = fmt::format("tumble(users, {}, INTERVAL '1 hour')", column);
-    const auto at = sql.find(call);
+  struct Meaning {
+    std::string call, column;
+    int begin, each;      // in minutes from midnight
+    std::string lengths;  // in minutes
+  };
+  const auto minutes = [](int count) { return fmt::format("INTERVAL '{} minutes'", count); };
+  for (const Meaning& meaning : std::initializer_list<Meaning>{
+           {"tumble(users, ts, INTERVAL '1 hour')", "ts", 0, 60, "60"},
+           {"tumble(users, tz, INTERVAL '1 hour')", "tz", 0, 60, "60"},
+           {"tumble(users, tz, size := INTERVAL 1 HOUR, \"offset\" := INTERVAL '-10 minutes')",
+            "tz", -10, 60, "60"},
+           {"hop(users, ts, INTERVAL '15 minutes', INTERVAL '1 hour')", "ts", 0, 15, "60"},
+           {"hop(users, tz, INTERVAL '20 minutes', INTERVAL '1 hour', INTERVAL '7 minutes')", "tz",
+            7, 20, "60"},
+           {"cumulate(users, ts, INTERVAL '10 minutes', INTERVAL '1 hour')", "ts", 0, 60,
+            "10, 20, 30, 40, 50, 60"},
+           {"cumulate(users, tz, step => INTERVAL 30 MINUTES, size = INTERVAL 2 HOURS, \"offset\" "
+            ":= "
+            "INTERVAL '1 hour 5 minutes')",
+            "tz", 65, 120, "30, 60, 90, 120"}}) {
+    const auto at = sql.find(meaning.call);
     if (at == std::string::npos) continue;
-    sql.replace(at, call.size(),
-                fmt::format("(SELECT *, time_bucket(INTERVAL '1 hour', {0}, {1}) AS window_start, "
-                            "time_bucket(INTERVAL '1 hour', {0}, {1}) + INTERVAL '1 hour' AS "
-                            "window_end FROM users)",
-                            column, origin));
+    // The table's times lie within six hours of 1970.
+    const std::string type = meaning.column == "ts" ? "TIMESTAMP" : "TIMESTAMPTZ";
+    const std::string starts = fmt::format(
+        "SELECT unnest(generate_series({0} '1970-01-01' + {1} - {2}, {0} '1970-01-01' + "
+        "{1} + {2}, {3})) AS window_start",
+        type, minutes(meaning.begin), minutes(meaning.each * 100), minutes(meaning.each));
+    sql.replace(
+        at, meaning.call.size(),
+        fmt::format("(SELECT users.*, window_start, window_start + length * INTERVAL '1 minute' "
+                    "AS window_end FROM users, ({}), (SELECT unnest([{}]) AS length) "
+                    "WHERE {} >= window_start AND {} < window_end)",
+                    starts, meaning.lengths, meaning.column, meaning.column));
   }
   return sql;
 }
@@ -225,6 +250,22 @@ INSTANTIATE_TEST_SUITE_P(
         "hour') w "
         "WHERE w.age > 1 GROUP BY ALL HAVING count(*) > 1 AND s > 3",
         "SELECT window_end AS until, avg(score) FROM tumble(users, ts, INTERVAL '1 hour') GROUP BY "
+        "window_end",
+        "SELECT window_start, window_end, count(*) AS n FROM tumble(users, tz, size := INTERVAL 1 "
+        "HOUR, \"offset\" := INTERVAL '-10 minutes') GROUP BY ALL",
+        "SELECT window_start, country, count(*) AS n, sum(age) AS a, count(DISTINCT tiny) AS d "
+        "FROM "
+        "hop(users, ts, INTERVAL '15 minutes', INTERVAL '1 hour') WHERE ok GROUP BY window_start, "
+        "country",
+        "SELECT w.window_end AS until, max(id) AS newest, count(DISTINCT ok) AS oks, max(price) AS "
+        "p FROM "
+        "hop(users, tz, INTERVAL '20 minutes', INTERVAL '1 hour', INTERVAL '7 minutes') w GROUP BY "
+        "until HAVING count(*) > 3",
+        "SELECT window_start, window_end, ok, count(*) AS n, min(score) AS s FROM cumulate(users, "
+        "ts, INTERVAL '10 minutes', INTERVAL '1 hour') GROUP BY ALL",
+        "SELECT hour(window_start) AS h, window_end, count(*) AS n, avg(age) AS a FROM "
+        "cumulate(users, tz, step => INTERVAL 30 MINUTES, size = INTERVAL 2 HOURS, \"offset\" := "
+        "INTERVAL '1 hour 5 minutes') WHERE window_start > TIMESTAMPTZ '1969-12-31' GROUP BY h, "
         "window_end",
         "SELECT country FROM users GROUP BY country",
         "SELECT country AS age, count(*) AS country FROM users GROUP BY users.country",

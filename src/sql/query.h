@@ -80,13 +80,24 @@ struct AggregateCall {
   Type result = Type::of(DUCKDB_TYPE_BIGINT);         ///< as DuckDB types it
 };
 
-/// The window of `tumble(input, column, INTERVAL 'n unit')`: rows gain window_start and window_end,
-/// of the time column's type.
-struct Tumble {
+/// The windows that a table function puts rows into: rows gain window_start and window_end, of the
+/// time column's type, and there is a row for each window that a row is in.
+struct Window {
+  enum class Kind {
+    tumble,    ///< one after the other
+    hop,       ///< of one length, a new one at every slide
+    cumulate,  ///< beginning together and longer by a slide each, up to the size
+  };
+  Kind kind = Kind::tumble;
   std::size_t time_column = 0;  ///< index in the input's schema: TIMESTAMP or TIMESTAMPTZ
-  std::int64_t width_us = 0;
+  std::int64_t size_us = 0;     ///< of the longest
+  std::int64_t slide_us = 0;    ///< the size is a multiple of it
+  std::int64_t offset_us = 0;  ///< how far from 1970 the windows begin; from 0 to less than a slide
+                               ///< (of cumulate: than the size)
   std::optional<std::size_t> start_key;  ///< which group key is window_start
-  std::optional<std::size_t> end_key;    ///< which group key is window_end
+  std::optional<std::size_t> end_key;  ///< which group key is window_end; of cumulate there is one
+
+  std::int64_t windows_per_row_max() const { return size_us / slide_us; }
 };
 
 /// SELECT … FROM input [WHERE …] GROUP BY … [HAVING …], taken apart: `pre` runs over changes of the
@@ -94,7 +105,7 @@ struct Tumble {
 /// changed.
 struct AggregateQuery {
   std::string input;
-  std::optional<Tumble> tumble;
+  std::optional<Window> window;
   /// SQL over `__leat_input()`: the group keys, then the aggregates' arguments and filters, then
   /// row_column (and weight_column after it, where `weighted`).
   std::string pre;

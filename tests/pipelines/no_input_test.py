@@ -4,7 +4,6 @@ import json
 import pathlib
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
@@ -108,18 +107,5 @@ def changed_before_input(folder, failures):
                    f"{refused.returncode} {refused.stderr}")
 
 
-def main():
-    failures = leat_program.Failures()
-    for test in (visible_at_once, written_to_sinks, changed_before_input):
-        with leat_program.scratch_folder() as folder:
-            began = time.monotonic()
-            try:
-                test(folder, failures)
-            except (AssertionError, ValueError, KeyError, IndexError, subprocess.TimeoutExpired) as fault:
-                failures.check(test.__name__, False, repr(fault))
-            print(f"{test.__name__}: {time.monotonic() - began:.1f} s", flush=True)
-    failures.end()
-
-
 if __name__ == "__main__":
-    main()
+    leat_program.run_each(visible_at_once, written_to_sinks, changed_before_input)

@@ -84,6 +84,11 @@ views:
       SELECT window_start, count(*) AS rows, sum(version) AS versions
       FROM tumble(hasty, "at", INTERVAL '10 seconds') GROUP BY window_start
     emit: on_close
+  hasty_sliding:
+    query: |
+      SELECT window_start, count(*) AS rows, sum(version) AS versions
+      FROM hop(hasty, "at", INTERVAL '5 seconds', INTERVAL '15 seconds') GROUP BY window_start
+    emit: on_close
   pulled_totals: {query: "SELECT part, count(*) AS rows, sum(id) AS ids FROM pulled_rows GROUP BY part"}
   line_totals: {query: "SELECT part, count(*) AS rows, sum(n) AS numbers FROM line_rows GROUP BY part"}
 sinks:

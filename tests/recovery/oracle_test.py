@@ -50,11 +50,13 @@ def true_evidence():
     letter = lambda stage, p, o, **more: {"stage": stage, "stream": "clean",  # noqa: E731
                                           "partition": str(p), "offset": o, **more}
     letters = [letter("decode", 0, 3), letter("expect", 1, 1), letter("select", 0, 4),
-               {**letter("late", 1, 2, view="hasty_closed"), "stream": "hasty"}]
+               {**letter("late", 1, 2, view="hasty_closed", windows_closed=1), "stream": "hasty"},
+               {**letter("late", 1, 1, view="hasty_sliding", windows_closed=2), "stream": "hasty"}]
     evidence = judge.Evidence(
         ledger=ledger, records=records, pulled=[{"value": {"id": i, "part": "p"}} for i in (0, 1, 5)],
         pulled_given=10, lines=[{"n": 0, "part": "q"}, {"n": 1, "part": "q"}], dead_letters=letters,
-        status={"views": [{"name": "hasty_closed", "late": 1}, {"name": "totals", "late": 0}],
+        status={"views": [{"name": "hasty_closed", "late": 1}, {"name": "hasty_sliding", "late": 1},
+                          {"name": "totals", "late": 0}],
                 "streams": []}, views={}, sinks={}, flushed_version=FLUSH_VERSION)
     fill_from_topics(evidence)
     return evidence
@@ -72,7 +74,7 @@ def fill_from_topics(evidence):
     evidence.status["streams"] = [
         stream("clean", 11, 6, 2, 0, 3, expectations=[
             {"name": "not_thirteen", "passed": 8, "refused": 1}]),
-        stream("hasty", 11, 10, 0, 1, 0), stream("pulled_rows", 3, 3, 0, 0, 0),
+        stream("hasty", 11, 9, 0, 2, 0), stream("pulled_rows", 3, 3, 0, 0, 0),
         stream("line_rows", 2, 2, 0, 0, 0)]
     rows = database.execute('SELECT "partition", "offset", version FROM clean ORDER BY ALL')
     evidence.sinks["clean_rows"] = [

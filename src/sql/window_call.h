@@ -4,16 +4,18 @@
 
 namespace leat::sql {
 
-/// `FROM tumble(input, time_column, INTERVAL 'n unit')`, taken apart.
-struct TumbleCall {
+/// A call of a window function after FROM, taken apart.
+struct WindowCall {
+  std::string function;  ///< its name, which is the relation's where the query gives no other
   std::string input;
-  Tumble window;
+  Window window;
   Schema columns;      ///< the input's, then window_start and window_end
-  std::string source;  ///< SQL over __leat_input() that yields them and the added columns
+  std::string source;  ///< SQL over __leat_input() that yields them and the added columns, a row
+                       ///< for each window of an input row
 };
 
 /// From a TABLE_FUNCTION table reference; the fault points into the user's SQL.
-Analysed<TumbleCall> analyse_tumble(const Node& from, const Catalog& catalog);
+Analysed<WindowCall> analyse_window_call(const Node& from, const Catalog& catalog);
 
 /// The SQL with the call at `position`, up to its closing parenthesis, replaced by `name` and
 /// blanks, so that all other positions stay.
