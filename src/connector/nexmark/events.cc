@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <string_view>
 
 #include "connector/random.h"
@@ -33,6 +34,9 @@ constexpr std::array<std::string_view, 10> cities = {
 constexpr std::array<std::string_view, 6> states = {"AZ", "CA", "ID", "OR", "WA", "WY"};
 constexpr std::array<std::string_view, 4> hot_channels = {"Google", "Facebook", "Baidu", "Apple"};
 
+/// More than the longest event takes, and the letters that are written too many.
+constexpr std::size_t event_bytes_max = 2048;
+
 /// Lanes of random numbers that belong to something else than one event.
 constexpr std::uint64_t channel_numbers = std::uint64_t{1} << 62;
 
@@ -52,10 +56,16 @@ std::uint64_t reversed_bits(std::uint32_t bits) {
 
 class EventWriter {
  public:
-  EventWriter(const NexmarkRecipe& recipe, std::uint64_t number, std::string& out)
-      : recipe_(recipe), number_(number), random_(recipe.seed, number), out_(out) {}
+  EventWriter(const NexmarkRecipe& recipe, std::uint64_t number)
+      : recipe_(recipe), number_(number), random_(recipe.seed, number) {}
 
-  void write() {
+  std::string_view write() {
+    event();
+    return {buffer_.data(), end_};
+  }
+
+ private:
+  void event() {
     switch (nexmark_kind(number_)) {
       case NexmarkKind::person:
         return person();
@@ -66,28 +76,28 @@ class EventWriter {
     }
   }
 
- private:
-  void text(std::string_view text) { out_.append(text); }
-  void number(std::uint64_t value) {
-    char digits[20];
-    out_.append(digits, std::to_chars(digits, std::end(digits), value).ptr);
+  void text(std::string_view text) {
+    std::memcpy(end_, text.data(), text.size());
+    end_ += text.size();
   }
+  void number(std::uint64_t value) { end_ = std::to_chars(end_, buffer_.end(), value).ptr; }
   void field(std::string_view key, std::uint64_t value) {
     text(key);
     number(value);
   }
-  static void letters(Random& random, std::uint64_t count, std::string& out) {
-    const std::size_t begin = out.size();
-    out.resize(begin + count);
-    char* place = out.data() + begin;
+  /// Eight letters of each random number: each byte times 26, of which the upper byte counts.
+  void letters(Random& random, std::uint64_t count) {
+    constexpr std::uint64_t even = 0x00ff00ff00ff00ff;
     for (std::uint64_t i = 0; i < count; i += 8) {
       const std::uint64_t bits = random.next();
-      for (std::uint64_t k = 0; k < std::min<std::uint64_t>(8, count - i); ++k) {
-        place[i + k] = static_cast<char>('a' + ((bits >> 8 * k & 0xff) * 26 >> 8));
-      }
+      const std::uint64_t low = (bits & even) * 26 >> 8 & even;
+      const std::uint64_t high = (bits >> 8 & even) * 26 & ~even;
+      const std::uint64_t eight = (low | high) + 0x6161616161616161;  // 'a' each
+      std::memcpy(end_ + i, &eight, sizeof eight);
     }
+    end_ += count;
   }
-  void letters(std::uint64_t count) { letters(random_, count, out_); }
+  void letters(std::uint64_t count) { letters(random_, count); }
   /// From `min` up to one less than `end` letters.
   std::uint64_t some_letters(std::uint64_t min, std::uint64_t end) {
     const std::uint64_t count = min + random_.below(end - min);
@@ -134,7 +144,7 @@ class EventWriter {
       if (group > 0) text(" ");
       char digits[5];
       std::to_chars(digits, std::end(digits), 10'000 + random_.below(10'000));
-      out_.append(digits + 1, 4);
+      text({digits + 1, 4});
     }
     text(R"(","city":")");
     text(city);
@@ -217,7 +227,7 @@ class EventWriter {
   void address(Random& fixed) {
     text(R"(","url":"https://www.nexmark.com/)");
     for (int part = 0; part < 3; ++part) {
-      letters(fixed, 3 + fixed.below(2), out_);
+      letters(fixed, 3 + fixed.below(2));
       text("/");
     }
     text("item.htm?query=1");
@@ -226,7 +236,8 @@ class EventWriter {
   const NexmarkRecipe& recipe_;
   const std::uint64_t number_;
   Random random_;
-  std::string& out_;
+  std::array<char, event_bytes_max> buffer_;
+  char* end_ = buffer_.data();
 };
 
 }  // namespace
@@ -238,7 +249,7 @@ NexmarkKind nexmark_kind(std::uint64_t number) {
 }
 
 void append_nexmark_event(const NexmarkRecipe& recipe, std::uint64_t number, std::string& out) {
-  EventWriter(recipe, number, out).write();
+  out.append(EventWriter(recipe, number).write());
 }
 
 }  // namespace leat::connector

@@ -10,21 +10,24 @@ Spec nexmark_source_spec() {
   spec.role = Role::source;
   spec.summary = "The people, auctions and bids of the Nexmark benchmark, made on the spot.";
   spec.doc =
-      R"(Each record is one event of an auction house, as the benchmark's generator makes them: of 50 in
-a row the first is a person, the next three are auctions, the other 46 are bids.
+      R"(Each record is one event of an auction house, as the benchmark's generator makes them: of
+50 in a row the first is a person, the next three are auctions, the other 46 are bids. They differ
+in `event_type`, and in the object that they hold:
 
-```json
-{"event_type":0,"person":{"id":…,"name":…,"emailAddress":…,"creditCard":…,"city":…,"state":…,"dateTime":…,"extra":…}}
-{"event_type":1,"auction":{"id":…,"itemName":…,"description":…,"initialBid":…,"reserve":…,"dateTime":…,"expires":…,"seller":…,"category":…,"extra":…}}
-{"event_type":2,"bid":{"auction":…,"bidder":…,"price":…,"channel":…,"url":…,"dateTime":…,"extra":…}}
-```
+| `event_type` | object | its fields |
+|---|---|---|
+| 0 | `person` | `id`, `name`, `emailAddress`, `creditCard`, `city`, `state` |
+| 1 | `auction` | `id`, `itemName`, `description`, `initialBid`, `reserve`, `expires`, `seller`, … |
+| 2 | `bid` | `auction`, `bidder`, `price`, `channel`, `url` |
 
-Times are in epoch milliseconds (a column takes them with `unit: ms`). A stream reads one kind of event by the pointers into it, as
-`at: /bid/price`, and `WHERE event_type = 2`.
+An auction has a `category`, too, and all have `dateTime` and `extra`, letters that bring each to
+its size. Times are in epoch milliseconds (a column takes them with `unit: ms`). A stream of one
+kind reads its fields as `at: /bid/price`, and selects `WHERE event_type = 2`.
 
-Event number *i* of a seed is always the same, so that the source can be read again from any position: nothing is copied to the
-log, and after a crash reading goes on at the committed position. Values have the distributions of the original, ids its odd
-ends too: bidders begin at 2000 as it adds the first id twice. It has no seed, so no two of its runs agree, and none with ours.)";
+Event number *i* of a seed is always the same, so that the source can be read again from any
+position: nothing is copied to the log, and after a crash reading goes on at the committed position.
+Values are distributed as in the original, odd ends included: bidders begin at 2000, as it adds the
+first id twice. It has no seed, so no two of its runs agree, and none with ours.)";
   spec.settings = generated_source_settings("Events", "1000");
   spec.settings.push_back(
       {.name = "events_per_second",
