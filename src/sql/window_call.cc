@@ -226,16 +226,16 @@ class CallAnalysis {
   }
 
   /// A row for each start of a window, from the last back. A row without a time has one window,
-  /// without bounds, as it has in tumble.
+  /// without bounds, as it has in tumble. How far back is a constant list, which costs nothing to
+  /// make.
   std::string hop_sql() const {
     const Window& window = call_.window;
-    const std::string last = bucket_sql(window.slide_us);
-    const std::string starts =
-        fmt::format("range({0}, {0} - {1}, -{2})", last, window.size_us, window.slide_us);
+    const std::string steps = fmt::format("range(0, {}, {})", window.size_us, window.slide_us);
+    const std::string inner = each_sql(bucket_sql(window.slide_us), steps);
     return fmt::format("SELECT *, {} AS window_start, {} AS window_end FROM ({})",
-                       time_sql("__leat_start"),
-                       time_sql(fmt::format("__leat_start + {}", window.size_us)),
-                       each_sql(starts, "__leat_start"));
+                       time_sql("__leat_first - __leat_step"),
+                       time_sql(fmt::format("__leat_first - __leat_step + {}", window.size_us)),
+                       inner);
   }
 
   /// A row for each end of a window, from the first on.
@@ -245,15 +245,16 @@ class CallAnalysis {
     const std::string ends =
         fmt::format("range({0} - ({0} - ({1})) % {2} + {2}, {1} + {3} + 1, {2})", time_us_sql(),
                     start, window.slide_us, window.size_us);
-    return fmt::format("SELECT *, {} AS window_start, {} AS window_end FROM ({})", time_sql(start),
-                       time_sql("__leat_end"), each_sql(ends, "__leat_end"));
+    return fmt::format("SELECT *, {} AS window_start, {} AS window_end FROM ({})",
+                       time_sql("__leat_first"), time_sql("__leat_step"), each_sql(start, ends));
   }
 
-  std::string each_sql(const std::string& list, std::string_view name) const {
+  /// The input with `first` as __leat_first, and a row for each value of `steps` as __leat_step.
+  std::string each_sql(const std::string& first, const std::string& steps) const {
     return fmt::format(
-        "SELECT *, unnest(CASE WHEN {} IS NOT NULL THEN {} ELSE [NULL::BIGINT] END) AS {} FROM "
-        "{}()",
-        quoted_name(time_->name), list, name, input_function);
+        "SELECT *, {} AS __leat_first, unnest(CASE WHEN {} IS NOT NULL THEN {} ELSE [NULL::BIGINT] "
+        "END) AS __leat_step FROM {}()",
+        first, quoted_name(time_->name), steps, input_function);
   }
 
   const WindowFunction& function_;
