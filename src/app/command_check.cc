@@ -17,7 +17,21 @@ struct CheckOptions {
   bool json = false;
   bool schema = false;
   bool connect = false;
+  bool strict = false;
 };
+
+/// Makes faults of what may be meant, but is not to be in a pipeline that runs for years: warnings,
+/// and state that grows for ever. Whether there are any.
+bool take_strictly(std::vector<pipeline::Diagnostic>& diagnostics) {
+  bool any = false;
+  for (pipeline::Diagnostic& one : diagnostics) {
+    const bool is_meant = one.severity == pipeline::Severity::note && one.code != "unbounded-state";
+    if (is_meant || one.severity == pipeline::Severity::error) continue;
+    one.severity = pipeline::Severity::error;
+    any = true;
+  }
+  return any;
+}
 
 /// Says of each system whether it was found ready. Errors: `unreachable` (external) where one can't
 /// be reached, `not-ready` (user) where one can but refuses us or lacks something.
@@ -57,17 +71,18 @@ Status check(const CheckOptions& options) {
     return user_error("no-files", "name the pipeline files, or folders of them, to check");
   }
   const auto analyser = LEAT_TRY(sql::Analyser::open());
-  const pipeline::Checked checked =
+  pipeline::Checked checked =
       pipeline::check({options.files.begin(), options.files.end()}, registry(), *analyser,
                       pipeline::Environment::of_process());
-  if (options.json && options.connect && checked.graph) {
+  const bool refused = options.strict && take_strictly(checked.diagnostics);
+  if (options.json && options.connect && checked.graph && !refused) {
     // What the systems say comes instead.
   } else if (options.json) {
     fmt::print("{}\n", pipeline::to_json(checked.diagnostics));
   } else {
     print_diagnostics(checked.diagnostics);
   }
-  if (!checked.graph) {
+  if (!checked.graph || refused) {
     return user_error("pipeline-invalid", "{}", pipeline::summary(checked.diagnostics));
   }
   if (!options.json) {
@@ -89,6 +104,9 @@ void add_check(CLI::App& app, Outcome& outcome) {
   command->add_flag("--connect", options->connect,
                     "Try each system that the files name, too: say what is missing there and how "
                     "to make it; changes nothing");
+  command->add_flag(
+      "--strict", options->strict,
+      "Refuse what is only warned of otherwise, and views whose state grows for ever");
   command->add_flag("--schema", options->schema,
                     "Print the JSON Schema of pipeline files, for editors");
   command->footer(
@@ -96,6 +114,7 @@ void add_check(CLI::App& app, Outcome& outcome) {
       "  leat check pipelines/users.yaml\n"
       "  leat check --json pipelines/ | jq .\n"
       "  leat check --connect pipelines/stack\n"
+      "  leat check --strict pipelines/sensors.yaml\n"
       "  leat check --schema > leat.schema.json");
   command->callback([options, &outcome] {
     const Status status = check(*options);

@@ -75,6 +75,39 @@ def completions(folder, failures):
     failures.equal("bash offers explain", offered.strip(), "explain")
 
 
+GROWS = """pipeline: grows
+topics:
+  t: {}
+streams:
+  s:
+    from: t
+    columns: {k: text, seen: timestamp}
+    event_time: {column: seen}
+views:
+  v:
+    query: SELECT k, count(*) AS n FROM s GROUP BY k
+"""
+BOUNDED = """SELECT window_start, k, count(*) AS n FROM tumble(s, seen, INTERVAL '1 hour') GROUP BY window_start, k
+    retain: 7d"""
+
+
+def strict_checks(folder, failures):
+    grows = folder / "grows.yaml"
+    grows.write_text(GROWS)
+    answer = run("check", grows)
+    failures.check("check: state that grows is said",
+                   answer.returncode == 0 and "note[unbounded-state]" in answer.stderr, answer.stderr)
+    answer = run("check", "--strict", grows)
+    failures.check("check --strict: and refused",
+                   answer.returncode == 2 and "grows.yaml:10:3: error[unbounded-state]" in answer.stderr, answer.stderr)
+    answer = run("check", "--strict", "--json", grows)
+    failures.equal("check --strict --json", (answer.returncode, [one["severity"] for one in json.loads(answer.stdout)]),
+                   (2, ["error"]))
+    grows.write_text(GROWS.replace("SELECT k, count(*) AS n FROM s GROUP BY k", BOUNDED))
+    answer = run("check", "--strict", grows)
+    failures.equal("check --strict: state that is bounded", (answer.returncode, answer.stderr), (0, ""))
+
+
 def checks(folder, failures):
     path = folder / "shop.yaml"
     failures.equal("init: exit code", run("init", path).returncode, 0)
@@ -101,6 +134,7 @@ def checks(folder, failures):
     found = json.loads(answer.stdout)
     failures.check("check --json of a bad file: line and column",
                    re.search(r'"line": ?\d+', answer.stdout) and "amuont" in answer.stdout, found)
+    strict_checks(folder, failures)
     schema = json.loads(run("check", "--schema").stdout)
     failures.check("check --schema is a JSON Schema", "$schema" in schema and "properties" in schema["$defs"]["file"])
 
