@@ -40,15 +40,13 @@ constexpr std::size_t event_bytes_max = 2048;
 /// Lanes of random numbers that belong to something else than one event.
 constexpr std::uint64_t channel_numbers = std::uint64_t{1} << 62;
 
-/// The newest auction and person when an event happens, counted from 0.
+/// The newest auction when an auction or bid happens, and the newest person, counted from 0.
 std::uint64_t last_auction(std::uint64_t number) {
-  const std::uint64_t round = number / period, place = number % period;
-  if (place == 0) return round == 0 ? 0 : round * auctions_a_period - 1;
-  return round * auctions_a_period + std::min(place, auctions_a_period) - 1;
+  return number / period * auctions_a_period + std::min(number % period, auctions_a_period) - 1;
 }
 std::uint64_t last_person(std::uint64_t number) { return number / period; }
 
-std::uint64_t reversed_bits(std::uint32_t bits) {
+std::uint32_t reversed_bits(std::uint32_t bits) {
   std::uint32_t out = 0;
   for (int i = 0; i < 32; ++i) out |= (bits >> i & 1) << (31 - i);
   return out;
@@ -120,8 +118,10 @@ class EventWriter {
     const double unit = static_cast<double>(random_.next() >> 11) * 0x1p-53;
     return static_cast<std::uint64_t>(std::llround(std::pow(10.0, unit * 6) * 100));
   }
-  /// One of the people who are active or will be soon.
-  std::uint64_t some_person() {
+  /// Mostly the hot person, `place` behind the first of so many; else one of those who are active
+  /// or will be soon.
+  std::uint64_t some_person(std::uint64_t place) {
+    if (random_.below(4) > 0) return last_person(number_) / hot_every * hot_every + place;
     const std::uint64_t people = last_person(number_) + 1;
     const std::uint64_t active = std::min(people, people_active);
     return people - active + random_.below(active + people_ahead);
@@ -166,7 +166,7 @@ class EventWriter {
     field(R"(,"reserve":)", initial + price());
     field(R"(,"dateTime":)", time());
     field(R"(,"expires":)", expires());
-    field(R"(,"seller":)", seller() + first_id);
+    field(R"(,"seller":)", some_person(0) + first_id);
     field(R"(,"category":)", first_category + random_.below(categories));
     extra(size + 6 * number_size, auction_size);
   }
@@ -178,15 +178,10 @@ class EventWriter {
     return time() + 1 + random_.below(std::max<std::uint64_t>(2 * horizon, 1));
   }
 
-  std::uint64_t seller() {
-    if (random_.below(4) > 0) return last_person(number_) / hot_every * hot_every;
-    return some_person();
-  }
-
   void bid() {
     field(R"({"event_type":2,"bid":{"auction":)", bid_auction() + first_id);
     // The benchmark's generator adds the first id twice: bidders begin at 2000.
-    field(R"(,"bidder":)", bidder() + 2 * first_id);
+    field(R"(,"bidder":)", some_person(1) + 2 * first_id);
     field(R"(,"price":)", price());
     channel();
     field(R"(","dateTime":)", time());
@@ -198,11 +193,6 @@ class EventWriter {
     if (random_.below(2) > 0) return last / hot_every * hot_every;
     const std::uint64_t first = last > auctions_in_flight ? last - auctions_in_flight : 0;
     return first + random_.below(last - first + 1 + auctions_ahead);
-  }
-
-  std::uint64_t bidder() {
-    if (random_.below(4) > 0) return last_person(number_) / hot_every * hot_every + 1;
-    return some_person();
   }
 
   void channel() {
