@@ -4,8 +4,8 @@
 
 namespace leat::op {
 
-Status AggregateViewOperator::absorb(unsigned worker, const EpochContext&, const ChangeChunk& input,
-                                     std::vector<LateRow>& late) {
+Status AggregateViewOperator::absorb(unsigned worker, const EpochContext&, std::size_t,
+                                     const ChangeChunk& input, std::vector<LateRow>& late) {
   if (input.rows.size() == 0) return {};
   const ProgramPool::Lease pre = LEAT_TRY(pre_.borrow());
   const auto rows = sql::input_of(input.rows, input.weights, true, query_.weighted);

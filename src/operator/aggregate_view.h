@@ -90,7 +90,7 @@ class AggregateViewOperator final : public ViewOperator {
 
   const Schema& output() const override { return query_.output; }
 
-  Status absorb(unsigned worker, const EpochContext&, const ChangeChunk& input,
+  Status absorb(unsigned worker, const EpochContext&, std::size_t, const ChangeChunk& input,
                 std::vector<LateRow>& late) override;
   Status merge(unsigned index, const EpochContext& context,
                std::vector<ChangeChunk>& output) override;

@@ -47,7 +47,7 @@ class AggregateViewTest : public ::testing::Test {
       ChangeChunk change;
       if (query_.weighted) change.weights.assign(chunk.size(), weight);
       change.rows = std::move(chunk);
-      LEAT_TRY(view_->absorb(0, Context(), change, late));
+      LEAT_TRY(view_->absorb(0, Context(), 0, change, late));
       held_.push_back(std::move(change));  // texts stay readable until the merge
     }
     return {};

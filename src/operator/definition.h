@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "model/schema.h"
@@ -34,5 +35,28 @@ struct AggregateView {
   /// Nothing: kept for ever.
   std::optional<std::int64_t> retain_us;
 };
+
+/// Rows one by one: projection, WHERE, scalar functions, UNNEST; of several inputs put together
+/// (UNION ALL) where there are several.
+struct SelectView {
+  std::vector<sql::ViewInput> inputs;  ///< `sql` yields the output columns
+  Schema output;
+  /// Its rows can be asked for. Else only their changes pass through it, and it keeps nothing.
+  bool kept = true;
+};
+
+/// A join of two inputs on equality of keys: JoinQuery says how.
+struct JoinView {
+  sql::JoinQuery query;
+};
+
+/// A query that is computed anew for each key whose rows have changed: KeyedQuery says how.
+struct KeyedView {
+  sql::KeyedQuery query;
+  Emit emit = Emit::on_update;            ///< on_close: only with sessions
+  std::optional<std::int64_t> retain_us;  ///< only with sessions; as in AggregateView
+};
+
+using ViewDefinition = std::variant<LatestView, AggregateView, SelectView, JoinView, KeyedView>;
 
 }  // namespace leat::op

@@ -70,7 +70,7 @@ class LatestViewOperator final : public ViewOperator {
 
   const Schema& output() const override { return schema_; }
 
-  Status absorb(unsigned worker, const EpochContext&, const ChangeChunk& input,
+  Status absorb(unsigned worker, const EpochContext&, std::size_t, const ChangeChunk& input,
                 std::vector<LateRow>&) override {
     if (input.rows.size() == 0) return {};
     std::unique_ptr<LatestWork> work = pending_.fresh(worker);

@@ -225,7 +225,7 @@ void ViewBench::run_view(View& view, const EpochContext& context,
     for (std::size_t i = 0; i < input.size(); ++i) {
       if (worker_of[i] != worker) continue;
       std::vector<LateRow> late;
-      const Status absorbed = view.view->absorb(worker, context, input[i], late);
+      const Status absorbed = view.view->absorb(worker, context, 0, input[i], late);
       const std::lock_guard lock(mutex);
       EXPECT_TRUE(absorbed) << absorbed.error().message;
       for (const LateRow& row : late) {

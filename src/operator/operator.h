@@ -51,13 +51,14 @@ class ViewOperator {
 
   virtual const Schema& output() const = 0;
 
-  /// Takes in one chunk's changes. `late`, which is empty, gets the rows refused because their
+  /// Takes in one chunk's changes of the view's input with this number (0 where it has one only).
+  /// `late`, which is empty, gets the rows refused because their
   /// window has been closed, each once; they change nothing but the windows that are open. Error:
   /// the view's own SQL failed on a row (`row-failed`, user); nothing of the chunk was taken in,
   /// and the caller finds the culprit by absorbing halves. What the chunk's texts point to must
   /// stay readable until all shards have merged.
-  virtual Status absorb(unsigned worker, const EpochContext& context, const ChangeChunk& input,
-                        std::vector<LateRow>& late) = 0;
+  virtual Status absorb(unsigned worker, const EpochContext& context, std::size_t input,
+                        const ChangeChunk& changes, std::vector<LateRow>& late) = 0;
 
   /// Brings the shard's state up to the epoch and, when wanted, appends its output's changes,
   /// cancelled out per row. The row that an aggregate without GROUP BY always has is given out by

@@ -37,5 +37,17 @@ Result<std::unique_ptr<ViewOperator>> make_aggregate_view(const std::string& nam
                                                           const AggregateView& view,
                                                           const Schema& input,
                                                           const Resources& resources);
+/// `inputs`: a schema for each of the view's inputs.
+Result<std::unique_ptr<ViewOperator>> make_select_view(const std::string& name,
+                                                       const SelectView& view,
+                                                       const std::vector<Schema>& inputs,
+                                                       const Resources& resources);
+Result<std::unique_ptr<ViewOperator>> make_join_view(const std::string& name, const JoinView& view,
+                                                     const std::vector<Schema>& inputs,
+                                                     const Resources& resources);
+Result<std::unique_ptr<ViewOperator>> make_keyed_view(const std::string& name,
+                                                      const KeyedView& view,
+                                                      const std::vector<Schema>& inputs,
+                                                      const Resources& resources);
 
 }  // namespace leat::op

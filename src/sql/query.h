@@ -17,6 +17,8 @@ inline constexpr const char* lookup_function = "__leat_lookup";
 inline constexpr const char* row_column =
     "__leat_row";  ///< BIGINT: which input row (0…) an output row came from
 inline constexpr const char* weight_column = "__leat_weight";  ///< BIGINT: the row's weight
+inline constexpr const char* key_column =
+    "__leat_key";  ///< BIGINT: which of the keys that a run is for (0…) the row belongs to
 
 /// A table that a stream's query joins with: for each of the stream's rows, the rows of one key.
 struct Lookup {
@@ -121,6 +123,70 @@ struct AggregateQuery {
   Schema groups;  ///< k0…, a0…: post's input
   Schema output;
   bool weighted = false;  ///< the input is a view: rows may be taken back
+};
+
+/// One input of a view that has several, and what is made of each of its rows.
+struct ViewInput {
+  std::string input;  ///< a stream or view
+  /// SQL over `__leat_input()` that yields `schema`'s columns, then row_column (and weight_column
+  /// after it, where `weighted`).
+  std::string sql;
+  Schema schema;
+  bool weighted = false;  ///< the input is a view: rows may be taken back
+};
+
+/// left JOIN right ON keys are equal [AND times are near each other] [AND condition]. Of each side
+/// `sql` yields the keys first (k0, k1, …; of equal types on both sides), then what the join puts
+/// out of it. A NULL in a key matches nothing.
+struct JoinQuery {
+  enum class Kind {
+    inner,
+    left,
+    right,
+    full,
+    semi,  ///< the left side's rows that have a match, each once
+    anti,  ///< those that have none
+  };
+  Kind kind = Kind::inner;
+  ViewInput left;
+  ViewInput right;
+  std::size_t key_count = 0;  ///< 0: every row of one side meets every row of the other
+  /// SQL over `__leat_input()` whose columns are left's behind its keys (l0, l1, …) and right's
+  /// behind its keys (r0, r1, …): a BOOLEAN, then row_column. NULL is false. Empty: none.
+  std::string condition;
+  /// A match has right's time less left's within [lower_us, upper_us]; both are columns behind the
+  /// keys, TIMESTAMP or TIMESTAMPTZ, and the event time of a stream. Rows that can't match any more
+  /// are forgotten, and an outer row leaves when nothing can match it any more.
+  struct TimeBound {
+    std::size_t left_column = 0;   ///< index in left.schema
+    std::size_t right_column = 0;  ///< index in right.schema
+    std::int64_t lower_us = 0;
+    std::int64_t upper_us = 0;
+  };
+  std::optional<TimeBound> bound;
+  /// left's columns behind its keys, then right's (neither for semi and anti).
+  Schema output;
+};
+
+/// A query that gives for all rows what it gives for the rows of each key alone, put together: it
+/// is run again over the rows of the keys that have changed, and the difference is given out.
+struct KeyedQuery {
+  std::vector<ViewInput> inputs;  ///< `sql` yields the keys first, then the columns for `sql`
+  std::size_t key_count = 0;      ///< 0: all rows have one key
+  /// SQL over `__leat_lookup('0')`, `__leat_lookup('1')`, … (a relation for each input): each has
+  /// the input's columns behind its keys, then key_column, and for `survivors` row_column. Yields
+  /// `output`'s columns, then key_column, and for `survivors` row_column last.
+  std::string sql;
+  Schema output;
+  /// Of the one input, which only gains rows, a row that is not in the result is not looked at
+  /// again (row_number() … <= 10): it is forgotten.
+  bool survivors = false;
+  /// The rows of a key fall into sessions: runs of rows whose times are less than a gap apart.
+  struct Session {
+    std::size_t time_column = 0;  ///< index in the one input's schema
+    std::int64_t gap_us = 0;
+  };
+  std::optional<Session> session;
 };
 
 }  // namespace leat::sql
