@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "model/row_codec.h"
+#include "operator/change_writer.h"
 #include "operator/column_types.h"
 #include "operator/definition_record.h"
 #include "operator/eviction.h"
@@ -247,20 +248,7 @@ class LatestViewOperator final : public ViewOperator {
   }
 
   Status emit(const state::KeyedShard& table, std::vector<ChangeChunk>& output) const {
-    std::vector<std::string_view> rows;
-    std::vector<std::int64_t> weights;
-    const auto flush = [&]() -> Status {
-      if (rows.empty()) return {};
-      ChangeChunk changes;
-      changes.rows = Chunk(schema_);
-      LEAT_TRY(row_codec_.decode(rows, changes.rows, 0));
-      changes.rows.set_size(rows.size());
-      changes.weights = weights;
-      output.push_back(std::move(changes));
-      rows.clear();
-      weights.clear();
-      return {};
-    };
+    ChangeWriter writer(row_codec_, schema_, output);
     const auto visible = [](const std::byte* record) -> const state::Blob* {
       if (record == nullptr || record_of(record).deleted != 0) return nullptr;
       return &record_of(record).row;
@@ -269,17 +257,10 @@ class LatestViewOperator final : public ViewOperator {
       const state::Blob* old = visible(table.before(entry));
       const state::Blob* now = visible(entry->has(state::Entry::live) ? entry->record() : nullptr);
       if (old != nullptr && now != nullptr && old->view() == now->view()) continue;
-      if (rows.size() + 2 > chunk_rows_max) LEAT_TRY(flush());
-      if (old != nullptr) {
-        rows.push_back(old->view());
-        weights.push_back(-1);
-      }
-      if (now != nullptr) {
-        rows.push_back(now->view());
-        weights.push_back(1);
-      }
+      if (old != nullptr) LEAT_TRY(writer.add(old->view(), -1));
+      if (now != nullptr) LEAT_TRY(writer.add(now->view(), 1));
     }
-    return flush();
+    return writer.flush();
   }
 
   const LatestView view_;

@@ -58,6 +58,9 @@ struct Setting {
   std::size_t memory_max = std::size_t{1} << 30;
 };
 
+/// A view's input made of RandomInput by a SELECT list and a condition.
+sql::ViewInput view_input(const std::string& list, const std::string& condition, bool taken_back);
+
 /// Some views over one input, taken through epochs, commits and losses of power together.
 class ViewBench {
  public:
@@ -65,7 +68,8 @@ class ViewBench {
       std::function<Result<std::unique_ptr<ViewOperator>>(const std::string&, const Resources&)>;
 
   ViewBench(sql::Database& database, Setting setting);
-  void add(const std::string& name, Make make);
+  /// `inputs`: how many the view has; all of them are the one input.
+  void add(const std::string& name, Make make, std::size_t inputs = 1);
   /// Makes the views and restores what was committed.
   void start();
   /// Runs one epoch over the input; gives the number of late rows of the first view.
@@ -91,6 +95,7 @@ class ViewBench {
   using Sums = std::map<std::string, std::int64_t>;
   struct View {
     Make make;
+    std::size_t inputs = 1;
     std::unique_ptr<ViewOperator> view;
     Sums sums;
     Sums committed_sums;

@@ -176,10 +176,23 @@ const std::vector<ChangeChunk>& RandomInput::next_epoch() {
   return epochs_.emplace_back(std::move(changes));
 }
 
+sql::ViewInput view_input(const std::string& list, const std::string& condition, bool taken_back) {
+  RandomInput input(0, false);
+  return {.input = "input",
+          .sql = fmt::format("SELECT {}, {}{} FROM {}() WHERE {}", list, sql::row_column,
+                             taken_back ? std::string(", ") + sql::weight_column : "",
+                             sql::input_function, condition),
+          .schema = input.judge().schema_of("SELECT " + list + " FROM input"),
+          .weighted = taken_back};
+}
+
 ViewBench::ViewBench(sql::Database& database, Setting setting)
     : database_(database), setting_(setting) {}
 
-void ViewBench::add(const std::string& name, Make make) { views_[name].make = std::move(make); }
+void ViewBench::add(const std::string& name, Make make, std::size_t inputs) {
+  views_[name].make = std::move(make);
+  views_[name].inputs = inputs;
+}
 
 void ViewBench::start() {
   store_ = state::Store::open(directory_.path() + "/store").value();
@@ -224,12 +237,14 @@ void ViewBench::run_view(View& view, const EpochContext& context,
   run_all(setting_.workers, setting_.threads, [&](unsigned worker) {
     for (std::size_t i = 0; i < input.size(); ++i) {
       if (worker_of[i] != worker) continue;
-      std::vector<LateRow> late;
-      const Status absorbed = view.view->absorb(worker, context, 0, input[i], late);
-      const std::lock_guard lock(mutex);
-      EXPECT_TRUE(absorbed) << absorbed.error().message;
-      for (const LateRow& row : late) {
-        if (first) late_.emplace_back(i, row);
+      for (std::size_t number = 0; number < view.inputs; ++number) {
+        std::vector<LateRow> late;
+        const Status absorbed = view.view->absorb(worker, context, number, input[i], late);
+        const std::lock_guard lock(mutex);
+        EXPECT_TRUE(absorbed) << absorbed.error().message;
+        for (const LateRow& row : late) {
+          if (first) late_.emplace_back(i, row);
+        }
       }
     }
   });
