@@ -121,20 +121,24 @@ void KeyedShard::forget(Entry* entry) {
   pool_.free(entry, entry_size(entry));
 }
 
+void KeyedShard::prefetch(std::span<const Key> keys) const {
+  const std::size_t mask = slots_.size() - 1;
+  for (const Key& key : keys) __builtin_prefetch(&slots_[key.hash & mask]);
+  for (const Key& key : keys) {
+    const std::uint64_t slot = slots_[key.hash & mask];
+    if (slot > freed_slot) {
+      __builtin_prefetch(entry_in(slot));
+      __builtin_prefetch(reinterpret_cast<const char*>(entry_in(slot)) + 64);
+    }
+  }
+}
+
 Status KeyedShard::find_or_create(std::span<const Key> keys, std::vector<Entry*>& entries) {
   entries.resize(keys.size());
   to_load_.clear();
   for (std::size_t begin = 0; begin < keys.size(); begin += prefetch_rows) {
     const std::size_t end = std::min(keys.size(), begin + prefetch_rows);
-    const std::size_t mask = slots_.size() - 1;
-    for (std::size_t i = begin; i < end; ++i) __builtin_prefetch(&slots_[keys[i].hash & mask]);
-    for (std::size_t i = begin; i < end; ++i) {
-      const std::uint64_t slot = slots_[keys[i].hash & mask];
-      if (slot > freed_slot) {
-        __builtin_prefetch(entry_in(slot));
-        __builtin_prefetch(reinterpret_cast<const char*>(entry_in(slot)) + 64);
-      }
-    }
+    prefetch(keys.subspan(begin, end - begin));
     for (std::size_t i = begin; i < end; ++i) {
       Entry* entry = look_up(keys[i]);
       if (entry == nullptr) {
@@ -156,6 +160,23 @@ Result<Entry*> KeyedShard::find(Key key) {
     entry = entries[0];
   }
   return entry != nullptr && entry->has(Entry::live) ? entry : nullptr;
+}
+
+Status KeyedShard::find(std::span<const Key> keys, std::vector<Entry*>& entries) {
+  if (!complete_) {
+    LEAT_TRY(find_or_create(keys, entries));
+  } else {
+    entries.resize(keys.size());
+    for (std::size_t begin = 0; begin < keys.size(); begin += prefetch_rows) {
+      const std::size_t end = std::min(keys.size(), begin + prefetch_rows);
+      prefetch(keys.subspan(begin, end - begin));
+      for (std::size_t i = begin; i < end; ++i) entries[i] = look_up(keys[i]);
+    }
+  }
+  for (Entry*& entry : entries) {
+    if (entry != nullptr && !entry->has(Entry::live)) entry = nullptr;
+  }
+  return {};
 }
 
 Status KeyedShard::load(std::span<Entry* const> entries) {

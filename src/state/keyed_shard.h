@@ -64,6 +64,8 @@ class KeyedShard {
   Status find_or_create(std::span<const Key> keys, std::vector<Entry*>& entries);
   /// The live entry of this key or null; reads the store where needed.
   Result<Entry*> find(Key key);
+  /// The same for many keys at once.
+  Status find(std::span<const Key> keys, std::vector<Entry*>& entries);
 
   /// The record of an entry, to be changed in this epoch: saves what snapshots need and brings a
   /// dead row to life, all zero.
@@ -161,6 +163,7 @@ class KeyedShard {
   }
 
   Entry* look_up(Key key) const;
+  void prefetch(std::span<const Key> keys) const;
   Entry* create(Key key);
   void resize_slots(std::size_t count);
   void forget(Entry* entry);
