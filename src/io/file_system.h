@@ -49,6 +49,7 @@ class FileSystem {
   virtual Result<bool> exists(const std::string& path) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;
+  /// Creates the directory and those above it that are missing; they survive a power loss.
   virtual Status create_directories(const std::string& path) = 0;
   /// Makes renames, creations and removals in the directory survive a power loss.
   virtual Status sync_directory(const std::string& path) = 0;

@@ -137,6 +137,15 @@ class PowerLoss : public testing::Test {
   SimulatedFileSystem files_;
 };
 
+TEST_F(PowerLoss, KeepsDirectoriesThatWereCreated) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const std::string path = "/new" + std::to_string(seed) + "/below";
+    ASSERT_TRUE(files_.create_directories(path));
+    files_.lose_power(seed);
+    EXPECT_TRUE(files_.exists(path).value()) << seed;
+  }
+}
+
 TEST_F(PowerLoss, KeepsWhatWasSynced) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     const std::string path = "/d/" + std::to_string(seed);

@@ -198,7 +198,12 @@ Status PosixFileSystem::remove(const std::string& path) {
 Status PosixFileSystem::create_directories(const std::string& path) {
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
-    if (::mkdir(part.c_str(), 0755) != 0 && errno != EEXIST) {
+    if (::mkdir(part.c_str(), 0755) == 0) {
+      const std::size_t slash = part.rfind('/');
+      LEAT_TRY(sync_directory(slash == std::string::npos ? "."
+                              : slash == 0               ? "/"
+                                                         : part.substr(0, slash)));
+    } else if (errno != EEXIST) {
       return failure("create directory", part, errno);
     }
     if (end == std::string::npos) break;

@@ -160,6 +160,13 @@ struct SimulatedFileSystem::Disk {
     made.apply(now);
     pending.push_back(std::move(made));
   }
+  void sync_directory(const std::string& path) {
+    std::erase_if(pending, [&](const Change& made) {
+      if (!made.touches(path)) return false;
+      made.apply(durable);
+      return true;
+    });
+  }
 };
 
 class SimulatedFileSystem::SimulatedFile final : public File {
@@ -377,7 +384,10 @@ Status SimulatedFileSystem::create_directories(const std::string& path) {
     if (found != disk_->now.end() && found->second.inode) {
       return user_error("file-exists", "can't create directory {}: a file is there", part);
     }
-    if (found == disk_->now.end() && !disk_->is_directory(part)) disk_->change({"", part, {}});
+    if (found == disk_->now.end() && !disk_->is_directory(part)) {
+      disk_->change({"", part, {}});
+      disk_->sync_directory(parent_of(part));
+    }
     if (end == std::string::npos) return {};
   }
 }
@@ -386,11 +396,7 @@ Status SimulatedFileSystem::sync_directory(const std::string& path) {
   std::lock_guard lock(disk_->mutex);
   LEAT_TRY(disk_->check(Operation::sync_directory, "sync directory", path));
   if (!disk_->is_directory(path)) return not_found(path);
-  std::erase_if(disk_->pending, [&](const Disk::Change& change) {
-    if (!change.touches(path)) return false;
-    change.apply(disk_->durable);
-    return true;
-  });
+  disk_->sync_directory(path);
   return {};
 }
 

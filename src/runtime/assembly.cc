@@ -89,6 +89,8 @@ Status Assembly::open_directory() {
                            options.data_directory, free, start_bytes_min);
   }
   store = LEAT_TRY(state::Store::open(options.data_directory + "/store", options.store));
+  // Whatever the store has synced, its folder's own name has not been.
+  LEAT_TRY(files.sync_directory(options.data_directory));
   LEAT_TRY(store->make_families(std::vector<std::string>{"engine", "cursors"}));
   family = LEAT_TRY(store->family("engine"));
   LEAT_TRY(open_cursors());
