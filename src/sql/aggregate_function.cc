@@ -13,8 +13,8 @@ using Function = AggregateCall::Function;
 const std::unordered_map<std::string_view, Function> functions = {
     {"count_star", Function::count_star},
     {"count", Function::count},
-    {"count_if", Function::count_star},
-    {"countif", Function::count_star},
+    {"count_if", Function::sum},
+    {"countif", Function::sum},
     {"sum", Function::sum},
     {"fsum", Function::sum},
     {"kahan_sum", Function::sum},
@@ -88,13 +88,16 @@ Node with_condition(const std::optional<Node>& filter, Node condition) {
           {"children", Node::array({*filter, std::move(condition)})}};
 }
 
-Node is_not_null(const Node& value) {
+Node operation(std::string_view type, const Node& value) {
   return {{"class", "OPERATOR"},
-          {"type", "OPERATOR_IS_NOT_NULL"},
+          {"type", type},
           {"alias", ""},
           {"query_location", 0},
           {"children", Node::array({value})}};
 }
+
+Node is_not_null(const Node& value) { return operation("OPERATOR_IS_NOT_NULL", value); }
+Node negated(const Node& value) { return operation("OPERATOR_NOT", value); }
 
 Analysed<void> check_order(const Node& call, const std::string& name, Function function) {
   if (!call.contains("order_bys") || !call.at("order_bys").is_object() ||
@@ -149,8 +152,8 @@ Analysed<AggregateForm> aggregate_form(const Node& call, bool weighted) {
         name);
   }
   if (name == "count_if" || name == "countif") {
-    form.filter = with_condition(form.filter, std::move(form.arguments.at(0)));
-    form.arguments.clear();
+    // DuckDB adds up ones and zeros, and so has NULL where there is nothing to add.
+    if (form.arguments.size() == 1) form.arguments[0] = negated(negated(form.arguments[0]));
     if (form.distinct) {
       return sql_fault("not-incremental", at, "{}(DISTINCT …): leave DISTINCT out", name);
     }
