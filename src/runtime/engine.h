@@ -38,6 +38,8 @@ struct Options {
   state::Store::Options store = {};
   std::shared_ptr<sql::Database> database = {};  ///< that queries run in; null: one of its own
   unsigned workers = 0;                          ///< 0: one a core
+  /// An epoch with fewer rows than this runs on one worker: waking the others would take longer.
+  std::size_t rows_for_all_workers = 4096;
   std::uint64_t disk_reserve_bytes = 64u << 20;  ///< with less free than this nothing is accepted
   bool rebuild = false;  ///< compute streams and views anew where they changed, whatever was lost
   bool once = false;     ///< end when every source has ended

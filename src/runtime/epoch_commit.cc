@@ -22,8 +22,6 @@ constexpr std::chrono::milliseconds commit_spacing{10};
 constexpr std::chrono::milliseconds pause_per_mib{500};
 /// With this many commit intervals gone since the last commit, epochs wait for the one that runs.
 constexpr int overdue_intervals = 2;
-/// An epoch with fewer rows than this runs on one worker: waking the others would take longer.
-constexpr std::size_t rows_for_all_workers = 4096;
 
 }  // namespace
 
@@ -59,7 +57,7 @@ Status EpochLoop::finish() {
 }
 
 unsigned EpochLoop::workers_for(std::size_t rows) const {
-  return rows < rows_for_all_workers ? 1 : pool_.size();
+  return rows < assembly_.options.rows_for_all_workers ? 1 : pool_.size();
 }
 
 InputPlanner::Progress EpochLoop::progress_of(const InputPartition& input) const {
@@ -92,7 +90,8 @@ std::chrono::milliseconds EpochLoop::quiet_spacing() const {
 /// There is more to read than one epoch took in at ease. Sinks wait for commits: for them a trickle
 /// is not load, however steady it is.
 bool EpochLoop::under_load() const {
-  return has_input() && (assembly_.sinks.empty() || rows_in_epoch_ >= rows_for_all_workers);
+  return has_input() &&
+         (assembly_.sinks.empty() || rows_in_epoch_ >= assembly_.options.rows_for_all_workers);
 }
 
 /// When quiet soon, under load when the interval has passed; never two at a time.

@@ -33,6 +33,9 @@ class EpochLoop {
   /// In place of run(), for who moves input and time himself: epochs until nothing is left to read
   /// and no watermark moves, and a commit of them. One thread.
   Status settle();
+  /// One epoch of them, without a commit: what it took in comes again after a crash. False: there
+  /// was none to run.
+  Result<bool> step();
   /// Every source has ended: one more epoch closes what is open, and one more commit shows it all.
   Status finish();
 

@@ -1,0 +1,85 @@
+#include "engine_run.h"
+
+#include "base/check.h"
+#include "model/chunk_copy.h"
+
+namespace leat::proof {
+namespace {
+
+/// 2100-01-01, so that no row of a case is ahead of the clock.
+constexpr TimestampMs begin_ms = 4'102'444'800'000;
+constexpr std::size_t store_bytes = 4u << 20;
+constexpr std::size_t letters_bytes = 1u << 20;
+
+}  // namespace
+
+EngineRun::EngineRun(Setup setup) : setup_(std::move(setup)), clock_(begin_ms) {}
+
+Result<std::unique_ptr<EngineRun>> EngineRun::start(Setup setup) {
+  std::unique_ptr<EngineRun> run(new EngineRun(std::move(setup)));
+  LEAT_TRY(run->open());
+  return run;
+}
+
+Status EngineRun::open() {
+  const bool in_memory = setup_.directory.empty();
+  runtime::Options options{.data_directory = in_memory ? "/leat-case" : setup_.directory,
+                           .context = {.files = files_, .clock = clock_}};
+  options.store = {
+      .in_memory = in_memory, .block_cache_bytes = store_bytes, .write_buffer_bytes = store_bytes};
+  options.database = setup_.database;
+  options.workers = setup_.workers;
+  options.rows_for_all_workers = 1;
+  options.slice_bytes = setup_.slice_bytes;
+  options.state_memory_max = setup_.state_memory_max;
+  assembly_ = LEAT_TRY(runtime::Assembly::build(setup_.graph, {}, std::move(options)));
+  loop_ = std::make_unique<runtime::EpochLoop>(*assembly_);
+  return loop_->begin();
+}
+
+Status EngineRun::append(const std::string& topic, std::span<const std::string> records) {
+  if (records.empty()) return {};
+  log::Topic* found = assembly_->topics->find(topic);
+  LEAT_CHECK(found != nullptr);
+  std::vector<log::NewRecord> batch;
+  for (const std::string& value : records) {
+    log::NewRecord& record = batch.emplace_back();
+    record.value = value;
+    record.timestamp = clock_.now_ms();
+  }
+  log::PartitionLog& partition = found->partition(Partition(0));
+  const log::AppendResult appended = LEAT_TRY(partition.append(batch, std::nullopt));
+  return partition.sync(appended.last);
+}
+
+Status EngineRun::kill(std::uint64_t seed) {
+  LEAT_CHECK(!setup_.directory.empty());
+  loop_.reset();
+  assembly_.reset();
+  files_.lose_power(seed);
+  return open();
+}
+
+Result<EngineRun::Rows> EngineRun::rows_of(const std::string& view) {
+  const auto found = assembly_->find_view(view);
+  LEAT_CHECK(found.has_value());
+  Rows rows{.schema = assembly_->views[*found].node->schema, .chunks = {}};
+  LEAT_TRY(assembly_->views[*found].view->scan(*loop_->snapshot(), [&](const Chunk& chunk) {
+    if (chunk.size() > 0) rows.chunks.push_back(copy_of(chunk));
+    return true;
+  }));
+  return rows;
+}
+
+Result<std::vector<std::string>> EngineRun::letters() {
+  const log::PartitionLog& letters = *assembly_->dead_letters;
+  std::vector<std::string> found;
+  Slice slice;
+  for (Offset at = letters.first_offset(); at < letters.durable_offset(); at = slice.next) {
+    LEAT_TRY(letters.read(at, letters_bytes, slice));
+    for (const Record& record : slice.records) found.emplace_back(record.value);
+  }
+  return found;
+}
+
+}  // namespace leat::proof

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "io/simulated_file_system.h"
+#include "runtime/assembly.h"
+#include "runtime/epoch_loop.h"
+#include "trial/standing_clock.h"
+
+namespace leat::proof {
+
+/// The engine's own assembly and epoch loop over topics in memory, moved by hand and killed at
+/// will. Used by one thread.
+class EngineRun {
+ public:
+  struct Setup {
+    const pipeline::Graph& graph;
+    std::shared_ptr<sql::Database> database;  ///< shared by all runs, as opening one takes long
+    unsigned workers = 1;
+    /// Where the store lies; empty: in memory, gone with a kill.
+    std::string directory = {};
+    std::size_t state_memory_max = std::size_t{1} << 30;
+    std::size_t slice_bytes = 1 << 20;
+  };
+  static Result<std::unique_ptr<EngineRun>> start(Setup setup);
+
+  /// Puts records at a topic's end, as one batch, on disk before this returns.
+  Status append(const std::string& topic, std::span<const std::string> records);
+  /// Epochs until all is taken in, and a commit of them.
+  Status settle() { return loop_->settle(); }
+  /// One epoch without a commit; false: nothing was left to take in.
+  Result<bool> step() { return loop_->step(); }
+  /// The input has ended: all windows close.
+  Status finish() { return loop_->finish(); }
+  /// The engine is gone where it stands, what was not synced with it, and starts again.
+  Status kill(std::uint64_t seed);
+
+  struct Rows {
+    Schema schema;
+    std::vector<Chunk> chunks;
+  };
+  /// Of a view, as queries see them.
+  Result<Rows> rows_of(const std::string& view);
+  /// All dead letters that are there to read.
+  Result<std::vector<std::string>> letters();
+
+ private:
+  explicit EngineRun(Setup setup);
+  Status open();
+
+  const Setup setup_;
+  io::SimulatedFileSystem files_;
+  trial::StandingClock clock_;
+  std::unique_ptr<runtime::Assembly> assembly_;
+  std::unique_ptr<runtime::EpochLoop> loop_;
+};
+
+}  // namespace leat::proof
