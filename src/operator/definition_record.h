@@ -14,6 +14,14 @@ inline constexpr std::string_view watermark_key = "w";
 inline constexpr std::string_view row_count_key = "n";
 inline constexpr std::string_view rows_prefix = "g";
 inline constexpr std::string_view details_prefix = "s";
+/// Of a view's table of details with this number: two bytes, so that no table's prefix begins
+/// another's.
+inline std::string details_prefix_of(std::size_t number) {
+  std::string prefix(details_prefix);
+  prefix.push_back(static_cast<char>(number >> 8));
+  prefix.push_back(static_cast<char>(number & 0xFF));
+  return prefix;
+}
 
 /// What a view's stored state was made by: state of another query is never taken for this one's.
 class DefinitionRecord {

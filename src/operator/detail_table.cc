@@ -84,11 +84,7 @@ Status DetailTable::restore(std::uint64_t bytes_max_a_shard) {
 
 DetailTable& DetailTables::add(std::size_t record_size, bool ordered) {
   state::TableOptions options = base_;
-  // Two bytes of number: no table's prefix begins another's.
-  const std::size_t number = tables_.size();
-  options.prefix = std::string(details_prefix);
-  options.prefix.push_back(static_cast<char>(number >> 8));
-  options.prefix.push_back(static_cast<char>(number & 0xFF));
+  options.prefix = details_prefix_of(tables_.size());
   options.layout = {(record_size + 7) & ~std::size_t{7}, {}};
   options.versioned = false;
   options.ordered = ordered;

@@ -6,6 +6,7 @@
 #include "operator/eviction.h"
 #include "operator/pending.h"
 #include "operator/program_pool.h"
+#include "operator/stored_row_count.h"
 #include "operator/view.h"
 #include "state/hash.h"
 #include "state/keyed_table.h"
@@ -114,18 +115,16 @@ class LatestViewOperator final : public ViewOperator {
 
   Status persist(unsigned index, state::CommitBatch& batch) override {
     table_.shard(index).persist(batch);
-    if (index == 0) definition_.persist(family_, batch);
+    if (index != 0) return {};
+    definition_.persist(family_, batch);
+    deleted_rows_.persist(family_, batch);
     return {};
   }
 
   Status restore() override {
     LEAT_TRY(definition_.check(resources_.store, family_));
-    return table_.restore(resources_.memory_max / resources_.shards,
-                          [&](unsigned shard, const state::Entry* entry) {
-                            if (record_of(entry->record()).deleted != 0) {
-                              ++shards_[shard].deleted_rows;
-                            }
-                          });
+    LEAT_TRY(deleted_rows_.restore(resources_.store, family_));
+    return table_.restore(resources_.memory_max / resources_.shards);
   }
 
   Status scan(const state::Snapshot& snapshot,
@@ -149,11 +148,7 @@ class LatestViewOperator final : public ViewOperator {
     return decoded;
   }
 
-  std::uint64_t row_count() const override {
-    std::uint64_t rows = table_.row_count();
-    for (const Shard& shard : shards_) rows -= shard.deleted_rows.load(std::memory_order_relaxed);
-    return rows;
-  }
+  std::uint64_t row_count() const override { return table_.row_count() - deleted_rows_.rows(); }
   std::uint64_t memory_bytes() const override { return table_.memory_bytes(); }
 
  private:
@@ -161,7 +156,6 @@ class LatestViewOperator final : public ViewOperator {
     std::unique_ptr<EvictionPolicy> eviction;
     std::vector<state::KeyedShard::Key> keys;
     std::vector<state::Entry*> entries;
-    std::atomic<std::uint64_t> deleted_rows = 0;  // in the table, but not rows of the view
   };
 
   static const LatestRecord& record_of(const std::byte* record) {
@@ -212,15 +206,15 @@ class LatestViewOperator final : public ViewOperator {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const std::uint32_t row = rows[i];
       if (!work.weights.empty() && work.weights[row] <= 0) {
-        if (work.weights[row] < 0) take_back(work.rows[row], shard.entries[i], shard, table);
+        if (work.weights[row] < 0) take_back(work.rows[row], shard.entries[i], table);
       } else {
-        put(work, row, shard.entries[i], shard, table);
+        put(work, row, shard.entries[i], table);
       }
     }
     return {};
   }
 
-  void put(const LatestWork& work, std::uint32_t row, state::Entry* entry, Shard& shard,
+  void put(const LatestWork& work, std::uint32_t row, state::Entry* entry,
            state::KeyedShard& table) {
     const bool deletes = !work.deletes.empty() && work.deletes[row] != 0;
     const bool exists = entry->has(state::Entry::live);
@@ -233,15 +227,14 @@ class LatestViewOperator final : public ViewOperator {
     }
     auto* record = reinterpret_cast<LatestRecord*>(table.touch(entry));
     if (record->deleted != static_cast<std::uint64_t>(deletes)) {
-      // Relaxed: one writer a shard, readers want only a recent number.
-      shard.deleted_rows.fetch_add(deletes ? 1 : std::uint64_t(-1), std::memory_order_relaxed);
+      deleted_rows_.add(deletes ? 1 : -1);
       record->deleted = deletes;
     }
     table.set_blob(entry, row_blob, deletes ? std::string_view() : work.rows[row]);
     if (view_.version) table.set_blob(entry, version_blob, work.versions[row]);
   }
 
-  void take_back(std::string_view row, state::Entry* entry, Shard&, state::KeyedShard& table) {
+  void take_back(std::string_view row, state::Entry* entry, state::KeyedShard& table) {
     if (!entry->has(state::Entry::live)) return;
     const LatestRecord& record = record_of(entry->record());
     if (record.deleted == 0 && record.row.view() == row) table.remove(entry);
@@ -275,6 +268,7 @@ class LatestViewOperator final : public ViewOperator {
   PendingWork<LatestWork> pending_;
   state::KeyedTable table_;
   std::vector<Shard> shards_;
+  StoredRowCount deleted_rows_;  // in the table, but not rows of the view
 };
 
 }  // namespace

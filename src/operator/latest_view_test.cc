@@ -69,17 +69,7 @@ void hold_the_law(std::uint64_t seed, Setting setting, int epochs) {
     bench.add("v" + std::to_string(i), latest(all[i].view));
   }
   bench.start();
-  for (int epoch = 1; epoch <= epochs && !::testing::Test::HasFailure(); ++epoch) {
-    bench.run_epoch(input.next_epoch(), no_watermark, random);
-    check_all(bench, input, all);
-    if (random() % 3 == 0) bench.commit();
-    if (random() % 6 != 0) continue;
-    const std::uint64_t last = bench.epoch();
-    for (std::uint64_t again = bench.crash(); again <= last; ++again) {
-      bench.run_epoch(input.epoch(again), no_watermark, random);
-    }
-    check_all(bench, input, all);
-  }
+  bench.live(input, epochs, random, [&] { check_all(bench, input, all); });
 }
 
 TEST(LatestView, HoldsTheLaw) {

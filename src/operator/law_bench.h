@@ -75,6 +75,9 @@ class ViewBench {
   /// Runs one epoch over the input; gives the number of late rows of the first view.
   std::size_t run_epoch(const std::vector<ChangeChunk>& input, EventTimeUs watermark,
                         std::mt19937_64& random);
+  /// Goes through epochs, commits and losses of power at random; `check` is called after each.
+  void live(RandomInput& input, int epochs, std::mt19937_64& random,
+            const std::function<void()>& check);
   void commit();
   /// Loses what was not committed; returns the epoch from which input must come again.
   std::uint64_t crash();

@@ -276,6 +276,21 @@ void ViewBench::add_up(View& view, const std::vector<ChangeChunk>& changes) {
   }
 }
 
+void ViewBench::live(RandomInput& input, int epochs, std::mt19937_64& random,
+                     const std::function<void()>& check) {
+  for (int count = 1; count <= epochs && !::testing::Test::HasFailure(); ++count) {
+    run_epoch(input.next_epoch(), no_watermark, random);
+    check();
+    if (random() % 3 == 0) commit();
+    if (random() % 5 != 0) continue;
+    const std::uint64_t last = epoch();
+    for (std::uint64_t again = crash(); again <= last; ++again) {
+      run_epoch(input.epoch(again), no_watermark, random);
+    }
+    check();
+  }
+}
+
 void ViewBench::commit() {
   auto batch = store_->new_batch();
   for (auto& [name, view] : views_) {

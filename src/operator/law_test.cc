@@ -104,17 +104,7 @@ void hold_the_law(std::uint64_t seed, bool taken_back, Setting setting, int epoc
   }
   bench.start();
   check_all(bench, input, texts);
-  for (int epoch = 1; epoch <= epochs && !::testing::Test::HasFailure(); ++epoch) {
-    bench.run_epoch(input.next_epoch(), no_watermark, random);
-    check_all(bench, input, texts);
-    if (random() % 3 == 0) bench.commit();
-    if (random() % 5 != 0) continue;
-    const std::uint64_t last = bench.epoch();
-    for (std::uint64_t again = bench.crash(); again <= last; ++again) {
-      bench.run_epoch(input.epoch(again), no_watermark, random);
-    }
-    check_all(bench, input, texts);
-  }
+  bench.live(input, epochs, random, [&] { check_all(bench, input, texts); });
 }
 
 TEST(Law, HoldsOverStreams) {

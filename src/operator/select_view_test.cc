@@ -92,17 +92,7 @@ void hold_the_law(std::uint64_t seed, bool taken_back, Setting setting) {
               queries[i].size());
   }
   bench.start();
-  for (int epoch = 1; epoch <= 15 && !::testing::Test::HasFailure(); ++epoch) {
-    bench.run_epoch(input.next_epoch(), no_watermark, random);
-    check_all(bench, input);
-    if (random() % 3 == 0) bench.commit();
-    if (random() % 5 != 0) continue;
-    const std::uint64_t last = bench.epoch();
-    for (std::uint64_t again = bench.crash(); again <= last; ++again) {
-      bench.run_epoch(input.epoch(again), no_watermark, random);
-    }
-    check_all(bench, input);
-  }
+  bench.live(input, 15, random, [&] { check_all(bench, input); });
 }
 
 TEST(SelectView, HoldsTheLawOverStreams) {

@@ -1,0 +1,51 @@
+#include "operator/keyed_inputs.h"
+
+#include "operator/column_types.h"
+#include "state/hash.h"
+
+namespace leat::op {
+
+KeyedInputs::KeyedInputs(const std::vector<sql::ViewInput>& inputs, std::size_t key_count,
+                         const std::vector<Schema>& schemas, const Resources& resources)
+    : shards_(resources.shards),
+      programs_(resources.database, inputs, schemas),
+      pending_(resources.workers, resources.shards) {
+  for (const sql::ViewInput& input : inputs) {
+    std::vector<std::size_t> keys, rows;
+    for (std::size_t i = 0; i < input.schema.size(); ++i) {
+      (i < key_count ? keys : rows).push_back(i);
+    }
+    sides_.push_back({KeyCodec(types_of(input.schema, keys)), keys,
+                      RowCodec(types_of(input.schema, rows)), rows});
+  }
+}
+
+Status KeyedInputs::absorb(unsigned worker, std::size_t input, const ChangeChunk& changes,
+                           const Skip& skip) {
+  if (changes.rows.size() == 0) return {};
+  std::vector<InputRows> results;
+  LEAT_TRY(programs_[input].run(changes, results));
+  const Side& side = sides_[input];
+  for (const InputRows& result : results) {
+    std::unique_ptr<KeyedWork> work = pending_.fresh(worker);
+    work->input = input;
+    work->order = changes.order;
+    work->weights = result.weights();
+    side.keys.encode(result.rows(), side.key_columns, work->keys);
+    side.rows.encode(result.rows(), side.row_columns, work->rows);
+    work->hashes.resize(result.size());
+    for (std::size_t row = 0; row < work->hashes.size(); ++row) {
+      work->hashes[row] = state::hash_bytes(work->keys[row]);
+    }
+    work->skip.assign(result.size(), 0);
+    for (std::size_t row = 0; row < work->weights.size(); ++row) {
+      work->skip[row] = work->weights[row] == 0;
+    }
+    if (skip) skip(result, *work);
+    work->scatter.assign(work->hashes, work->skip, shards_);
+    pending_.add(worker, std::move(work));
+  }
+  return {};
+}
+
+}  // namespace leat::op

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "model/row_codec.h"
+#include "operator/input_program.h"
+#include "operator/pending.h"
+#include "operator/view.h"
+
+namespace leat::op {
+
+/// Rows of one of a view's inputs, taken apart into keys and what stands behind them.
+struct KeyedWork {
+  std::size_t input = 0;
+  EncodedRows keys;  // by KeyCodec
+  EncodedRows rows;  // by RowCodec: the columns behind the keys
+  std::vector<std::uint64_t> hashes;
+  std::vector<std::int64_t> weights;  // one a row, or empty
+  std::vector<EventTimeUs> times;     // of sessions
+  std::vector<std::uint8_t> skip;
+  Scatter scatter;
+  std::uint64_t order = 0;
+
+  std::int64_t weight(std::uint32_t row) const { return weights.empty() ? 1 : weights[row]; }
+  void reset() {
+    times.clear();
+    skip.clear();
+  }
+};
+
+/// Turns chunks of a view's inputs, whose first columns are keys, into pieces for its shards.
+/// Workers at once, each with its own number.
+class KeyedInputs {
+ public:
+  KeyedInputs(const std::vector<sql::ViewInput>& inputs, std::size_t key_count,
+              const std::vector<Schema>& schemas, const Resources& resources);
+
+  Status prepare() { return programs_.prepare(); }
+
+  /// `skip` is asked to mark rows in `KeyedWork::skip` that must not get in; rows of no weight
+  /// don't anyway. Error `row-failed` (user): nothing of the chunk was taken in.
+  using Skip = std::function<void(const InputRows& rows, KeyedWork& work)>;
+  Status absorb(unsigned worker, std::size_t input, const ChangeChunk& changes,
+                const Skip& skip = {});
+
+  /// All pieces of the epoch, in order of arrival; each with this shard's rows in `scatter`.
+  std::vector<const KeyedWork*> in_order() const { return pending_.in_order(); }
+  /// A shard has merged them.
+  void merged() { pending_.merged(); }
+
+  const RowCodec& rows_of(std::size_t input) const { return sides_[input].rows; }
+  std::size_t count() const { return sides_.size(); }
+
+ private:
+  struct Side {
+    KeyCodec keys;
+    std::vector<std::size_t> key_columns;
+    RowCodec rows;
+    std::vector<std::size_t> row_columns;
+  };
+
+  const unsigned shards_;
+  InputPrograms programs_;
+  std::vector<Side> sides_;
+  PendingWork<KeyedWork> pending_;
+};
+
+}  // namespace leat::op

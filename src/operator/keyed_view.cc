@@ -1,0 +1,315 @@
+#include "operator/keyed_view.h"
+
+#include "base/check.h"
+#include "operator/change_writer.h"
+#include "operator/column_types.h"
+#include "operator/row_list.h"
+#include "state/hash.h"
+
+namespace leat::op {
+namespace {
+
+// A run takes a fixed time, and memory for all of its rows.
+constexpr std::size_t batch_rows_max = 65536;
+constexpr std::size_t batch_keys_max = 16384;
+// So few are taken back one by one; a row is looked for from the newest on.
+constexpr std::size_t losers_max = 4;
+
+state::TableOptions options_of(const Resources& resources, state::Family& family) {
+  state::TableOptions options;
+  options.store = &resources.store;
+  options.timeline = &resources.timeline;
+  options.family = &family;
+  return options;
+}
+
+state::TableOptions output_options(const Resources& resources, state::Family& family) {
+  state::TableOptions options = options_of(resources, family);
+  options.prefix = rows_prefix;
+  options.layout = {sizeof(KeyedOutput), {offsetof(KeyedOutput, rows)}};
+  return options;
+}
+
+}  // namespace
+
+KeyedViewOperator::KeyedViewOperator(const std::string& name, const KeyedView& view,
+                                     const std::vector<Schema>& inputs, const Resources& resources,
+                                     state::Family& family)
+    : view_(view),
+      query_(view_.query),
+      resources_(resources),
+      family_(family),
+      definition_(name, definition_of(view)),
+      inputs_(query_.inputs, query_.key_count, inputs, resources),
+      runner_(query_, inputs_, resources.database),
+      outputs_(output_options(resources, family), resources.shards),
+      shards_(resources.shards) {
+  for (std::size_t i = 0; i < inputs_.count(); ++i) {
+    state::TableOptions options = options_of(resources, family);
+    options.prefix = details_prefix_of(i);
+    pages_.push_back(std::make_unique<RowPagesTable>(std::move(options), resources.shards,
+                                                     RowPagesTable::Layout{}));
+  }
+  for (unsigned i = 0; i < resources.shards; ++i) {
+    shards_[i].eviction = std::make_unique<EvictionPolicy>(resources.timeline, bytes_max_a_shard());
+    shards_[i].writer = std::make_unique<KeyedOutputWriter>(outputs_.shard(i), row_count_);
+    shards_[i].tables.push_back(&outputs_.shard(i));
+    for (const auto& pages : pages_) shards_[i].tables.push_back(&pages->shard(i).table());
+  }
+}
+
+Status KeyedViewOperator::prepare() {
+  LEAT_TRY(inputs_.prepare());
+  return runner_.prepare();
+}
+
+Status KeyedViewOperator::merge(unsigned index, const EpochContext& context,
+                                std::vector<ChangeChunk>& output) {
+  Shard& shard = shards_[index];
+  for (state::KeyedShard* table : shard.tables) table->begin(context.epoch);
+  shard.eviction->apply(shard.tables);
+  shard.touched.clear();
+  shard.touched_at.clear();
+  LEAT_TRY(ensure_only_key(index, shard));
+  for (const KeyedWork* work : inputs_.in_order()) LEAT_TRY(take_rows(*work, index, shard));
+  LEAT_TRY(run_touched(index, shard));
+  if (context.changes_wanted) LEAT_TRY(write_changes(index, output));
+  for (state::KeyedShard* table : shard.tables) {
+    const auto lock = table->lock();
+    table->publish_counts();
+  }
+  inputs_.merged();
+  return {};
+}
+
+/// Over no rows, too, a query without keys may have an answer.
+Status KeyedViewOperator::ensure_only_key(unsigned index, Shard& shard) {
+  const state::KeyedShard::Key key{{}, state::hash_bytes({})};
+  if (query_.key_count > 0 || shard.has_only_key ||
+      state::KeyedTable::shard_of(key.hash, resources_.shards) != index) {
+    return {};
+  }
+  state::KeyedShard& outputs = outputs_.shard(index);
+  const auto lock = outputs.lock();
+  LEAT_TRY(outputs.find_or_create({&key, 1}, shard.entries));
+  touch(shard, shard.entries[0]);
+  shard.has_only_key = true;
+  return {};
+}
+
+Status KeyedViewOperator::take_rows(const KeyedWork& work, unsigned index, Shard& shard) {
+  const std::span<const std::uint32_t> rows = work.scatter.rows_of(index);
+  if (rows.empty()) return {};
+  shard.keys.clear();
+  shard.key_bytes.clear();
+  for (const std::uint32_t row : rows) {
+    shard.keys.push_back({work.keys[row], work.hashes[row]});
+    shard.key_bytes.push_back(work.keys[row]);
+  }
+  {
+    state::KeyedShard& outputs = outputs_.shard(index);
+    const auto lock = outputs.lock();
+    LEAT_TRY(outputs.find_or_create(shard.keys, shard.entries));
+  }
+  for (state::Entry* entry : shard.entries) touch(shard, entry);
+  RowPages& pages = pages_[work.input]->shard(index);
+  const auto lock = pages.table().lock();
+  LEAT_TRY(pages.find_or_create(shard.key_bytes, shard.groups));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    (void)LEAT_TRY(pages.add(shard.groups[i], work.rows[rows[i]], work.weight(rows[i])));
+  }
+  return {};
+}
+
+Status KeyedViewOperator::find_groups(unsigned index, Shard& shard,
+                                      std::span<state::Entry* const> entries,
+                                      std::vector<std::vector<RowPages::Group>>& groups) {
+  shard.key_bytes.clear();
+  for (const state::Entry* entry : entries) {
+    shard.key_bytes.push_back(outputs_.shard(index).key_of(entry));
+  }
+  groups.resize(pages_.size());
+  for (std::size_t i = 0; i < pages_.size(); ++i) {
+    RowPages& pages = pages_[i]->shard(index);
+    const auto lock = pages.table().lock();
+    LEAT_TRY(pages.find(shard.key_bytes, groups[i]));
+  }
+  return {};
+}
+
+Status KeyedViewOperator::run_touched(unsigned index, Shard& shard) {
+  Batch batch(pages_.size());
+  std::vector<std::vector<RowPages::Group>> groups;
+  const std::span<state::Entry* const> touched = shard.touched;
+  for (std::size_t begin = 0; begin < touched.size(); begin += chunk_rows_max) {
+    const auto some = touched.subspan(begin, std::min(chunk_rows_max, touched.size() - begin));
+    LEAT_TRY(find_groups(index, shard, some, groups));
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      batch.feed.begin_unit();
+      batch.entries.push_back(some[i]);
+      batch.survivors.push_back(groups[0][i]);
+      for (std::size_t input = 0; input < pages_.size(); ++input) {
+        RowPages& pages = pages_[input]->shard(index);
+        const auto lock = pages.table().lock();
+        LEAT_TRY(pages.for_each(groups[input][i], [&](const RowPages::Row& row) {
+          batch.feed.add(input, row.bytes, row.weight);
+          return true;
+        }));
+      }
+      if (batch.feed.row_count() >= batch_rows_max || batch.feed.unit_count() >= batch_keys_max) {
+        LEAT_TRY(run(index, shard, batch));
+      }
+    }
+  }
+  return run(index, shard, batch);
+}
+
+Status KeyedViewOperator::run(unsigned index, Shard& shard, Batch& batch) {
+  state::KeyedShard& outputs = outputs_.shard(index);
+  const auto sink = [&](const KeyedRunner::Result& result) -> Status {
+    if (query_.survivors && result.computed) {
+      LEAT_TRY(forget_losers(index, shard, batch.survivors[result.unit],
+                             batch.feed.rows(0, result.unit), result.survives));
+    }
+    const auto lock = outputs.lock();
+    state::Entry* entry = batch.entries[result.unit];
+    if (result.rows.empty()) {
+      shard.writer->end(entry);
+      return {};
+    }
+    const Status replaced = shard.writer->replace(entry, result.rows);
+    if (replaced || replaced.error().domain != Domain::user) return replaced;
+    runner_.note_refusal(replaced.error().message);
+    shard.writer->end(entry);
+    return {};
+  };
+  if (batch.feed.row_count() > 0 || query_.key_count == 0) {
+    LEAT_TRY(runner_.run(batch.feed, sink));
+  } else {
+    const auto lock = outputs.lock();
+    for (state::Entry* entry : batch.entries) shard.writer->end(entry);
+  }
+  batch.clear();
+  return {};
+}
+
+/// Takes the rows that did not come out of the query from the group.
+Status KeyedViewOperator::forget_losers(unsigned index, Shard& shard, RowPages::Group group,
+                                        std::span<const std::string_view> rows,
+                                        std::span<const std::uint8_t> survives) {
+  const auto losers = static_cast<std::size_t>(std::ranges::count(survives, 0));
+  if (losers == 0) return {};
+  const bool one_by_one = losers <= losers_max;
+  // Copies: the group's rows are about to move.
+  shard.copies.clear();
+  std::vector<std::size_t> ends;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if ((survives[i] != 0) == one_by_one) continue;
+    shard.copies.append(rows[i]);
+    ends.push_back(shard.copies.size());
+  }
+  RowPages& pages = pages_[0]->shard(index);
+  const auto lock = pages.table().lock();
+  if (!one_by_one) LEAT_TRY(pages.drop(group));
+  std::size_t begin = 0;
+  for (const std::size_t end : ends) {
+    const auto row = std::string_view(shard.copies).substr(begin, end - begin);
+    (void)LEAT_TRY(pages.add(group, row, one_by_one ? -1 : 1));
+    begin = end;
+  }
+  return {};
+}
+
+Status KeyedViewOperator::write_changes(unsigned index, std::vector<ChangeChunk>& output) const {
+  const state::KeyedShard& outputs = const_cast<state::KeyedTable&>(outputs_).shard(index);
+  ChangeWriter writer(runner_.output_codec(), query_.output, output);
+  for (const state::Entry* entry : outputs.touched()) {
+    const std::byte* now = entry->has(state::Entry::live) ? entry->record() : nullptr;
+    LEAT_TRY(RowList::difference(
+        KeyedOutput::rows_of(outputs.before(entry)), KeyedOutput::rows_of(now),
+        [&](std::string_view row, std::int64_t weight) { return writer.add(row, weight); }));
+  }
+  return writer.flush();
+}
+
+Status KeyedViewOperator::persist(unsigned index, state::CommitBatch& batch) {
+  for (state::KeyedShard* table : shards_[index].tables) table->persist(batch);
+  if (index != 0) return {};
+  definition_.persist(family_, batch);
+  row_count_.persist(family_, batch);
+  return {};
+}
+
+Status KeyedViewOperator::restore() {
+  LEAT_TRY(definition_.check(resources_.store, family_));
+  LEAT_TRY(row_count_.restore(resources_.store, family_));
+  LEAT_TRY(outputs_.restore(bytes_max_a_shard()));
+  for (const auto& pages : pages_) LEAT_TRY(pages->restore(bytes_max_a_shard()));
+  return {};
+}
+
+Status KeyedViewOperator::scan(const state::Snapshot& snapshot,
+                               const std::function<bool(const Chunk&)>& row_sink) const {
+  return scan_outputs(outputs_, sizeof(KeyedOutput), query_.output, runner_.output_codec(),
+                      snapshot, row_sink);
+}
+
+std::uint64_t KeyedViewOperator::memory_bytes() const {
+  std::uint64_t bytes = outputs_.memory_bytes();
+  for (const auto& pages : pages_) bytes += pages->memory_bytes();
+  return bytes;
+}
+
+namespace {
+
+Status check_columns(const std::string& name, const sql::KeyedQuery& query) {
+  std::vector<const Schema*> schemas = {&query.output};
+  for (const sql::ViewInput& input : query.inputs) schemas.push_back(&input.schema);
+  for (const Schema* schema : schemas) {
+    for (const Column& column : *schema) {
+      if (VectorShape::supports(column.type)) continue;
+      return user_error("unsupported-type",
+                        "view `{}` cannot keep column `{}` of type {}; cast it to VARCHAR", name,
+                        column.name, column.type.to_sql());
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string definition_of(const KeyedView& view) {
+  const sql::KeyedQuery& query = view.query;
+  std::string text =
+      fmt::format("keyed 1\nkeys {} survivors {}\ncolumns", query.key_count, query.survivors);
+  for (const Column& column : query.output) {
+    text += fmt::format(" {} {}", column.name, column.type.to_sql());
+  }
+  for (const sql::ViewInput& input : query.inputs) {
+    text += fmt::format("\ninput {} weighted {} of", input.input, input.weighted);
+    for (const Column& column : input.schema) text += " " + column.type.to_sql();
+    text += " by " + input.sql;
+  }
+  if (query.session) {
+    text += fmt::format("\nsessions of {} by {} closes {}", query.session->gap_us,
+                        query.session->time_column, view.emit == Emit::on_close);
+  }
+  return text + "\n" + query.sql;
+}
+
+Result<std::unique_ptr<ViewOperator>> make_keyed_view(const std::string& name,
+                                                      const KeyedView& view,
+                                                      const std::vector<Schema>& inputs,
+                                                      const Resources& resources) {
+  LEAT_CHECK(!view.query.inputs.empty());
+  if (view.query.session) {
+    return user_error("not-incremental", "view `{}` has sessions, which can't be kept yet", name);
+  }
+  LEAT_TRY(check_columns(name, view.query));
+  state::Family* family = LEAT_TRY(resources.store.family(family_of_view(name)));
+  auto made = std::make_unique<KeyedViewOperator>(name, view, inputs, resources, *family);
+  LEAT_TRY(made->prepare());
+  return made;
+}
+
+}  // namespace leat::op
