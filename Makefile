@@ -1,7 +1,7 @@
 # What can be done with Leat's sources, by name. The work itself is in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test stack bench fuzz torture asan tsan tidy format docs install deb fresh-test clean \
+.PHONY: help run build test stack bench fuzz torture defects asan tsan tidy format docs install deb fresh-test clean \
   server-kafka server-cassandra server-mongodb server-postgresql server-s3
 
 PIPELINE ?= pipelines/users.yaml
@@ -50,6 +50,9 @@ fuzz: ## Run each fuzz target for SECONDS=60 (ONLY=NAME… runs some)
 torture: build ## Kill the program KILLS=1000 times under load and check that nothing is lost (ARGS=)
 	@LEAT=build/leat python3 tests/recovery/kill_test.py --kills $(KILLS) $(ARGS)
 
+defects: ## Plant known faults in a copy, and check that the tests catch each (ONLY=NAME… plants some)
+	@python3 tests/defects/defects_test.py --plant $(ONLY)
+
 asan: ## Build with AddressSanitizer and UBSan, and run every test of what was compiled (ONLY=NAME… runs some)
 	@scripts/sanitize asan $(ONLY)
 
@@ -77,4 +80,4 @@ fresh-test: ## Try `make test` and `make run` in a bare Debian 12, as root and b
 	@scripts/fresh-test
 
 clean: ## Remove what was built (what was downloaded and ./leat-data stay)
-	@rm -rf build build-asan build-tsan build-fuzz web/dist web/node_modules/.page_stamp
+	@rm -rf build build-asan build-tsan build-fuzz build-defects web/dist web/node_modules/.page_stamp
