@@ -321,7 +321,7 @@ void EpochLoop::note_touched(ViewSlot& slot) const {
 
 Status EpochLoop::absorb_into(ViewSlot& slot, unsigned worker, const ChangeChunk& changes) {
   std::vector<op::LateRow> late;
-  const Status status = slot.view->absorb(worker, slot.context, changes, late);
+  const Status status = slot.view->absorb(worker, slot.context, 0, changes, late);
   if (status || status.error().domain != Domain::user) return status;
   const std::size_t rows = changes.rows.size();
   if (rows > 1) {
