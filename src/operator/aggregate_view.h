@@ -38,12 +38,6 @@ struct AggregateWork {
   }
 };
 
-inline EventTimeUs add_saturated(EventTimeUs time, std::int64_t delta) {
-  EventTimeUs sum;
-  if (!__builtin_add_overflow(time, delta, &sum)) return sum;
-  return delta > 0 ? end_of_time : no_watermark;
-}
-
 struct GroupHead {
   std::int64_t rows;  ///< sum of the weights
   EventTimeUs window_end;

@@ -21,8 +21,9 @@ class ChangeSum {
     }
     changes_[slot - 1].weight += weight;
   }
-  /// What does not cancel out.
-  Status write(ChangeWriter& writer) const {
+  /// Gives what does not cancel out to `writer.add(row, weight)`.
+  template <class Writer>
+  Status write(Writer& writer) const {
     for (const Change& change : changes_) {
       if (change.weight != 0) LEAT_TRY(writer.add(change.row, change.weight));
     }

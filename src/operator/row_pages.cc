@@ -77,11 +77,12 @@ void RowPages::set_weight(const Row& row, std::int64_t weight) {
   store(weight, row.place + weight_offset);
 }
 
-void RowPages::set_count(Row& row, std::int64_t count) {
+std::int64_t RowPages::add_to_count(const Row& row, std::int64_t step) {
   LEAT_CHECK(counted_);
   table_.touch(row.page);
+  const std::int64_t count = load<std::int64_t>(row.place + count_offset) + step;
   store(count, row.place + count_offset);
-  row.count = count;
+  return count;
 }
 
 std::string_view RowPages::page_key(const state::Entry* group, std::uint32_t number) {

@@ -51,11 +51,12 @@ class RowPages {
   Status add(Group group, std::string_view bytes, std::int64_t weight, std::int64_t count = 0);
 
   /// Calls `visit(Row&)` for each row in order of arrival until it says false. Of this object it
-  /// may only call set_count().
+  /// may only call add_to_count().
   template <class Visit>
   Status for_each(Group group, Visit&& visit);
-  /// Replaces a row's count; only where rows are counted.
-  void set_count(Row& row, std::int64_t count);
+  /// Adds to a row's count, which may be another by now than `row` says, and gives it; only where
+  /// rows are counted.
+  std::int64_t add_to_count(const Row& row, std::int64_t step);
 
   /// Takes all rows of a group.
   Status drop(Group group);

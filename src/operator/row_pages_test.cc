@@ -114,7 +114,7 @@ class Bench {
   }
   void Recount(const std::string& key, std::int64_t step) {
     ASSERT_TRUE(ShardOf(key).for_each(Find(key), [&](RowPages::Row& row) {
-      ShardOf(key).set_count(row, row.count + step);
+      EXPECT_EQ(ShardOf(key).add_to_count(row, step), row.count + step);
       return true;
     }));
     for (ExpectedRow& row : expected_[key]) row.count += step;

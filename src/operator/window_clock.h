@@ -9,6 +9,12 @@
 
 namespace leat::op {
 
+inline EventTimeUs add_saturated(EventTimeUs time, std::int64_t delta) {
+  EventTimeUs sum;
+  if (!__builtin_add_overflow(time, delta, &sum)) return sum;
+  return delta > 0 ? end_of_time : no_watermark;
+}
+
 /// How far the windows of a view have closed, now and as any snapshot sees it. Thread-safe.
 class WindowClock {
  public:

@@ -1,0 +1,96 @@
+#include "operator/join_bench.h"
+#include "operator/column_types.h"
+
+namespace leat::op {
+namespace {
+
+using Kind = sql::JoinQuery::Kind;
+
+bool left_only(Kind kind) { return kind == Kind::semi || kind == Kind::anti; }
+
+std::string list_of(const JoinCase::Side& side) {
+  return side.keys.empty() ? side.columns : side.keys + ", " + side.columns;
+}
+
+/// `columns` is a list without commas but those between columns.
+std::size_t count_of(const std::string& columns) {
+  return columns.empty() ? 0 : 1 + static_cast<std::size_t>(std::ranges::count(columns, ','));
+}
+
+/// k0, k1, …, l0, l1, …
+std::string aliased(const JoinCase::Side& side, const std::string& prefix) {
+  std::string names;
+  for (std::size_t i = 0; i < count_of(side.keys); ++i) names += fmt::format("k{}, ", i);
+  for (std::size_t i = 0; i < count_of(side.columns); ++i) {
+    names += fmt::format("{}{}{}", i == 0 ? "" : ", ", prefix, i);
+  }
+  return names;
+}
+
+}  // namespace
+
+sql::JoinQuery join_query(const JoinCase& join, Kind kind, bool taken_back) {
+  sql::JoinQuery query;
+  query.kind = kind;
+  query.left = view_input(list_of(join.left), join.left.where, taken_back);
+  query.right = view_input(list_of(join.right), join.right.where, taken_back);
+  query.key_count = count_of(join.left.keys);
+  if (!join.condition.empty()) {
+    query.condition = fmt::format("SELECT ({}), {} FROM {}()", join.condition, sql::row_column,
+                                  sql::input_function);
+  }
+  query.bound = join.bound;
+  std::vector<Column> columns;
+  for (const sql::ViewInput* input : {&query.left, &query.right}) {
+    if (input == &query.right && left_only(kind)) continue;
+    for (std::size_t i = query.key_count; i < input->schema.size(); ++i) {
+      columns.push_back({fmt::format("c{}", columns.size()), input->schema[i].type});
+    }
+  }
+  query.output = Schema(std::move(columns));
+  return query;
+}
+
+std::string join_text(const JoinCase& join, Kind kind, const std::string& table) {
+  static const std::map<Kind, std::string> words = {
+      {Kind::inner, "JOIN"},     {Kind::left, "LEFT JOIN"}, {Kind::right, "RIGHT JOIN"},
+      {Kind::full, "FULL JOIN"}, {Kind::semi, "SEMI JOIN"}, {Kind::anti, "ANTI JOIN"}};
+  std::string on = join.condition.empty() ? "true" : "(" + join.condition + ")";
+  for (std::size_t i = 0; i < count_of(join.left.keys); ++i) {
+    on += fmt::format(" AND l.k{0} = r.k{0}", i);
+  }
+  if (join.bound) {
+    const std::size_t keys = count_of(join.left.keys);
+    on += fmt::format(" AND epoch_us(r{}) - epoch_us(l{}) BETWEEN {} AND {}",
+                      join.bound->right_column - keys, join.bound->left_column - keys,
+                      join.bound->lower_us, join.bound->upper_us);
+  }
+  std::string output = "COLUMNS('^l[0-9]+$')";
+  if (!left_only(kind)) output += ", COLUMNS('^r[0-9]+$')";
+  const auto side = [&](const JoinCase::Side& of, const std::string& name) {
+    return fmt::format("(SELECT {} FROM {} WHERE {}) AS {}({})", list_of(of), table, of.where, name,
+                       aliased(of, name));
+  };
+  return fmt::format("SELECT {} FROM {} {} {} ON {}", output, side(join.left, "l"), words.at(kind),
+                     side(join.right, "r"), on);
+}
+
+ViewBench::Make make_join(const sql::JoinQuery& query) {
+  return [query](const std::string& name, const Resources& resources) {
+    return make_join_view(name, {query}, {RandomInput::schema(), RandomInput::schema()}, resources);
+  };
+}
+
+std::vector<std::string> row_bytes(const Schema& schema, const std::vector<Chunk>& chunks) {
+  const RowCodec codec(types_of(schema));
+  std::vector<std::string> rows;
+  for (const Chunk& chunk : chunks) {
+    EncodedRows encoded;
+    codec.encode(chunk, encoded);
+    for (std::size_t row = 0; row < encoded.size(); ++row) rows.emplace_back(encoded[row]);
+  }
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+}  // namespace leat::op

@@ -1,0 +1,239 @@
+#include <algorithm>
+#include <memory>
+#include <span>
+
+#include "base/check.h"
+#include "operator/definition_record.h"
+#include "operator/eviction.h"
+#include "operator/join_shard.h"
+#include "operator/keyed_inputs.h"
+#include "operator/view.h"
+#include "operator/window_clock.h"
+
+namespace leat::op {
+namespace {
+
+/// A join keeps the rows of both of its inputs, and none of its output.
+class JoinViewOperator final : public ViewOperator {
+ public:
+  JoinViewOperator(const std::string& name, const JoinView& view, const std::vector<Schema>& inputs,
+                   const Resources& resources, state::Family& family)
+      : query_(view.query),
+        resources_(resources),
+        family_(family),
+        definition_(name, definition_text()),
+        plan_(query_, resources.database),
+        inputs_({query_.left, query_.right}, query_.key_count, inputs, resources),
+        clock_(resources.timeline) {
+    for (const bool left : {true, false}) {
+      pages_.push_back(std::make_unique<RowPagesTable>(
+          table_options(left), resources.shards,
+          RowPagesTable::Layout{plan_.counts(left), JoinSide::tail_bytes(plan_.time.has_value()),
+                                plan_.time.has_value()}));
+    }
+    for (unsigned i = 0; i < resources.shards; ++i) {
+      shards_.push_back(std::make_unique<Shard>(plan_, pages_[0]->shard(i), pages_[1]->shard(i),
+                                                resources.timeline, bytes_max_a_shard()));
+    }
+  }
+
+  Status prepare() {
+    LEAT_TRY(inputs_.prepare());
+    return plan_.condition.prepare();
+  }
+
+  const Schema& output() const override { return query_.output; }
+
+  Status absorb(unsigned worker, const EpochContext&, std::size_t input, const ChangeChunk& changes,
+                std::vector<LateRow>& late) override {
+    return inputs_.absorb(worker, input, changes, [&](const InputRows& rows, KeyedWork& work) {
+      find_times(rows, work, late);
+    });
+  }
+
+  Status merge(unsigned index, const EpochContext& context,
+               std::vector<ChangeChunk>& output) override {
+    Shard& shard = *shards_[index];
+    state::KeyedShard* const tables[] = {&pages_[0]->shard(index).table(),
+                                         &pages_[1]->shard(index).table()};
+    for (state::KeyedShard* table : tables) table->begin(context.epoch);
+    shard.eviction.apply(tables);
+    shard.join.begin(context.changes_wanted ? &output : nullptr);
+    for (const KeyedWork* work : inputs_.in_order()) {
+      const auto left_lock = tables[0]->lock();
+      const auto right_lock = tables[1]->lock();
+      LEAT_TRY(shard.join.take(*work, work->scatter.rows_of(index)));
+    }
+    if (plan_.time) LEAT_TRY(close(context, shard));
+    LEAT_TRY(shard.join.finish());
+    for (state::KeyedShard* table : tables) {
+      const auto lock = table->lock();
+      table->publish_counts();
+    }
+    inputs_.merged();
+    return {};
+  }
+
+  Status persist(unsigned index, state::CommitBatch& batch) override {
+    for (const auto& pages : pages_) pages->shard(index).table().persist(batch);
+    if (index != 0) return {};
+    definition_.persist(family_, batch);
+    const EventTimeUs time = clock_.now();
+    if (time == stored_time_) return {};
+    batch.put(family_, watermark_key,
+              std::string_view(reinterpret_cast<const char*>(&time), sizeof time));
+    stored_time_ = time;
+    return {};
+  }
+
+  Status restore() override {
+    LEAT_TRY(definition_.check(resources_.store, family_));
+    const std::optional<std::string> time = LEAT_TRY(resources_.store.get(family_, watermark_key));
+    if (time && time->size() == sizeof stored_time_) {
+      std::memcpy(&stored_time_, time->data(), sizeof stored_time_);
+      clock_.restore(stored_time_);
+    }
+    for (const bool left : {true, false}) {
+      LEAT_TRY(pages_[left ? 0 : 1]->restore(bytes_max_a_shard(),
+                                             [&](unsigned shard, RowPages::Group group) {
+                                               if (plan_.time)
+                                                 shards_[shard]->join.side(left).index(group);
+                                             }));
+    }
+    return {};
+  }
+
+  Status scan(const state::Snapshot&, const std::function<bool(const Chunk&)>&) const override {
+    return {};
+  }
+  std::uint64_t row_count() const override { return 0; }
+  std::uint64_t memory_bytes() const override {
+    return pages_[0]->memory_bytes() + pages_[1]->memory_bytes();
+  }
+  std::uint64_t refused() const override { return plan_.condition.refused(); }
+  std::string last_refusal() const override { return plan_.condition.last_refusal(); }
+
+ private:
+  struct Shard {
+    Shard(JoinPlan& plan, RowPages& left, RowPages& right, const state::Timeline& timeline,
+          std::size_t bytes_max)
+        : join(plan, left, right), eviction(timeline, bytes_max) {}
+    JoinShard join;
+    EvictionPolicy eviction;
+  };
+
+  std::size_t bytes_max_a_shard() const { return resources_.memory_max / resources_.shards; }
+
+  state::TableOptions table_options(bool left) const {
+    state::TableOptions options;
+    options.store = &resources_.store;
+    options.timeline = &resources_.timeline;
+    options.family = &family_;
+    options.prefix = details_prefix_of(left ? 0 : 1);
+    return options;
+  }
+
+  std::string definition_text() const {
+    std::string text =
+        fmt::format("join 1 kind {} keys {}", static_cast<int>(query_.kind), query_.key_count);
+    for (const sql::ViewInput* input : {&query_.left, &query_.right}) {
+      text += fmt::format("\ninput {} weighted {} {}\ncolumns", input->input, input->weighted,
+                          input->sql);
+      for (const Column& column : input->schema) text += " " + column.type.to_sql();
+    }
+    text += "\ncondition " + query_.condition;
+    if (const auto& bound = query_.bound) {
+      text += fmt::format("\nbound {} {} from {} to {}", bound->left_column, bound->right_column,
+                          bound->lower_us, bound->upper_us);
+    }
+    return text;
+  }
+
+  /// Marks rows that match nothing, for want of a key or a time, with the time no_watermark, and
+  /// leaves out those that are late. Without a bound there are times only where a row has none.
+  void find_times(const InputRows& rows, KeyedWork& work, std::vector<LateRow>& late) const {
+    if (plan_.time) take_times(rows, work, late);
+    for (std::size_t key = 0; key < query_.key_count; ++key) {
+      const std::uint64_t* validity = duckdb_vector_get_validity(rows.rows().vector(key));
+      if (validity == nullptr) continue;
+      for (std::size_t row = 0; row < rows.size(); ++row) {
+        if (is_valid(validity, row)) continue;
+        work.times.resize(rows.size());
+        work.times[row] = no_watermark;
+      }
+    }
+  }
+
+  void take_times(const InputRows& rows, KeyedWork& work, std::vector<LateRow>& late) const {
+    const sql::JoinQuery::TimeBound& bound = *query_.bound;
+    const duckdb_vector vector =
+        rows.rows().vector(work.input == 0 ? bound.left_column : bound.right_column);
+    const auto* times = static_cast<const std::int64_t*>(duckdb_vector_get_data(vector));
+    const std::uint64_t* validity = duckdb_vector_get_validity(vector);
+    const EventTimeUs now = clock_.now();
+    work.times.resize(rows.size());
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      const bool finite = is_valid(validity, row) && duckdb_is_finite_timestamp({times[row]});
+      work.times[row] = finite ? times[row] : no_watermark;
+      if (!finite || work.skip[row] != 0 || !plan_.time->is_late(times[row], now)) continue;
+      work.skip[row] = 1;
+      // Several rows may have been made of one.
+      const std::uint32_t input_row = rows.input_row(row);
+      if (late.empty() || late.back().row != input_row) late.push_back({input_row});
+    }
+  }
+
+  /// When the input has ended outer rows leave. But time has not come to an end: where there are
+  /// none, nothing is forgotten, as rows that match may come in a later run.
+  Status close(const EpochContext& context, Shard& shard) {
+    EventTimeUs time = context.watermark;
+    if (time == end_of_time) {
+      const bool leaves = plan_.keeps(true) || plan_.keeps(false);
+      time = leaves ? std::max(shard.join.side(true).last_end(), shard.join.side(false).last_end())
+                    : no_watermark;
+    }
+    if (time == no_watermark) return {};
+    LEAT_TRY(shard.join.close(time));
+    clock_.advance(context.epoch, time);
+    return {};
+  }
+
+  const sql::JoinQuery query_;
+  const Resources resources_;
+  state::Family& family_;
+  DefinitionRecord definition_;
+  JoinPlan plan_;
+  KeyedInputs inputs_;
+  WindowClock clock_;
+  std::vector<std::unique_ptr<RowPagesTable>> pages_;  // left's, right's
+  std::vector<std::unique_ptr<Shard>> shards_;
+  EventTimeUs stored_time_ = no_watermark;
+};
+
+Status check_join(const std::string& name, const sql::JoinQuery& query) {
+  for (const sql::ViewInput* input : {&query.left, &query.right}) {
+    for (const Column& column : input->schema) {
+      if (VectorShape::supports(column.type)) continue;
+      return user_error("unsupported-type",
+                        "view `{}` cannot join rows with column `{}` of type {}; cast it to "
+                        "VARCHAR",
+                        name, column.name, column.type.to_sql());
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ViewOperator>> make_join_view(const std::string& name, const JoinView& view,
+                                                     const std::vector<Schema>& inputs,
+                                                     const Resources& resources) {
+  LEAT_CHECK(inputs.size() == 2);
+  LEAT_TRY(check_join(name, view.query));
+  state::Family* family = LEAT_TRY(resources.store.family(family_of_view(name)));
+  auto made = std::make_unique<JoinViewOperator>(name, view, inputs, resources, *family);
+  LEAT_TRY(made->prepare());
+  return made;
+}
+
+}  // namespace leat::op
