@@ -35,6 +35,9 @@ class KeyedFeed {
     row_count_ = 0;
   }
 
+  /// It should be run before another unit is added: a run takes a fixed time, and memory for all
+  /// of its rows.
+  bool full() const { return row_count_ >= rows_max || units_ >= units_max; }
   std::size_t unit_count() const { return units_; }
   std::size_t row_count() const { return row_count_; }
   std::span<const std::string_view> rows(std::size_t input) const { return sides_[input].rows; }
@@ -53,6 +56,9 @@ class KeyedFeed {
     std::vector<std::string_view> rows;
     std::vector<std::size_t> begins;  // of each unit
   };
+  static constexpr std::size_t rows_max = 65536;
+  static constexpr std::size_t units_max = 16384;
+
   std::vector<Side> sides_;
   std::size_t units_ = 0;
   std::size_t row_count_ = 0;

@@ -4,14 +4,12 @@
 #include "operator/change_writer.h"
 #include "operator/column_types.h"
 #include "operator/row_list.h"
+#include "operator/session_view.h"
 #include "state/hash.h"
 
 namespace leat::op {
 namespace {
 
-// A run takes a fixed time, and memory for all of its rows.
-constexpr std::size_t batch_rows_max = 65536;
-constexpr std::size_t batch_keys_max = 16384;
 // So few are taken back one by one; a row is looked for from the newest on.
 constexpr std::size_t losers_max = 4;
 
@@ -156,9 +154,7 @@ Status KeyedViewOperator::run_touched(unsigned index, Shard& shard) {
           return true;
         }));
       }
-      if (batch.feed.row_count() >= batch_rows_max || batch.feed.unit_count() >= batch_keys_max) {
-        LEAT_TRY(run(index, shard, batch));
-      }
+      if (batch.feed.full()) LEAT_TRY(run(index, shard, batch));
     }
   }
   return run(index, shard, batch);
@@ -302,11 +298,19 @@ Result<std::unique_ptr<ViewOperator>> make_keyed_view(const std::string& name,
                                                       const std::vector<Schema>& inputs,
                                                       const Resources& resources) {
   LEAT_CHECK(!view.query.inputs.empty());
-  if (view.query.session) {
-    return user_error("not-incremental", "view `{}` has sessions, which can't be kept yet", name);
+  if (!view.query.session && (view.emit == Emit::on_close || view.retain_us)) {
+    return user_error("not-incremental",
+                      "view `{}` has no sessions that could close: leave out `emit: on_close` and "
+                      "`retain`",
+                      name);
   }
   LEAT_TRY(check_columns(name, view.query));
   state::Family* family = LEAT_TRY(resources.store.family(family_of_view(name)));
+  if (view.query.session) {
+    auto made = std::make_unique<SessionViewOperator>(name, view, inputs, resources, *family);
+    LEAT_TRY(made->prepare());
+    return made;
+  }
   auto made = std::make_unique<KeyedViewOperator>(name, view, inputs, resources, *family);
   LEAT_TRY(made->prepare());
   return made;

@@ -1,9 +1,13 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <deque>
 #include <mutex>
+#include <optional>
+#include <string>
 
+#include "operator/definition_record.h"
 #include "operator/operator.h"
 #include "state/timeline.h"
 
@@ -45,7 +49,23 @@ class WindowClock {
     }
     while (steps_.size() > 1 && steps_[1].epoch <= oldest) steps_.pop_front();
   }
-  /// What a commit held; before the first epoch.
+  /// Writes it down where it differs from what was last written. Once a commit, by one thread.
+  void persist(state::Family& family, state::CommitBatch& batch) {
+    const EventTimeUs time = now();
+    if (time == stored_) return;
+    batch.put(family, watermark_key,
+              std::string_view(reinterpret_cast<const char*>(&time), sizeof time));
+    stored_ = time;
+  }
+  /// What the last commit held; before the first epoch.
+  Status restore(const state::Store& store, const state::Family& family) {
+    const std::optional<std::string> time = LEAT_TRY(store.get(family, watermark_key));
+    if (!time || time->size() != sizeof stored_) return {};
+    std::memcpy(&stored_, time->data(), sizeof stored_);
+    restore(stored_);
+    return {};
+  }
+  /// The same, as somebody else read it.
   void restore(EventTimeUs time) {
     std::lock_guard lock(mutex_);
     steps_ = {{Epoch(0), time}};
@@ -59,6 +79,7 @@ class WindowClock {
   const state::Timeline& timeline_;
   mutable std::mutex mutex_;
   std::deque<Step> steps_;
+  EventTimeUs stored_ = no_watermark;
 };
 
 }  // namespace leat::op
