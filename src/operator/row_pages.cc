@@ -61,7 +61,11 @@ Status RowPages::find_or_create(std::span<const std::string_view> keys,
 
 Status RowPages::find(std::span<const std::string_view> keys, std::vector<Group>& groups) {
   make_keys(keys);
-  return table_.find(keys_, groups);
+  LEAT_TRY(table_.find(keys_, groups));
+  for (const Group group : groups) {
+    if (group != nullptr) __builtin_prefetch(page_of(group).rows.block());
+  }
+  return {};
 }
 
 RowPages::Row RowPages::row_at(state::Entry* page, std::size_t offset) const {
@@ -131,6 +135,7 @@ Result<std::int64_t> RowPages::cancel(Group group, std::string_view bytes, std::
       return 0;
     }
     weight = sum;
+    if (RowPlaces* places = places_of(group)) places->remove(state::hash_bytes(bytes));
     LEAT_TRY(erase(group, row));
   }
   return weight;
@@ -139,25 +144,79 @@ Result<std::int64_t> RowPages::cancel(Group group, std::string_view bytes, std::
 /// The newest row with these bytes whose weight is not of this sign.
 Result<bool> RowPages::find_opposite(Group group, std::string_view bytes, bool negative,
                                      Row& found) {
+  RowPlaces* places = places_of(group);
+  if (places == nullptr && span_of(group) >= places_pages_min &&
+      span_of(group) <= places_pages_max) {
+    LEAT_TRY(index_places(group));
+    places = places_of(group);
+  }
+  if (places == nullptr) return find_newest(group, bytes, negative, found);
+  if (const auto number = places->find(state::hash_bytes(bytes))) {
+    state::Entry* page = LEAT_TRY(find_page(group, *number));
+    if (page != nullptr && find_in_page(page, bytes, negative, found)) return true;
+  }
+  const bool any = LEAT_TRY(find_newest(group, bytes, negative, found));
+  if (any) put_place(*places, bytes, found.page);
+  return any;
+}
+
+bool RowPages::find_in_page(state::Entry* page, std::string_view bytes, bool negative, Row& found) {
   bool any = false;
-  const auto compare = [&](Row& row) {
+  visit_page(page, [&](const Row& row) {
     if ((row.weight < 0) != negative && row.bytes == bytes) {
       found = row;
       any = true;
     }
     return true;
-  };
+  });
+  return any;
+}
+
+/// Looks into all pages, the last one first.
+Result<bool> RowPages::find_newest(Group group, std::string_view bytes, bool negative, Row& found) {
   const std::uint32_t first = page_of(group).first;
-  for (std::uint32_t end = page_of(group).end; end > first && !any;) {
+  for (std::uint32_t end = page_of(group).end; end > first;) {
     const std::uint32_t begin = std::max(first, end - std::min(end, pages_at_once));
     LEAT_TRY(find_pages(group, begin, end));
-    for (std::size_t i = pages_.size(); i > 0 && !any; --i) {
-      if (pages_[i - 1] != nullptr) visit_page(pages_[i - 1], compare);
+    for (std::size_t i = pages_.size(); i > 0; --i) {
+      state::Entry* page = pages_[i - 1];
+      if (page != nullptr && find_in_page(page, bytes, negative, found)) return true;
     }
     end = begin;
   }
-  if (!any) visit_page(group, compare);
-  return any;
+  return find_in_page(group, bytes, negative, found);
+}
+
+RowPlaces* RowPages::places_of(Group group) {
+  if (places_.empty()) return nullptr;
+  const auto found = places_.find(key_of(group));
+  return found == places_.end() ? nullptr : &found->second;
+}
+
+Status RowPages::index_places(Group group) {
+  if (places_bytes_.load(std::memory_order_relaxed) > places_bytes_max) {
+    places_.clear();
+    places_bytes_.store(0, std::memory_order_relaxed);
+  }
+  RowPlaces& places = places_[std::string(key_of(group))];
+  return for_each(group, [&](const Row& row) {
+    put_place(places, row.bytes, row.page);
+    return true;
+  });
+}
+
+void RowPages::put_place(RowPlaces& places, std::string_view row, const state::Entry* page) {
+  const std::size_t before = places.bytes();
+  places.put(state::hash_bytes(row), number_of(table_.key_of(page)));
+  places_bytes_.fetch_add(places.bytes() - before, std::memory_order_relaxed);
+}
+
+void RowPages::forget_places(Group group) {
+  if (places_.empty()) return;
+  const auto found = places_.find(key_of(group));
+  if (found == places_.end()) return;
+  places_bytes_.fetch_sub(found->second.bytes(), std::memory_order_relaxed);
+  places_.erase(found);
 }
 
 Status RowPages::append(Group group, std::string_view bytes, std::int64_t weight,
@@ -172,7 +231,12 @@ Status RowPages::append(Group group, std::string_view bytes, std::int64_t weight
     table_.touch(group);
     ++page_of(group).negatives;
   }
-  append_bytes(LEAT_TRY(page_for(group, row_.size())), row_);
+  state::Entry* page = LEAT_TRY(page_for(group, row_.size()));
+  append_bytes(page, row_);
+  if (RowPlaces* places = places_of(group)) {
+    put_place(*places, bytes, page);
+    if (span_of(group) > places_pages_max) forget_places(group);
+  }
   return {};
 }
 
@@ -206,18 +270,20 @@ void RowPages::append_bytes(state::Entry* page, std::string_view bytes) {
   if (needed > to.rows.size()) {
     // The first row of a key gets what it takes, as it is often the only one.
     const std::size_t spare = to.used == 0 ? 0 : needed / 2;
-    set_rows(page, rows_of(page), std::max(needed, std::min(needed + spare, page_bytes_max)));
+    rows_.assign(rows_of(page));
+    rows_.append(bytes);
+    set_rows(page, rows_, std::max(needed, std::min(needed + spare, page_bytes_max)));
+    return;
   }
   std::memcpy(to.rows.block() + to.used, bytes.data(), bytes.size());
   to.used = static_cast<std::uint32_t>(needed);
 }
 
-/// Gives a touched page these rows, and room for so many bytes.
-void RowPages::set_rows(state::Entry* page, std::string_view rows, std::size_t capacity) {
-  std::string bytes(rows);
-  bytes.resize(std::max(capacity, capacity_min));
+/// Gives a touched page these rows, and room for so many bytes, which `rows` grows to.
+void RowPages::set_rows(state::Entry* page, std::string& rows, std::size_t capacity) {
   page_of(page).used = static_cast<std::uint32_t>(rows.size());
-  table_.set_blob(page, 0, bytes);
+  rows.resize(std::max(capacity, capacity_min));
+  table_.set_blob(page, 0, rows);
 }
 
 Status RowPages::erase(Group group, const Row& row) {
@@ -249,6 +315,7 @@ Status RowPages::trim(Group group) {
   if (head.first == head.end) {
     head.first = head.end = 0;
     head.taken_bytes = 0;
+    forget_places(group);
     if (head.used == 0) table_.remove(group);
   }
   return {};
@@ -257,6 +324,7 @@ Status RowPages::trim(Group group) {
 /// Writes the rows into as few pages as they need. What was written never gets ahead of what is
 /// read: the pages that there are hold the same rows in the same order, and less tightly.
 Status RowPages::pack(Group group) {
+  forget_places(group);
   Page& head = page_of(group);
   const std::uint32_t end = head.end;
   std::uint32_t next = head.first;  // page to be written
@@ -292,6 +360,7 @@ Status RowPages::pack(Group group) {
 
 Status RowPages::drop(Group group) {
   if (empty(group)) return {};
+  forget_places(group);
   const std::uint32_t end = page_of(group).end;
   for (std::uint32_t begin = page_of(group).first; begin < end; begin += pages_at_once) {
     LEAT_TRY(find_pages(group, begin, std::min(end, begin + pages_at_once)));
@@ -308,6 +377,12 @@ state::TableOptions RowPagesTable::options_of(state::TableOptions base) {
   base.versioned = false;
   base.ordered = false;
   return base;
+}
+
+std::uint64_t RowPagesTable::memory_bytes() const {
+  std::uint64_t bytes = table_.memory_bytes();
+  for (const auto& pages : pages_) bytes += pages->places_bytes_.load(std::memory_order_relaxed);
+  return bytes;
 }
 
 RowPagesTable::RowPagesTable(state::TableOptions base, unsigned shards, Layout layout)

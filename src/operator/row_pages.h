@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "operator/row_places.h"
 #include "state/keyed_table.h"
 
 namespace leat::op {
@@ -18,7 +21,9 @@ namespace leat::op {
 /// RowCodec's) in order of arrival, each with a weight that is never 0 and a count of the caller's.
 /// Rows lie in pages of about 2 KiB, each an entry of a KeyedShard, so that a key with a million
 /// rows costs no more to add to than one with ten; the first page of a key carries what holds for
-/// the whole key. Who writes holds the lock of table(). Errors are the store's.
+/// the whole key. Keys of many rows of which some were taken back are given an index in memory, so
+/// that the next is not looked for in all pages. Who writes holds the lock of table(). Errors are
+/// the store's.
 class RowPages {
  public:
   /// The rows of one key. Valid until the next begin(), also while the key has no rows.
@@ -85,8 +90,13 @@ class RowPages {
   static constexpr std::size_t page_bytes_max = 2048;  // but for a row that is longer alone
   static constexpr std::uint32_t pages_at_once = 64;   // read from the store together
   static constexpr std::uint32_t pages_loose_max = 4;  // so few are not worth packing
+  // Of how many pages a key is worth an index, how many pages one may have, and what all take.
+  static constexpr std::uint32_t places_pages_min = 16;
+  static constexpr std::uint32_t places_pages_max = 128u << 10;
+  static constexpr std::uint64_t places_bytes_max = 32u << 20;
 
   static Page& page_of(state::Entry* entry) { return *reinterpret_cast<Page*>(entry->record()); }
+  static std::uint32_t span_of(Group group) { return page_of(group).end - page_of(group).first; }
   static std::string_view rows_of(state::Entry* entry) {
     return page_of(entry).rows.view().substr(0, page_of(entry).used);
   }
@@ -104,8 +114,14 @@ class RowPages {
   Result<state::Entry*> page_for(Group group, std::size_t bytes);
   Status append(Group group, std::string_view bytes, std::int64_t weight, std::int64_t count);
   void append_bytes(state::Entry* page, std::string_view bytes);
-  void set_rows(state::Entry* page, std::string_view rows, std::size_t capacity);
+  void set_rows(state::Entry* page, std::string& rows, std::size_t capacity);
+  RowPlaces* places_of(Group group);
+  Status index_places(Group group);
+  void forget_places(Group group);
+  void put_place(RowPlaces& places, std::string_view row, const state::Entry* page);
   Result<bool> find_opposite(Group group, std::string_view bytes, bool negative, Row& found);
+  Result<bool> find_newest(Group group, std::string_view bytes, bool negative, Row& found);
+  bool find_in_page(state::Entry* page, std::string_view bytes, bool negative, Row& found);
   Result<std::int64_t> cancel(Group group, std::string_view bytes, std::int64_t weight);
   Status erase(Group group, const Row& row);
   Status trim(Group group);
@@ -114,12 +130,15 @@ class RowPages {
   state::KeyedShard& table_;
   const std::size_t header_;  // bytes before a row's own: length, weight and, where counted, count
   const bool counted_;
+  std::map<std::string, RowPlaces, std::less<>> places_;  // by key
+  std::atomic<std::uint64_t> places_bytes_ = 0;
   // Scratch space.
   std::string key_bytes_;
   std::vector<state::KeyedShard::Key> keys_;
   std::vector<state::Entry*> pages_;
   std::string page_key_;
   std::string row_;
+  std::string rows_;
 };
 
 /// RowPages of all shards, in one family of the store.
@@ -139,7 +158,7 @@ class RowPagesTable {
   /// `group` is called for each group that is in memory: all of them where they are pinned.
   Status restore(std::uint64_t bytes_max_a_shard,
                  const std::function<void(unsigned shard, RowPages::Group)>& group = {});
-  std::uint64_t memory_bytes() const { return table_.memory_bytes(); }
+  std::uint64_t memory_bytes() const;
 
  private:
   static state::TableOptions options_of(state::TableOptions base);

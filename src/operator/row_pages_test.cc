@@ -1,6 +1,7 @@
 #include "operator/row_pages.h"
 
 #include <map>
+#include <numeric>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -105,7 +106,14 @@ class Bench {
     add_to(expected_[key], row, weight, count);
     if (expected_[key].empty()) expected_.erase(key);
   }
-  /// Adds the same row to a key that is not checked.
+  /// A change of a key that Check() doesn't know of.
+  void Change(const std::string& key, const std::string& row, std::int64_t weight) {
+    const std::string_view wanted = key;
+    std::vector<RowPages::Group> groups;
+    ASSERT_TRUE(ShardOf(key).find_or_create({&wanted, 1}, groups));
+    ASSERT_TRUE(ShardOf(key).add(groups[0], row, weight));
+  }
+  /// Adds the same row to such a key.
   void AddMany(const std::string& key, const std::string& row, int times) {
     const std::string_view wanted = key;
     std::vector<RowPages::Group> groups;
@@ -239,6 +247,52 @@ TEST(RowPages, ArePackedWhenMostRowsAreTaken) {
   for (int number = 0; number < 3'000; number += 30) bench.Add("k", row(number), -1);
   EXPECT_EQ(bench.page_count(), 0u);
   bench.Commit();
+}
+
+/// A key of so many rows would be gone through for seconds if each row were looked for in all
+/// pages.
+TEST(RowPages, OfOneKeyAreTakenBackInAnyOrder) {
+  Bench bench({});
+  bench.BeginEpoch();
+  const auto row = [](int number) { return fmt::format("{:050}", number); };
+  std::vector<int> numbers(60'000);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  for (const int number : numbers) bench.Change("k", row(number), 1);
+  std::mt19937_64 random(5);
+  std::shuffle(numbers.begin(), numbers.end(), random);
+  for (std::size_t i = 0; i < 59'000; ++i) {
+    bench.Change("k", row(numbers[i]), -1);
+    if (i % 3 == 0) bench.Change("k", row(numbers[i]), 1);
+    if (i % 3 == 0) bench.Change("k", row(numbers[i]), -1);
+  }
+  std::vector<std::string> expected, left;
+  for (std::size_t i = 59'000; i < numbers.size(); ++i) expected.push_back(row(numbers[i]));
+  for (const ExpectedRow& some : bench.Rows("k")) left.push_back(some.bytes);
+  std::ranges::sort(expected);
+  EXPECT_EQ(left, expected);
+}
+
+TEST(RowPlaces, KnowTheNewestPageOfAHash) {
+  std::mt19937_64 random(1);
+  std::map<std::uint64_t, std::uint32_t> expected;  // by the half of a hash that counts
+  RowPlaces places;
+  for (int change = 0; change < 100'000; ++change) {
+    const std::uint64_t hash = (random() % 5'000 * 1024) << 32;
+    if (random() % 3 == 0) {
+      places.remove(hash);
+      expected.erase(hash);
+    } else {
+      const auto page = static_cast<std::uint32_t>(random() % 7);
+      places.put(hash, page);
+      expected[hash] = page;
+    }
+  }
+  for (std::uint64_t number = 0; number < 5'000; ++number) {
+    const auto found = expected.find((number * 1024) << 32);
+    const auto page = places.find((number * 1024) << 32);
+    ASSERT_EQ(page.has_value(), found != expected.end());
+    ASSERT_TRUE(!page || *page == found->second);
+  }
 }
 
 TEST(RowPages, AreFoundByKeysWhoseTailIsNotPlaced) {
