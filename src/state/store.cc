@@ -14,6 +14,7 @@
 #include <rocksdb/write_batch.h>
 
 #include "base/check.h"
+#include "state/rocks_files.h"
 
 namespace leat::state {
 namespace {
@@ -155,11 +156,13 @@ class RocksStore final : public Store {
 
   Status open_database() {
     rocksdb::DBOptions db_options = database_options(options_);
-    std::shared_ptr<rocksdb::Env> memory;
+    std::shared_ptr<rocksdb::Env> env;
     if (options_.in_memory) {
-      memory.reset(rocksdb::NewMemEnv(rocksdb::Env::Default()));
-      db_options.env = memory.get();
+      env.reset(rocksdb::NewMemEnv(rocksdb::Env::Default()));
+    } else if (options_.files != nullptr) {
+      env = rocksdb::NewCompositeEnv(rocks_files(*options_.files));
     }
+    if (env) db_options.env = env.get();
     std::vector<std::string> names;
     const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, directory_, &names);
     if (!listed.ok()) {
@@ -184,7 +187,7 @@ class RocksStore final : public Store {
             : rocksdb::DB::Open(db_options, directory_, descriptors, &handles, &database);
     if (!opened.ok()) return error_of(opened, directory_);
     // Views may outlive the store, and what holds the database's files must outlive both.
-    database_ = std::shared_ptr<rocksdb::DB>(database, [memory](rocksdb::DB* db) { delete db; });
+    database_ = std::shared_ptr<rocksdb::DB>(database, [env](rocksdb::DB* db) { delete db; });
     for (rocksdb::ColumnFamilyHandle* handle : handles) {
       families_.emplace(handle->GetName(), std::make_unique<RocksFamily>(handle));
     }

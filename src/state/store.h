@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "io/file_system.h"
 
 namespace leat::state {
 
@@ -61,6 +62,9 @@ class Store {
     bool read_only = false;
     /// Everything is kept in memory and gone with the store; nothing of the directory is looked at.
     bool in_memory = false;
+    /// Where the directory is; it outlives the store. Null: RocksDB goes to the disk by itself,
+    /// which is quicker.
+    io::FileSystem* files = nullptr;
     std::size_t block_cache_bytes = 32u << 20;
     std::size_t write_buffer_bytes = 64u << 20;  ///< of all families together
   };

@@ -15,7 +15,9 @@ constexpr std::size_t scarce_memory = 4096;
 
 }  // namespace
 
-CaseRun::CaseRun(Setup setup) : setup_(std::move(setup)), random_(setup_.seed) {}
+/// Each case has chances of its own.
+CaseRun::CaseRun(Setup setup)
+    : setup_(std::move(setup)), random_(setup_.seed ^ std::hash<std::string>()(setup_.one.name)) {}
 
 std::string CaseRun::at() const {
   std::string text = fmt::format("after {} rows", rows_);
@@ -30,9 +32,10 @@ Status CaseRun::run() {
     setup.slice_bytes = 1;
   }
   if (setup_.way == Way::kills) {
+    setup.disk = any(2) == 0 ? EngineRun::Setup::Disk::simulated : EngineRun::Setup::Disk::real;
+    setup.directory = setup_.directory;
     std::filesystem::remove_all(setup_.directory);
     std::filesystem::create_directories(setup_.directory);
-    setup.directory = setup_.directory;
     setup.workers = 1 + static_cast<unsigned>(any(2));
     if (any(2) == 0) setup.state_memory_max = scarce_memory;
   }

@@ -53,10 +53,11 @@ Status EngineRun::append(const std::string& topic, std::span<const std::string> 
 }
 
 Status EngineRun::kill(std::uint64_t seed) {
-  LEAT_CHECK(!setup_.directory.empty());
+  LEAT_CHECK(setup_.disk != Setup::Disk::none);
+  // First the power is gone: whatever the engine's parts still do as they end changes nothing.
+  files_.lose_power(seed);
   loop_.reset();
   assembly_.reset();
-  files_.lose_power(seed);
   return open();
 }
 

@@ -21,7 +21,13 @@ class EngineRun {
     const pipeline::Graph& graph;
     std::shared_ptr<sql::Database> database;  ///< shared by all runs, as opening one takes long
     unsigned workers = 1;
-    /// Where the store lies; empty: in memory, gone with a kill.
+    /// Where the store lies.
+    enum class Disk {
+      none,       ///< in memory, gone with a kill
+      real,       ///< in `directory`, where a kill loses nothing that was written
+      simulated,  ///< beside the topics, where a kill loses what was not synced
+    };
+    Disk disk = Disk::none;
     std::string directory = {};
     std::size_t state_memory_max = std::size_t{1} << 30;
     std::size_t slice_bytes = 1 << 20;
