@@ -29,7 +29,13 @@ class ChangeSum {
     }
     return {};
   }
+  /// Lets go of what one large epoch took when those after it are small.
   void clear() {
+    if (changes_.size() * 32 < slots_.size() && slots_.size() > slots_spare_max) {
+      changes_ = {};
+      slots_ = {};
+      return;
+    }
     changes_.clear();
     slots_.assign(slots_.size(), 0);
   }
@@ -41,6 +47,7 @@ class ChangeSum {
     std::int64_t weight;
   };
   static constexpr std::size_t slots_min = 64;
+  static constexpr std::size_t slots_spare_max = 4096;
 
   std::uint32_t& slot_of(std::string_view row, std::uint64_t hash) {
     const std::size_t mask = slots_.size() - 1;

@@ -186,7 +186,7 @@ void change_at_random(std::uint64_t seed, bool counted, std::uint64_t memory_max
   std::mt19937_64 random(seed);
   Bench bench({counted, 0, false}, memory_max);
   const std::vector<std::string> keys = {"", "a", std::string("a\0", 2), "a longer key", "b"};
-  for (int epoch = 0; epoch < 60 && !::testing::Test::HasFailure(); ++epoch) {
+  for (int epoch = 0; epoch < 40 && !::testing::Test::HasFailure(); ++epoch) {
     bench.BeginEpoch();
     const bool shrinks = epoch / 10 % 2 == 1;
     for (int change = 0; change < 80; ++change) {
@@ -208,7 +208,7 @@ void change_at_random(std::uint64_t seed, bool counted, std::uint64_t memory_max
 }
 
 TEST(RowPages, HoldWhatWasAddedAndNotTakenBack) {
-  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
     change_at_random(seed, false, UINT64_MAX);
     change_at_random(seed, true, UINT64_MAX);
   }
