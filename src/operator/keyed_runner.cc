@@ -37,6 +37,13 @@ class FedRows final : public sql::ChunkInput {
     end_ = feed_.begin_of(input_, first_unit + count);
   }
 
+  std::unique_ptr<sql::ChunkInput> again() const override {
+    auto rows = std::make_unique<FedRows>(*this);
+    rows->unit_ = first_unit_;
+    rows->row_ = first_row_;
+    return rows;
+  }
+
   Status fill(duckdb_data_chunk out) override {
     const std::size_t count = std::min(chunk_rows_max, end_ - row_);
     const std::size_t columns = schema_.size();
@@ -150,8 +157,13 @@ leat::Result<KeyedRunner::Output> KeyedRunner::compute(const KeyedFeed& feed, st
       return static_cast<const std::int64_t*>(duckdb_vector_get_data(result.vector(column)));
     };
     const std::int64_t* units = numbers_of(columns);
+    const std::uint64_t* validity = duckdb_vector_get_validity(result.vector(columns));
     auto& unit_of = output.unit.emplace_back(units, units + result.size());
-    for (const std::size_t unit : unit_of) LEAT_CHECK(unit < count);
+    for (std::size_t i = 0; i < unit_of.size(); ++i) {
+      // An aggregate of no rows at all tells no key. Then there is one.
+      if (!is_valid(validity, i)) unit_of[i] = 0;
+      LEAT_CHECK(unit_of[i] < count);
+    }
     if (!query_.survivors) return {};
     const std::int64_t* rows = numbers_of(columns + 1);
     for (std::size_t i = 0; i < result.size(); ++i) {

@@ -85,8 +85,13 @@ const std::vector<Case> cases = {
      "__leat_lookup('1')",
      {{"g, k", "g, k", "b"}, {"g, k", "g, k", "x > 0"}},
      2},
+    {"SELECT id, n FROM input AS i WHERE n > (SELECT avg(n) FROM input AS o WHERE o.k IS NOT "
+     "DISTINCT FROM i.k)",
+     "WITH rows AS (FROM __leat_lookup('0')) SELECT id, n, {} FROM rows JOIN (SELECT __leat_key AS "
+     "key, avg(n) AS a FROM rows GROUP BY ALL) AS o ON key = __leat_key WHERE n > a",
+     {{"k", "id, n"}}},
     {"SELECT median(n) AS m, count(*) AS c FROM input",
-     "SELECT median(n) AS m, count(*) AS c, 0::BIGINT AS {} " + from0,
+     "SELECT median(n) AS m, count(*) AS c, any_value({}) " + from0,
      {{"", "n"}},
      0},
     {"SELECT x, count(*) AS c, median(n) AS m FROM input GROUP BY x",
@@ -297,6 +302,22 @@ TEST_F(KeyedViewAlone, FeedsARowAsOftenAsItIsThere) {
   run("VALUES (1, 2)", -1);
   EXPECT_TRUE(rows().empty());
   EXPECT_EQ(view_->row_count(), 0u);
+}
+
+TEST_F(KeyedViewAlone, AnswersOverNoRowsWhereThereAreNoKeys) {
+  KeyedView view = view_of("", "", false);
+  view.query.key_count = 0;
+  view.query.sql =
+      "SELECT coalesce(max(v), -1) AS k, count(*)::INTEGER AS v, any_value(__leat_key) FROM "
+      "__leat_lookup('0')";
+  start(view);
+  run("SELECT 0, 0 LIMIT 0");
+  EXPECT_EQ(rows(), Texts{"-1:0"});
+  EXPECT_EQ(changed_, 1u);
+  run("VALUES (1, 5), (2, 7)");
+  EXPECT_EQ(rows(), Texts{"7:2"});
+  run("VALUES (1, 5), (2, 7)", -1);
+  EXPECT_EQ(rows(), Texts{"-1:0"});
 }
 
 TEST_F(KeyedViewAlone, TakesManyKeysInBatches) {

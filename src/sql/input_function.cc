@@ -42,7 +42,16 @@ void bind_lookup(duckdb_bind_info info) {
   duckdb_bind_set_error(info, "__leat_lookup() stands for a program's tables only");
 }
 
-void init(duckdb_init_info info) { duckdb_init_set_max_threads(info, 1); }
+/// Called for each place where the query reads the relation.
+void init(duckdb_init_info info) {
+  duckdb_init_set_max_threads(info, 1);
+  const auto* slot = static_cast<const RelationSlot*>(duckdb_init_get_bind_data(info));
+  if (slot == nullptr || slot->rows == nullptr) return;
+  std::unique_ptr<ChunkInput> rows = slot->rows->again();
+  if (rows == nullptr) return;
+  duckdb_init_set_init_data(info, rows.release(),
+                            [](void* data) { delete static_cast<ChunkInput*>(data); });
+}
 
 void scan(duckdb_function_info info, duckdb_data_chunk out) {
   auto* slot = static_cast<RelationSlot*>(duckdb_function_get_bind_data(info));
@@ -51,7 +60,8 @@ void scan(duckdb_function_info info, duckdb_data_chunk out) {
     duckdb_data_chunk_set_size(out, 0);
     return;
   }
-  Status filled = slot->rows->fill(out);
+  auto* rows = static_cast<ChunkInput*>(duckdb_function_get_init_data(info));
+  Status filled = (rows == nullptr ? slot->rows : rows)->fill(out);
   if (!filled) {
     slot->failure = std::move(filled).error();
     duckdb_function_set_error(info, slot->failure->message.c_str());

@@ -21,6 +21,9 @@ class ChunkInput {
   /// where the program was prepared with them) with up to chunk_rows_max rows and sets its size;
   /// size 0 ends the input.
   virtual Status fill(duckdb_data_chunk out) = 0;
+  /// The same rows from the beginning, for a query that reads them several times; it must not
+  /// outlive this. Null where they can be read once only.
+  virtual std::unique_ptr<ChunkInput> again() const { return nullptr; }
 };
 
 /// One connection to the engine's DuckDB. Used by one thread at a time; programs prepared in it
