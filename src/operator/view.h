@@ -27,7 +27,13 @@ struct Resources {
 /// more, or when restore() says `view-changed` and the view is computed anew from its input.
 std::string family_of_view(const std::string& name);
 
-/// Errors of both: `unsupported-type` (user) for columns that no view can keep, `not-incremental`
+/// The operator of this definition; `inputs`: a schema for each of its inputs.
+Result<std::unique_ptr<ViewOperator>> make_view(const std::string& name,
+                                                const ViewDefinition& definition,
+                                                const std::vector<Schema>& inputs,
+                                                const Resources& resources);
+
+/// Errors of all: `unsupported-type` (user) for columns that no view can keep, `not-incremental`
 /// (user) for functions or options that can't be kept incrementally, `sql-invalid`.
 /// `input` is what the chunks that absorb() gets look like.
 Result<std::unique_ptr<ViewOperator>> make_latest_view(const std::string& name,

@@ -77,7 +77,7 @@ TEST_F(Check, SharesNamesAmongFilesAndKeepsThemUnique) {
       check_texts({{"two.yaml", two}, {"one.yaml", one}}, registry_, *analyser_, environment_);
   ASSERT_TRUE(shared.graph.has_value());
   EXPECT_EQ(shared.graph->views[0].pipeline, "two");
-  EXPECT_EQ(shared.graph->views[0].input, "s");
+  EXPECT_EQ(shared.graph->views[0].inputs.front(), "s");
 
   const auto twice =
       check_texts({{"one.yaml", one}, {"again.yaml", one}}, registry_, *analyser_, environment_);

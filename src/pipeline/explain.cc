@@ -8,31 +8,18 @@
 
 #include "model/nearest_name.h"
 #include "pipeline/diagnostic.h"
+#include "pipeline/plan_text.h"
 #include "pipeline/scalar.h"
-#include "pipeline/view_check.h"
+#include "pipeline/view_plan.h"
 
 namespace leat::pipeline {
 namespace {
-
-std::string columns_text(const Schema& schema) {
-  std::vector<std::string> columns;
-  for (const auto& column : schema) {
-    columns.push_back(fmt::format("{} {}", column.name, column.type.to_sql()));
-  }
-  return fmt::format("{}", fmt::join(columns, ", "));
-}
 
 /// ", name: value" of each.
 std::string settings_text(const ShownSettings& shown) {
   std::string text;
   for (const auto& [name, value] : shown) text += fmt::format(", {}: {}", name, value);
   return text;
-}
-
-std::string key_text(const ViewNode& view) {
-  std::vector<std::string> names;
-  for (const auto index : view.key) names.push_back(view.schema[index].name);
-  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 std::string_view refusal_text(Refusal refusal) {
@@ -47,58 +34,6 @@ std::string_view refusal_text(Refusal refusal) {
       return "fail";
   }
   return "quarantine";
-}
-
-const char* function_text(sql::AggregateCall::Function function) {
-  using Function = sql::AggregateCall::Function;
-  switch (function) {
-    case Function::count_star:
-      return "count(*)";
-    case Function::count:
-      return "count";
-    case Function::sum:
-      return "sum";
-    case Function::avg:
-      return "avg";
-    case Function::min:
-      return "min";
-    case Function::max:
-      return "max";
-    case Function::first:
-      return "first";
-    case Function::last:
-      return "last";
-    case Function::arg_min:
-      return "arg_min";
-    case Function::arg_max:
-      return "arg_max";
-    case Function::stddev_samp:
-      return "stddev_samp";
-    case Function::stddev_pop:
-      return "stddev_pop";
-    case Function::var_samp:
-      return "var_samp";
-    case Function::var_pop:
-      return "var_pop";
-    case Function::bool_and:
-      return "bool_and";
-    case Function::bool_or:
-      return "bool_or";
-    case Function::approx_count_distinct:
-      return "approx_count_distinct";
-  }
-  return "?";
-}
-
-std::string aggregate_text(const sql::AggregateCall& call, const Schema& arguments) {
-  std::string text = function_text(call.function);
-  if (!call.arguments.empty()) {
-    std::vector<std::string> names;
-    for (const auto index : call.arguments) names.push_back(arguments[index].name);
-    text += fmt::format("({}{})", call.distinct ? "DISTINCT " : "", fmt::join(names, ", "));
-  }
-  if (call.filter) text += fmt::format(" FILTER ({})", arguments[*call.filter].name);
-  return fmt::format("{} → {}", text, call.result.to_sql());
 }
 
 /// One line of a node in the tree.
@@ -128,21 +63,6 @@ std::string line_of(const StreamNode& stream) {
                         stream.expectations.size() == 1 ? "" : "s");
   }
   return text + ")";
-}
-
-std::string line_of(const ViewNode& view) {
-  if (std::holds_alternative<op::LatestView>(view.definition)) {
-    return fmt::format("view {} (newest row per {})", view.name, key_text(view));
-  }
-  const auto& aggregate = std::get<op::AggregateView>(view.definition);
-  std::string text = fmt::format("view {} (", view.name);
-  if (aggregate.query.window) {
-    text += fmt::format("windows of {}, ", window_text(*aggregate.query.window));
-  }
-  text += aggregate.query.key_count == 0
-              ? "one row"
-              : fmt::format("one row per {}", view.key.empty() ? "group" : key_text(view));
-  return text + (aggregate.emit == op::Emit::on_close ? ", once it has closed)" : ")");
 }
 
 /// Draws the graph as a tree: whatever reads a node stands below it.
@@ -178,7 +98,8 @@ class Tree {
       if (stream.input == name) out.push_back({line_of(stream), stream.name});
     }
     for (const auto& view : graph_.views) {
-      if (view.input == name) out.push_back({line_of(view), view.name});
+      if (std::ranges::find(view.reads, name) == view.reads.end()) continue;
+      out.push_back({line_of(view), view.name});
     }
     for (const auto& sink : graph_.sinks) {
       if (sink.from != name) continue;
@@ -206,32 +127,6 @@ class Tree {
 
   const Graph& graph_;
   std::string out_;
-};
-
-/// Lines of "name   value", values of several lines indented below.
-class Plan {
- public:
-  explicit Plan(std::string title) : text_(std::move(title) + "\n") {}
-
-  Plan& line(std::string_view name, std::string_view value) {
-    if (value.empty()) return *this;
-    while (value.ends_with('\n')) value.remove_suffix(1);
-    if (value.contains('\n')) {
-      text_ += fmt::format("  {}\n", name);
-      for (std::size_t at = 0; at <= value.size();) {
-        const auto end = std::min(value.size(), value.find('\n', at));
-        text_ += fmt::format("    {}\n", value.substr(at, end - at));
-        at = end + 1;
-      }
-    } else {
-      text_ += fmt::format("  {:<14}{}\n", name, value);
-    }
-    return *this;
-  }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
 };
 
 std::string place_text(const Location& at) { return fmt::format("{}:{}", at.file, at.line); }
@@ -296,46 +191,6 @@ std::string plan_of(const TableNode& table) {
                         bytes_text(static_cast<std::int64_t>(table.cache.bytes_max)),
                         duration_text(table.cache.found_ms), duration_text(table.cache.missing_ms)))
       .take();
-}
-
-Schema schema_of(const Graph& graph, std::string_view name) {
-  for (const auto& stream : graph.streams) {
-    if (stream.name == name) return stream.schema;
-  }
-  for (const auto& view : graph.views) {
-    if (view.name == name) return view.schema;
-  }
-  return {};
-}
-
-std::string plan_of(const Graph& graph, const ViewNode& view) {
-  Plan plan(line_of(view));
-  const Schema input = schema_of(graph, view.input);
-  plan.line("declared", place_text(view.at)).line("reads", view.input).line("query", view.query);
-  if (const auto* latest = std::get_if<op::LatestView>(&view.definition)) {
-    plan.line("key", key_text(view));
-    plan.line("newest by", latest->version ? input[*latest->version].name : "arrival");
-    plan.line("deletes by", latest->deletes);
-  } else {
-    const auto& aggregate = std::get<op::AggregateView>(view.definition);
-    const auto& query = aggregate.query;
-    if (query.window) {
-      plan.line("windows", fmt::format("{} over {}", window_text(*query.window),
-                                       input[query.window->time_column].name));
-    }
-    plan.line("each change", query.pre);
-    std::string calls;
-    for (std::size_t i = 0; i < query.aggregates.size(); ++i) {
-      calls += fmt::format("a{} = {}\n", i, aggregate_text(query.aggregates[i], query.pre_schema));
-    }
-    plan.line("keeps", calls);
-    plan.line("each group", query.post);
-    plan.line("input", query.weighted ? "rows come and are taken back" : "rows only come");
-    plan.line("emits", aggregate.emit == op::Emit::on_close ? "on close" : "on update");
-  }
-  plan.line("state", state_bound(view, input));
-  plan.line("columns", columns_text(view.schema));
-  return plan.take();
 }
 
 template <class Nodes>

@@ -119,14 +119,22 @@ struct TableNode {
   Cache cache;
 };
 
-struct ViewNode {
+/// One operator: what it reads and what it makes of that.
+struct ViewPart {
   std::string name;
+  std::vector<std::string> inputs;  ///< streams, views, and parts of the same view
+  op::ViewDefinition definition;
+  Schema schema;
+};
+
+struct ViewNode : ViewPart {
   Location at;
   std::string pipeline;
-  std::string input;  ///< stream or view
-  std::string query;  ///< as the user wrote it; empty: the newest row per key
-  std::variant<op::LatestView, op::AggregateView> definition;
-  Schema schema;
+  /// What a query with joins, subqueries and the like is computed by first, each reading those
+  /// before it. Nobody sees them; their names are the view's with a number: `orders#1`.
+  std::vector<ViewPart> parts;
+  std::vector<std::string> reads;  ///< the streams and views that it says it reads
+  std::string query;               ///< as the user wrote it; empty: the newest row per key
   std::vector<std::size_t>
       key;                   ///< columns that identify a row; empty: one row, or no such columns
   bool append_only = false;  ///< rows only ever come (`emit: on_close`), none is taken back

@@ -121,13 +121,14 @@ class ViewChecker {
     }
     const auto known = scope_.catalog.find(input->name);
     if (known == scope_.catalog.end()) return nullptr;
-    view_.input = input->name;
+    view_.inputs = {input->name};
+    view_.reads = view_.inputs;
     return &known->second.schema;
   }
 
   bool take_keys(const Schema& input) {
     op::LatestView latest;
-    const auto relation = fmt::format("\"{}\"", view_.input);
+    const auto relation = fmt::format("\"{}\"", view_.inputs.front());
     const auto keys = fields_.names("key");
     if (keys.empty() && fields_.find("key") != nullptr) {
       diagnostics_.error(fields_.at("key"), "missing-key",
@@ -178,11 +179,12 @@ class ViewChecker {
       return false;
     }
     view_.query = query->text;
-    view_.input = analysed->input;
+    view_.inputs = {analysed->input};
+    view_.reads = view_.inputs;
     view_.schema = analysed->output;
     view_.key = key_columns(*analysed);
     view_.append_only = on_close;
-    scope_.use(view_.input);
+    scope_.use(view_.inputs.front());
     aggregate.query = std::move(*analysed);
     check_windows(aggregate);
     view_.definition = std::move(aggregate);
@@ -225,15 +227,15 @@ class ViewChecker {
           fields_.at(key), "no-window",
           fmt::format("{} needs windows, which this query has none of; write FROM tumble({}, "
                       "time_column, INTERVAL '1 hour') and group by window_start, or remove it",
-                      what, view_.input));
+                      what, view_.inputs.front()));
       return;
     }
-    const auto* stream = scope_.stream(view_.input);
+    const auto* stream = scope_.stream(view_.inputs.front());
     if (stream == nullptr) {
       diagnostics_.error(fields_.at(key), "no-event-time",
                          fmt::format("{} needs event time, which only streams have; \"{}\" is a "
                                      "view: read its stream, or remove it",
-                                     what, view_.input));
+                                     what, view_.inputs.front()));
       return;
     }
     const auto& column = stream->schema[window->time_column].name;
@@ -254,7 +256,7 @@ class ViewChecker {
 
   void note_state() {
     if (!grows_for_ever(view_)) return;
-    const auto known = scope_.catalog.find(view_.input);
+    const auto known = scope_.catalog.find(view_.inputs.front());
     const auto* aggregate = std::get_if<op::AggregateView>(&view_.definition);
     std::string remedy = "bound it with deletes: and a condition, if rows end";
     if (aggregate != nullptr && aggregate->query.window) {
@@ -280,12 +282,31 @@ void check_view(Scope& scope, const Declaration& declaration) {
   ViewChecker(scope, declaration).run();
 }
 
+namespace {
+
+/// Whether an operator's state grows with every new key or row, for ever.
+struct GrowsForEver {
+  bool operator()(const op::LatestView&) const { return true; }
+  bool operator()(const op::AggregateView& view) const {
+    if (view.query.window) return !view.retain_us;
+    return view.query.key_count > 0 ||
+           std::ranges::any_of(view.query.aggregates, &sql::AggregateCall::distinct);
+  }
+  bool operator()(const op::SelectView& view) const { return view.kept; }
+  bool operator()(const op::JoinView& view) const { return !view.query.bound; }
+  bool operator()(const op::KeyedView& view) const {
+    if (view.query.session) return !view.retain_us;
+    return !(view.query.survivors && view.query.key_count == 0);
+  }
+};
+
+}  // namespace
+
+bool grows_for_ever(const ViewPart& part) { return std::visit(GrowsForEver(), part.definition); }
+
 bool grows_for_ever(const ViewNode& view) {
-  const auto* aggregate = std::get_if<op::AggregateView>(&view.definition);
-  if (aggregate == nullptr) return true;
-  if (aggregate->query.window) return !aggregate->retain_us;
-  return aggregate->query.key_count > 0 ||
-         std::ranges::any_of(aggregate->query.aggregates, &sql::AggregateCall::distinct);
+  return grows_for_ever(static_cast<const ViewPart&>(view)) ||
+         std::ranges::any_of(view.parts, [](const ViewPart& part) { return grows_for_ever(part); });
 }
 
 std::string window_text(const sql::Window& window) {
@@ -300,6 +321,40 @@ std::string window_text(const sql::Window& window) {
   return fmt::format("{}, offset {}", text, duration_text(window.offset_us / 1000));
 }
 
+namespace {
+
+/// What the operators of a query keep that is computed in several steps, or by a key's rows.
+std::string state_of_parts(const ViewNode& view) {
+  const auto text_of = [](const ViewPart& part) -> std::string {
+    if (const auto* join = std::get_if<op::JoinView>(&part.definition)) {
+      const auto& query = join->query;
+      return query.bound ? "the joined rows until none can match them any more"
+                         : fmt::format("every row of {} and {}, for ever", query.left.input,
+                                       query.right.input);
+    }
+    if (const auto* keyed = std::get_if<op::KeyedView>(&part.definition)) {
+      if (keyed->query.session) return "the rows of each session until it closes";
+      return keyed->query.survivors ? "the rows that are in the result"
+                                    : "every row that it reads, for ever";
+    }
+    if (const auto* select = std::get_if<op::SelectView>(&part.definition)) {
+      return select->kept ? "its rows" : "";
+    }
+    return grows_for_ever(part) ? "one row per distinct group, for ever" : "its groups";
+  };
+  std::vector<std::string> texts;
+  for (const ViewPart& part : view.parts) texts.push_back(text_of(part));
+  texts.push_back(text_of(view));
+  std::vector<std::string> distinct;
+  for (std::string& text : texts) {
+    if (text.empty() || std::ranges::find(distinct, text) != distinct.end()) continue;
+    distinct.push_back(std::move(text));
+  }
+  return fmt::format("{}", fmt::join(distinct, "; "));
+}
+
+}  // namespace
+
 std::string state_bound(const ViewNode& view, const Schema& input) {
   if (const auto* latest = std::get_if<op::LatestView>(&view.definition)) {
     std::vector<std::string> names;
@@ -307,7 +362,9 @@ std::string state_bound(const ViewNode& view, const Schema& input) {
     return fmt::format("one row per distinct {}{}, for ever", fmt::join(names, ", "),
                        latest->deletes.empty() ? "" : " that is not deleted");
   }
-  const auto& aggregate = std::get<op::AggregateView>(view.definition);
+  const auto* definition = std::get_if<op::AggregateView>(&view.definition);
+  if (definition == nullptr || !view.parts.empty()) return state_of_parts(view);
+  const op::AggregateView& aggregate = *definition;
   const auto& query = aggregate.query;
   if (query.window) {
     const auto width = window_text(*query.window);

@@ -1,6 +1,7 @@
 #include "runtime/assembly.h"
 
 #include <algorithm>
+#include <set>
 
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -243,9 +244,9 @@ Result<std::vector<std::string>> Assembly::csv_header_of(const pipeline::StreamN
 
 const Schema& Assembly::schema_of(const std::string& name) const {
   if (const auto stream = find_stream(name)) return streams[*stream].node->schema;
-  const auto view = find_view(name);
+  const auto view = find_part(name);
   LEAT_CHECK(view.has_value());
-  return views[*view].node->schema;
+  return views[*view].part->schema;
 }
 
 Status Assembly::make_tables() {
@@ -300,6 +301,9 @@ Status Assembly::make_streams() {
 Status Assembly::make_views() {
   std::vector<std::string> families;
   for (const pipeline::ViewNode& node : graph.views) {
+    for (const pipeline::ViewPart& part : node.parts) {
+      families.push_back(op::family_of_view(part.name));
+    }
     families.push_back(op::family_of_view(node.name));
   }
   LEAT_TRY(store->make_families(families));
@@ -309,27 +313,36 @@ Status Assembly::make_views() {
       .database = *database,
       .workers = workers,
       .shards = shards,
-      .memory_max = options.state_memory_max / std::max<std::size_t>(1, graph.views.size())};
+      .memory_max = options.state_memory_max / std::max<std::size_t>(1, families.size())};
   for (const pipeline::ViewNode& node : graph.views) {
-    ViewSlot slot{.node = &node, .index = views.size()};
-    const Schema& input = schema_of(node.input);
-    if (const auto* latest = std::get_if<op::LatestView>(&node.definition)) {
-      slot.view = LEAT_TRY(op::make_latest_view(node.name, *latest, input, resources));
-    } else {
-      const auto& aggregate = std::get<op::AggregateView>(node.definition);
-      slot.view = LEAT_TRY(op::make_aggregate_view(node.name, aggregate, input, resources));
-    }
-    slot.feed = std::make_shared<ChangeFeed>(options.changes_kept_bytes_max);
-    slot.output.resize(shards);
-    if (const auto upstream = find_view(node.input)) {
-      slot.level = views[*upstream].level + 1;
-      slot.stream = views[*upstream].stream;
-      views[*upstream].dependents.push_back(slot.index);
-    } else {
-      slot.stream = *find_stream(node.input);
-    }
-    views.push_back(std::move(slot));
+    for (const pipeline::ViewPart& part : node.parts) LEAT_TRY(make_view(node, part, resources));
+    LEAT_TRY(make_view(node, node, resources));
   }
+  return {};
+}
+
+Status Assembly::make_view(const pipeline::ViewNode& node, const pipeline::ViewPart& part,
+                           const op::Resources& resources) {
+  ViewSlot slot{.node = &node, .part = &part, .index = views.size()};
+  std::vector<Schema> schemas;
+  for (const std::string& input : part.inputs) schemas.push_back(schema_of(input));
+  slot.view = LEAT_TRY(op::make_view(part.name, part.definition, schemas, resources));
+  slot.feed = std::make_shared<ChangeFeed>(options.changes_kept_bytes_max);
+  slot.output.resize(shards);
+  std::set<std::size_t> from;
+  for (std::size_t i = 0; i < part.inputs.size(); ++i) {
+    const auto upstream = find_part(part.inputs[i]);
+    if (!upstream) {
+      from.insert(*find_stream(part.inputs[i]));
+      continue;
+    }
+    ViewSlot& below = views[*upstream];
+    slot.level = std::max(slot.level, below.level + 1);
+    from.insert(below.streams.begin(), below.streams.end());
+    below.dependents.push_back({.view = slot.index, .input = i});
+  }
+  slot.streams.assign(from.begin(), from.end());
+  views.push_back(std::move(slot));
   return {};
 }
 
@@ -340,8 +353,11 @@ Status Assembly::connect_all() {
     streams[*find_stream(slot.node->input)].stage->add_child(slot.stage.get());
   }
   for (ViewSlot& slot : views) {
-    if (slot.level > 0) continue;
-    streams[slot.stream].stage->add_view({slot.view.get(), slot.node, slot.index, &slot.context});
+    for (std::size_t i = 0; i < slot.part->inputs.size(); ++i) {
+      const auto stream = find_stream(slot.part->inputs[i]);
+      if (!stream) continue;
+      streams[*stream].stage->add_view({slot.view.get(), slot.node, slot.index, i, &slot.context});
+    }
   }
   for (std::size_t i = 0; i < sinks.size(); ++i) {
     const std::string& from = sinks[i].node->from;  // never a topic
@@ -365,7 +381,7 @@ Status Assembly::recover() {
   }
   for (ViewSlot& slot : views) {
     LEAT_TRY(slot.view->restore());
-    const auto found = last_commit.views.find(slot.node->name);
+    const auto found = last_commit.views.find(slot.part->name);
     if (found != last_commit.views.end()) slot.counts = found->second;
   }
   LEAT_TRY(recover_sinks());
@@ -453,8 +469,13 @@ std::optional<std::size_t> Assembly::find_stream(const std::string& name) const 
 }
 
 std::optional<std::size_t> Assembly::find_view(const std::string& name) const {
+  const auto part = find_part(name);
+  return part && views[*part].is_shown() ? part : std::nullopt;
+}
+
+std::optional<std::size_t> Assembly::find_part(const std::string& name) const {
   for (std::size_t i = 0; i < views.size(); ++i) {
-    if (views[i].node->name == name) return i;
+    if (views[i].part->name == name) return i;
   }
   return std::nullopt;
 }

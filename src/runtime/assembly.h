@@ -9,7 +9,7 @@
 
 #include "io/file_system.h"
 #include "log/topics.h"
-#include "operator/operator.h"
+#include "operator/view.h"
 #include "pipeline/graph.h"
 #include "runtime/change_feed.h"
 #include "runtime/changelog.h"
@@ -38,15 +38,20 @@ struct StreamSlot {
   std::string topic;  ///< that its records come from in the end
 };
 
-/// A view and all that the engine keeps for it.
+/// A view, or a part of one, and all that the engine keeps for it.
 struct ViewSlot {
-  const pipeline::ViewNode* node = nullptr;
+  const pipeline::ViewNode* node = nullptr;  ///< the view that it is, or is a part of
+  const pipeline::ViewPart* part = nullptr;  ///< what it computes
   std::size_t index = 0;
   std::unique_ptr<op::ViewOperator> view;
   std::shared_ptr<ChangeFeed> feed;
-  std::size_t level = 0;                ///< 0: over a stream; else one more than its input's
-  std::size_t stream = 0;               ///< index of the stream that its rows come from in the end
-  std::vector<std::size_t> dependents;  ///< views over this one
+  std::size_t level = 0;  ///< 0: over streams; else one more than the highest of its inputs
+  std::vector<std::size_t> streams;  ///< those that its rows come from in the end, by index
+  struct Dependent {
+    std::size_t view = 0;
+    std::size_t input = 0;  ///< which of its inputs this one is
+  };
+  std::vector<Dependent> dependents;
   std::vector<std::size_t> sinks;
   op::EpochContext context;  ///< of the epoch that runs
   CommitRecord::OfView counts;
@@ -57,6 +62,9 @@ struct ViewSlot {
   std::string last_refusal;
   std::uint64_t refusals_reported = 0;
   std::chrono::steady_clock::time_point next_report{};
+
+  /// Whether users know it: it is no mere part.
+  bool is_shown() const { return part == node; }
 };
 
 /// A sink that commits with the epoch: a file, or the changelog of a sink in another system.
@@ -136,6 +144,8 @@ class Assembly {
   static void note_discovery(SourceSlot& source, const Status& found);
   std::optional<std::size_t> find_stream(const std::string& name) const;
   std::optional<std::size_t> find_view(const std::string& name) const;
+  /// Of a view or of a part of one.
+  std::optional<std::size_t> find_part(const std::string& name) const;
 
  private:
   Assembly(pipeline::Graph graph_, Connectors connectors_, Options options_)
@@ -155,6 +165,8 @@ class Assembly {
   Status make_tables();
   Status make_streams();
   Status make_views();
+  Status make_view(const pipeline::ViewNode& node, const pipeline::ViewPart& part,
+                   const op::Resources& resources);
   Status make_sinks();
   Status make_histories();
   Status make_remote_sink(const pipeline::SinkNode& node);

@@ -78,16 +78,61 @@ void add_definition(const op::AggregateView& view, Description& out) {
   out.add(view.retain_us.value_or(-1));
 }
 
+void add_input(const sql::ViewInput& input, Description& out) {
+  out.add(input.input);
+  out.add(input.sql);
+  out.add(input.weighted);
+}
+
+void add_definition(const op::SelectView& view, Description& out) {
+  out.add("select");
+  for (const sql::ViewInput& input : view.inputs) add_input(input, out);
+  out.add(view.kept);
+}
+
+void add_definition(const op::JoinView& view, Description& out) {
+  out.add("join");
+  out.add(static_cast<std::int64_t>(view.query.kind));
+  add_input(view.query.left, out);
+  add_input(view.query.right, out);
+  out.add(static_cast<std::int64_t>(view.query.key_count));
+  out.add(view.query.condition);
+  if (!view.query.bound) return;
+  out.add(static_cast<std::int64_t>(view.query.bound->left_column));
+  out.add(static_cast<std::int64_t>(view.query.bound->right_column));
+  out.add(view.query.bound->lower_us);
+  out.add(view.query.bound->upper_us);
+}
+
+void add_definition(const op::KeyedView& view, Description& out) {
+  out.add("keyed");
+  for (const sql::ViewInput& input : view.query.inputs) add_input(input, out);
+  out.add(static_cast<std::int64_t>(view.query.key_count));
+  out.add(view.query.sql);
+  out.add(view.query.survivors);
+  if (view.query.session) {
+    out.add(static_cast<std::int64_t>(view.query.session->time_column));
+    out.add(view.query.session->gap_us);
+  }
+  out.add(static_cast<std::int64_t>(view.emit));
+  out.add(view.retain_us.value_or(-1));
+}
+
+void add_part(const pipeline::ViewPart& part, Description& out) {
+  out.add("view");
+  out.add(part.name);
+  for (const std::string& input : part.inputs) out.add(input);
+  std::visit([&](const auto& definition) { add_definition(definition, out); }, part.definition);
+}
+
 }  // namespace
 
 std::string definition_of(const pipeline::Graph& graph) {
   Description out;
   for (const pipeline::StreamNode& stream : graph.streams) add_stream(stream, out);
   for (const pipeline::ViewNode& view : graph.views) {
-    out.add("view");
-    out.add(view.name);
-    out.add(view.input);
-    std::visit([&](const auto& definition) { add_definition(definition, out); }, view.definition);
+    for (const pipeline::ViewPart& part : view.parts) add_part(part, out);
+    add_part(view, out);
   }
   unsigned char hash[crypto_hash_sha256_BYTES];
   crypto_hash_sha256(hash, reinterpret_cast<const unsigned char*>(out.text().data()),

@@ -170,7 +170,7 @@ class RunningEngine final : public Engine {
   std::unexpected<Error> unknown(const std::string& name) const {
     std::vector<std::string_view> names;
     for (const StreamSlot& slot : assembly_->streams) names.push_back(slot.node->name);
-    for (const ViewSlot& slot : assembly_->views) names.push_back(slot.node->name);
+    for (const pipeline::ViewNode& view : assembly_->graph.views) names.push_back(view.name);
     return user_error("unknown-name", "there is no stream or view `{}`{}", name,
                       did_you_mean(name, names));
   }

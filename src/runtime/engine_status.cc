@@ -65,6 +65,28 @@ void add_inputs(const EpochLoop::Counts& counts, EngineStatus& status) {
   }
 }
 
+/// What a view is computed by first counts as the view's: its state, what is late for it, and what
+/// its SQL fails on.
+void add_views(const Assembly& assembly, const EpochLoop::Counts& counts, EngineStatus& status) {
+  ViewState state;
+  for (std::size_t i = 0; i < assembly.views.size(); ++i) {
+    const ViewSlot& slot = assembly.views[i];
+    state.memory_bytes += slot.view->memory_bytes();
+    state.late += counts.views[i].late;
+    state.refused += slot.view->refused() + counts.views_refused[i].rows;
+    if (slot.view->refused() > 0) state.last_error = slot.view->last_refusal();
+    if (state.last_error.empty()) state.last_error = counts.views_refused[i].last;
+    if (!slot.is_shown()) continue;
+    state.name = slot.node->name;
+    state.rows = slot.view->row_count();
+    state.changes = counts.views[i].changes;
+    state.touched_epoch = counts.views_touched[i].value();
+    status.state_bytes += state.memory_bytes;
+    status.views.push_back(std::move(state));
+    state = {};
+  }
+}
+
 void add_sinks(const Assembly& assembly, const EpochLoop& loop, EngineStatus& status) {
   for (std::size_t i = 0; i < assembly.sinks.size(); ++i) {
     const SinkSlot& slot = assembly.sinks[i];
@@ -172,19 +194,7 @@ EngineStatus status_of(const Assembly& assembly, const EpochLoop& loop) {
   add_inputs(counts, status);
   for (const auto& [name, table] : assembly.tables) status.tables.push_back(table->state());
   add_streams(assembly, counts, status);
-  for (std::size_t i = 0; i < assembly.views.size(); ++i) {
-    const ViewSlot& slot = assembly.views[i];
-    status.views.push_back({.name = slot.node->name,
-                            .rows = slot.view->row_count(),
-                            .memory_bytes = slot.view->memory_bytes(),
-                            .changes = counts.views[i].changes,
-                            .late = counts.views[i].late,
-                            .touched_epoch = counts.views_touched[i].value(),
-                            .refused = slot.view->refused() + counts.views_refused[i].rows,
-                            .last_error = slot.view->refused() > 0 ? slot.view->last_refusal()
-                                                                   : counts.views_refused[i].last});
-    status.state_bytes += status.views.back().memory_bytes;
-  }
+  add_views(assembly, counts, status);
   add_sinks(assembly, loop, status);
   for (const TopicState& topic : status.topics) {
     if (topic.name == dead_letters_topic) {

@@ -122,7 +122,7 @@ Status EpochLoop::commit_if_due(bool force, bool last) {
     stream.tally = slot.tally;
     if (slot.watermark) stream.watermark = slot.watermark->state();
   }
-  for (const ViewSlot& slot : assembly_.views) record.views[slot.node->name] = slot.counts;
+  for (const ViewSlot& slot : assembly_.views) record.views[slot.part->name] = slot.counts;
   last_commit_bytes_ = batch->bytes();
   committing_ = record.epoch;
   committing_positions_ = record.positions;

@@ -20,7 +20,7 @@ constexpr std::size_t slice_bytes_min = 16u << 10;
 std::size_t windows_per_row(const Assembly& assembly) {
   std::int64_t most = 1;
   for (const ViewSlot& slot : assembly.views) {
-    const auto* aggregate = std::get_if<op::AggregateView>(&slot.node->definition);
+    const auto* aggregate = std::get_if<op::AggregateView>(&slot.part->definition);
     if (aggregate == nullptr || !aggregate->query.window) continue;
     most = std::max(most, aggregate->query.window->windows_per_row_max());
   }
@@ -38,6 +38,14 @@ std::size_t epoch_bytes_max_of(const Assembly& assembly) {
   const std::size_t most =
       std::min(assembly.options.epoch_bytes_max, assembly.options.slice_bytes * slices);
   return std::max<std::size_t>(1, most / windows_per_row(assembly));
+}
+
+/// What users know that an input is, or is a part of.
+const std::string& shown_input(const ViewSlot& slot, std::size_t input) {
+  const std::string& name = slot.part->inputs[input];
+  const bool part =
+      std::ranges::any_of(slot.node->parts, [&](const auto& part) { return part.name == name; });
+  return part ? slot.node->name : name;
 }
 
 std::vector<Committer::SinkSlot> sinks_of(const Assembly& assembly) {
@@ -79,7 +87,7 @@ Status EpochLoop::begin() {
     resting_ = false;
   }
   const bool says_something = std::ranges::any_of(assembly_.views, [](const ViewSlot& slot) {
-    const auto* aggregate = std::get_if<op::AggregateView>(&slot.node->definition);
+    const auto* aggregate = std::get_if<op::AggregateView>(&slot.part->definition);
     return aggregate != nullptr && aggregate->query.key_count == 0;
   });
   if (!assembly_.views_are_new || !says_something) return {};
@@ -103,16 +111,11 @@ Status EpochLoop::run(std::stop_token stop) {
 
 Status EpochLoop::settle() {
   while (true) {
-    if (!LEAT_TRY(step())) return commit_if_due(true);
+    LEAT_TRY(committer_.failure());
+    const bool has_records = has_input();
+    if (!has_records && !advance_watermarks()) return commit_if_due(true);
+    LEAT_TRY(run_epoch(!has_records));
   }
-}
-
-Result<bool> EpochLoop::step() {
-  LEAT_TRY(committer_.failure());
-  const bool has_records = has_input();
-  if (!has_records && !advance_watermarks()) return false;
-  LEAT_TRY(run_epoch(!has_records));
-  return true;
 }
 
 Status EpochLoop::turn(const std::stop_token& stop) {
@@ -162,9 +165,8 @@ void EpochLoop::begin_epoch() {
     slot.stage->begin_epoch();
   }
   for (ViewSlot& slot : assembly_.views) {
-    const auto& watermark = assembly_.streams[slot.stream].watermark;
     slot.context.epoch = epoch_;
-    slot.context.watermark = watermark ? watermark->current() : op::no_watermark;
+    slot.context.watermark = watermark_of(slot);
     slot.context.changes_wanted =
         !slot.dependents.empty() || !slot.sinks.empty() || slot.feed->followed();
   }
@@ -252,11 +254,20 @@ bool EpochLoop::advance_watermarks() {
     moved |= slot.watermark->advance(now) != before;
   }
   for (ViewSlot& slot : assembly_.views) {
-    const auto& watermark = assembly_.streams[slot.stream].watermark;
-    if (watermark) slot.context.watermark = watermark->current();
-    if (input_ended_) slot.context.watermark = op::end_of_time;
+    slot.context.watermark = watermark_of(slot);
   }
   return moved;
+}
+
+/// The least of the streams' that its rows come from; those without event time have no say.
+op::EventTimeUs EpochLoop::watermark_of(const ViewSlot& slot) const {
+  if (input_ended_) return op::end_of_time;
+  std::optional<op::EventTimeUs> least;
+  for (const std::size_t stream : slot.streams) {
+    const auto& watermark = assembly_.streams[stream].watermark;
+    if (watermark) least = std::min(least.value_or(op::end_of_time), watermark->current());
+  }
+  return least.value_or(op::no_watermark);
 }
 
 /// Level by level: each view takes in the changes of those below it.
@@ -285,6 +296,7 @@ Status EpochLoop::update_level(std::size_t level) {
                       }));
   struct Delivery {
     ViewSlot* to;
+    std::size_t input;
     const ChangeChunk* changes;
   };
   std::vector<Delivery> deliveries;
@@ -295,43 +307,47 @@ Status EpochLoop::update_level(std::size_t level) {
       for (ChangeChunk& changes : shard) {
         slot->counts.changes += changes.rows.size();
         changes.order = order++;
-        for (const std::size_t dependent : slot->dependents) {
-          deliveries.push_back({&assembly_.views[dependent], &changes});
+        for (const ViewSlot::Dependent& to : slot->dependents) {
+          deliveries.push_back({&assembly_.views[to.view], to.input, &changes});
         }
       }
     }
   }
   return pool_.each(workers_for(deliveries.size() * chunk_rows_max), deliveries.size(),
                     [&](unsigned worker, std::size_t i) {
-                      return absorb_into(*deliveries[i].to, worker, *deliveries[i].changes);
+                      const Delivery& delivery = deliveries[i];
+                      return absorb_into(*delivery.to, worker, delivery.input, *delivery.changes);
                     });
 }
 
 /// Whether the epoch may have changed the view: rows came to it, or its windows may close.
 void EpochLoop::note_touched(ViewSlot& slot) const {
-  if (slot.level > 0) {
-    slot.touched =
-        std::max(slot.touched, assembly_.views[*assembly_.find_view(slot.node->input)].touched);
-    return;
+  for (const std::string& input : slot.part->inputs) {
+    if (const auto view = assembly_.find_part(input)) {
+      slot.touched = std::max(slot.touched, assembly_.views[*view].touched);
+      continue;
+    }
+    const std::size_t stream = *assembly_.find_stream(input);
+    const auto has_rows = [&](const auto& work) { return !work->streams[stream].rows.empty(); };
+    const bool timed = assembly_.streams[stream].watermark.has_value() || input_ended_;
+    if (timed || std::ranges::any_of(slices_, has_rows)) slot.touched = epoch_;
   }
-  const auto has_rows = [&](const auto& work) { return !work->streams[slot.stream].rows.empty(); };
-  const bool timed = assembly_.streams[slot.stream].watermark.has_value() || input_ended_;
-  if (timed || std::any_of(slices_.begin(), slices_.end(), has_rows)) slot.touched = epoch_;
 }
 
-Status EpochLoop::absorb_into(ViewSlot& slot, unsigned worker, const ChangeChunk& changes) {
+Status EpochLoop::absorb_into(ViewSlot& slot, unsigned worker, std::size_t input,
+                              const ChangeChunk& changes) {
   std::vector<op::LateRow> late;
-  const Status status = slot.view->absorb(worker, slot.context, 0, changes, late);
+  const Status status = slot.view->absorb(worker, slot.context, input, changes, late);
   if (status || status.error().domain != Domain::user) return status;
   const std::size_t rows = changes.rows.size();
   if (rows > 1) {
-    LEAT_TRY(absorb_into(slot, worker, part_of(slot, changes, 0, rows / 2)));
-    return absorb_into(slot, worker, part_of(slot, changes, rows / 2, rows));
+    LEAT_TRY(absorb_into(slot, worker, input, part_of(slot, changes, 0, rows / 2)));
+    return absorb_into(slot, worker, input, part_of(slot, changes, rows / 2, rows));
   }
   // Put in or taken back, the same row fails: the view is without it, as if its WHERE said so.
   const std::lock_guard lock(slots_mutex_);
   ++slot.rows_refused;
-  slot.last_refusal = fmt::format("its SQL fails on a row of view {}: {}", slot.node->input,
+  slot.last_refusal = fmt::format("its SQL fails on a row of view {}: {}", shown_input(slot, input),
                                   status.error().message);
   return {};
 }

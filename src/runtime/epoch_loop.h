@@ -102,7 +102,9 @@ class EpochLoop {
   Status update_views();
   Status update_level(std::size_t level);
   void note_touched(ViewSlot& view) const;
-  Status absorb_into(ViewSlot& view, unsigned worker, const ChangeChunk& changes);
+  op::EventTimeUs watermark_of(const ViewSlot& slot) const;
+  Status absorb_into(ViewSlot& view, unsigned worker, std::size_t input,
+                     const ChangeChunk& changes);
   const ChangeChunk& part_of(ViewSlot& view, const ChangeChunk& changes, std::size_t begin,
                              std::size_t end);
   void report_refusals(ViewSlot& view);

@@ -136,7 +136,7 @@ Status StreamStage::feed_views(SliceWork& work, Pass& pass, const Rows& rows) co
 Status StreamStage::absorb(SliceWork& work, Pass& pass, const Rows& rows,
                            const ViewConsumer& view) const {
   std::vector<op::LateRow> late;
-  Status status = view.view->absorb(work.worker, *view.context, 0, rows.changes, late);
+  Status status = view.view->absorb(work.worker, *view.context, view.input, rows.changes, late);
   if (!status && status.error().code == "row-failed") {
     std::vector<std::uint32_t> all(rows.changes.rows.size());
     std::iota(all.begin(), all.end(), 0);
@@ -160,7 +160,7 @@ Status StreamStage::absorb_by_halves(SliceWork& work, Pass& pass, const Rows& ro
   const ChangeChunk& changes = *copy;
   work.streams[index_].parts.push_back(std::move(copy));
   std::vector<op::LateRow> late;
-  Status status = view.view->absorb(work.worker, *view.context, 0, changes, late);
+  Status status = view.view->absorb(work.worker, *view.context, view.input, changes, late);
   if (status) {
     for (const op::LateRow& row : late) {
       refuse_late(work, pass, rows.input_row[part[row.row]], row, view);

@@ -38,6 +38,7 @@ class StreamStage {
     op::ViewOperator* view;
     const pipeline::ViewNode* node;
     std::size_t index;
+    std::size_t input;                ///< which of the view's inputs the stream is
     const op::EpochContext* context;  ///< of the epoch that runs
   };
   void add_view(ViewConsumer view) { views_.push_back(view); }

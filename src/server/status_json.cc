@@ -117,12 +117,8 @@ class GraphJson {
   Json edges = Json::array();
 };
 
-const std::string& input_of(const pipeline::ViewNode& view) { return view.input; }
-const std::string& input_of(const pipeline::SinkNode& sink) { return sink.from; }
-
-template <class Node>
-std::string input_id(const pipeline::Graph& graph, const Node& node) {
-  const std::string& name = input_of(node);
+/// Of a stream or view.
+std::string input_id(const pipeline::Graph& graph, const std::string& name) {
   const bool view = std::ranges::any_of(graph.views, [&](const auto& v) { return v.name == name; });
   return (view ? "view:" : "stream:") + name;
 }
@@ -233,11 +229,13 @@ Json pipeline_json(const pipeline::Graph& graph, const runtime::EngineStatus& st
     Json key = Json::array();
     for (const std::size_t column : view.key) key.push_back(view.schema[column].name);
     node["key"] = std::move(key);
-    json.connect(input_id(graph, view), "view:" + view.name);
+    for (const std::string& input : view.reads) {
+      json.connect(input_id(graph, input), "view:" + view.name);
+    }
   }
   for (const auto& sink : graph.sinks) {
     json.add("sink", sink, status.sinks)["connector"] = sink.connector;
-    json.connect(input_id(graph, sink), "sink:" + sink.name);
+    json.connect(input_id(graph, sink.from), "sink:" + sink.name);
   }
   return {{"pipelines", graph.pipelines},
           {"nodes", std::move(json.nodes)},
