@@ -125,6 +125,8 @@ struct ViewPart {
   std::vector<std::string> inputs;  ///< streams, views, and parts of the same view
   op::ViewDefinition definition;
   Schema schema;
+  /// How far behind the watermark of its streams the event time of its input may be.
+  std::int64_t behind_us = 0;
 };
 
 struct ViewNode : ViewPart {

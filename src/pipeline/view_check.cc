@@ -167,28 +167,62 @@ class ViewChecker {
         {"from", "key", "version", "deletes"},
         "is for a view of the newest row per key; a view with a \"query\" reads what stands after "
         "its FROM: remove it");
-    op::AggregateView aggregate;
-    const bool on_close = fields_.text("emit") == "on_close";
-    aggregate.emit = on_close ? op::Emit::on_close : op::Emit::on_update;
-    if (const auto retain = fields_.number("retain")) aggregate.retain_us = *retain * 1000;
     const Node* query = fields_.find("query");
     if (query == nullptr || !inputs_known(*query)) return false;
-    auto analysed = scope_.analyser.aggregate_query(query->text, scope_.catalog);
+    auto analysed = scope_.analyser.view_query(query->text, view_.name, scope_.catalog);
     if (!analysed) {
       scope_.report_sql(*declaration_.document, *query, analysed.error());
       return false;
     }
     view_.query = query->text;
-    view_.inputs = {analysed->input};
-    view_.reads = view_.inputs;
-    view_.schema = analysed->output;
-    view_.key = key_columns(*analysed);
-    view_.append_only = on_close;
-    scope_.use(view_.inputs.front());
-    aggregate.query = std::move(*analysed);
-    check_windows(aggregate);
-    view_.definition = std::move(aggregate);
+    view_.reads = analysed->reads;
+    for (const std::string& name : view_.reads) scope_.use(name);
+    check_windows(*analysed);
+    take_parts(std::move(*analysed));
     return true;
+  }
+
+  /// The query's operators, with what the file says of windows for all of them that have some.
+  void take_parts(sql::ViewQuery query) {
+    const bool on_close = fields_.text("emit") == "on_close";
+    const op::Emit emit = on_close ? op::Emit::on_close : op::Emit::on_update;
+    std::optional<std::int64_t> retain_us;
+    if (const auto retain = fields_.number("retain")) retain_us = *retain * 1000;
+    for (sql::QueryPart& part : query.parts) {
+      ViewPart made{.name = part.name,
+                    .inputs = part.inputs,
+                    .definition = {},
+                    .schema = part.output,
+                    .behind_us = part.behind_us};
+      const bool last = &part == &query.parts.back();
+      if (auto* aggregate = std::get_if<sql::AggregateQuery>(&part.query)) {
+        if (last) view_.key = key_columns(*aggregate);
+        op::AggregateView view{.query = std::move(*aggregate)};
+        if (part.closes) {
+          view.emit = emit;
+          view.retain_us = retain_us;
+        }
+        made.definition = std::move(view);
+      } else if (auto* select = std::get_if<sql::SelectQuery>(&part.query)) {
+        made.definition = op::SelectView{
+            .inputs = std::move(select->inputs), .output = std::move(select->output), .kept = last};
+      } else if (auto* join = std::get_if<sql::JoinQuery>(&part.query)) {
+        made.definition = op::JoinView{std::move(*join)};
+      } else if (auto* keyed = std::get_if<sql::KeyedQuery>(&part.query)) {
+        op::KeyedView view{.query = std::move(*keyed)};
+        if (part.closes) {
+          view.emit = emit;
+          view.retain_us = retain_us;
+        }
+        made.definition = std::move(view);
+      }
+      if (last) {
+        static_cast<ViewPart&>(view_) = std::move(made);
+      } else {
+        view_.parts.push_back(std::move(made));
+      }
+    }
+    view_.append_only = on_close && view_.parts.empty();
   }
 
   /// False when the query reads something that has a fault itself, or a topic.
@@ -216,42 +250,55 @@ class ViewChecker {
     return known;
   }
 
-  void check_windows(const op::AggregateView& view) {
-    const auto& window = view.query.window;
-    const bool closes = view.emit == op::Emit::on_close;
-    if (!closes && !view.retain_us) return;
+  void check_windows(const sql::ViewQuery& query) {
+    const bool closes = fields_.text("emit") == "on_close";
+    if (!closes && !fields_.has("retain")) return;
     const std::string_view key = closes ? "emit" : "retain";
     const std::string_view what = closes ? "emit: on_close" : "retain";
-    if (!window) {
+    bool any = false;
+    for (const sql::QueryPart& part : query.parts) {
+      const auto* aggregate = std::get_if<sql::AggregateQuery>(&part.query);
+      const auto* keyed = std::get_if<sql::KeyedQuery>(&part.query);
+      const bool windows =
+          (aggregate != nullptr && aggregate->window) || (keyed != nullptr && keyed->session);
+      if (!windows) continue;
+      any = true;
+      if (!part.closes) refuse_event_time(key, what, part);
+    }
+    if (any) return;
+    diagnostics_.error(
+        fields_.at(key), "no-window",
+        fmt::format("{} needs windows, which this query has none of; write FROM tumble({}, "
+                    "time_column, INTERVAL '1 hour') and group by window_start, or remove it",
+                    what, query.reads.front()));
+  }
+
+  /// Windows that can't close: they are not of a stream's event time.
+  void refuse_event_time(std::string_view key, std::string_view what, const sql::QueryPart& part) {
+    const auto* stream = scope_.stream(part.inputs.front());
+    const auto* aggregate = std::get_if<sql::AggregateQuery>(&part.query);
+    if (stream == nullptr || aggregate == nullptr) {
       diagnostics_.error(
-          fields_.at(key), "no-window",
-          fmt::format("{} needs windows, which this query has none of; write FROM tumble({}, "
-                      "time_column, INTERVAL '1 hour') and group by window_start, or remove it",
-                      what, view_.inputs.front()));
+          fields_.at(key), "no-event-time",
+          fmt::format("{} needs event time, which only streams have, and what joins "
+                      "them in time; \"{}\" is a view: read its stream, or remove it",
+                      what, part.inputs.front()));
       return;
     }
-    const auto* stream = scope_.stream(view_.inputs.front());
-    if (stream == nullptr) {
-      diagnostics_.error(fields_.at(key), "no-event-time",
-                         fmt::format("{} needs event time, which only streams have; \"{}\" is a "
-                                     "view: read its stream, or remove it",
-                                     what, view_.inputs.front()));
-      return;
-    }
-    const auto& column = stream->schema[window->time_column].name;
+    const auto& column = stream->schema[aggregate->window->time_column].name;
     if (!stream->event_time) {
       diagnostics_.error(fields_.at(key), "no-event-time",
                          fmt::format("{} needs the event time of the stream \"{}\" ({}:{}); add "
                                      "event_time: {{column: {}, delay: 10s}} there",
                                      what, stream->name, printable(stream->at.file, 4096),
                                      stream->at.line, column));
-    } else if (stream->event_time->column != window->time_column) {
-      diagnostics_.error(
-          fields_.at(key), "no-event-time",
-          fmt::format("{} needs windows over the event time of the stream \"{}\", which is \"{}\", "
-                      "not \"{}\"; write that column in the window function",
-                      what, stream->name, stream->schema[stream->event_time->column].name, column));
+      return;
     }
+    diagnostics_.error(
+        fields_.at(key), "no-event-time",
+        fmt::format("{} needs windows over the event time of the stream \"{}\", which is \"{}\", "
+                    "not \"{}\"; write that column in the window function",
+                    what, stream->name, stream->schema[stream->event_time->column].name, column));
   }
 
   void note_state() {
@@ -263,6 +310,8 @@ class ViewChecker {
       remedy = "bound it with retain: 7d";
     } else if (aggregate != nullptr) {
       remedy = "if keys come without end, count in windows: FROM tumble(…), with retain: 7d";
+    } else if (!view_.query.empty()) {
+      remedy = "bound it by windows, or join streams whose event times lie near each other";
     }
     diagnostics_.note(view_.at, "unbounded-state",
                       fmt::format("the view \"{}\" keeps {}; {}", view_.name,

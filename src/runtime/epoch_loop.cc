@@ -43,9 +43,9 @@ std::size_t epoch_bytes_max_of(const Assembly& assembly) {
 /// What users know that an input is, or is a part of.
 const std::string& shown_input(const ViewSlot& slot, std::size_t input) {
   const std::string& name = slot.part->inputs[input];
-  const bool part =
+  const bool inner =
       std::ranges::any_of(slot.node->parts, [&](const auto& part) { return part.name == name; });
-  return part ? slot.node->name : name;
+  return inner ? slot.node->name : name;
 }
 
 std::vector<Committer::SinkSlot> sinks_of(const Assembly& assembly) {
@@ -267,7 +267,8 @@ op::EventTimeUs EpochLoop::watermark_of(const ViewSlot& slot) const {
     const auto& watermark = assembly_.streams[stream].watermark;
     if (watermark) least = std::min(least.value_or(op::end_of_time), watermark->current());
   }
-  return least.value_or(op::no_watermark);
+  if (!least || *least == op::no_watermark) return op::no_watermark;
+  return *least - slot.part->behind_us;
 }
 
 /// Level by level: each view takes in the changes of those below it.

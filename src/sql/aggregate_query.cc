@@ -53,18 +53,21 @@ Analysed<Source> source_of(const Node& from, const Catalog& catalog) {
   return source;
 }
 
-/// Binds what the user wrote, so that faults point into it.
-Analysed<Schema> bind_as_written(Binding& binding, std::string_view sql, const Node& from,
+/// Binds the query; `sql` is what the user wrote, where faults are to point into it.
+Analysed<Schema> bind_as_written(Binding& binding, std::string_view sql, const Node& query,
                                  const Source& source) {
   const NamesInScope names = binding.names_of(source.columns, source.alias);
-  if (!source.window) {
-    LEAT_TRY_SQL(binding.declare(source.input, source.columns));
-    return binding.bind(std::string(sql), {}, names);
-  }
   static const std::string stand_in = "__leat_w";  // no longer than the shortest call
-  LEAT_TRY_SQL(binding.declare(stand_in, source.columns));
-  return binding.bind(
-      with_call_replaced(std::string(sql), position_of(from.at("function")), stand_in), {}, names);
+  const std::string input = source.window ? stand_in : source.input;
+  LEAT_TRY_SQL(binding.declare(input, source.columns));
+  if (sql.empty()) {
+    Node plain = query;
+    plain["from_table"] = base_table(input, source.alias);
+    return binding.bind(LEAT_TRY_SQL(binding.to_sql(plain)), {}, names);
+  }
+  if (!source.window) return binding.bind(std::string(sql), {}, names);
+  const std::size_t call = position_of(query.at("from_table").at("function"));
+  return binding.bind(with_call_replaced(std::string(sql), call, stand_in), {}, names);
 }
 
 /// Takes one query apart into `pre`, the aggregates and `post`.
@@ -393,11 +396,15 @@ Analysed<AggregateQuery> analyse_aggregate_query(Binding& binding, std::string_v
   for (const auto& [name, relation] : catalog) {
     for (const Column& column : relation.schema) columns.push_back(column.name);
   }
-  const Node query = LEAT_TRY_SQL(binding.parse(sql, columns));
+  return analyse_aggregate_query(binding, LEAT_TRY_SQL(binding.parse(sql, columns)), sql, catalog);
+}
+
+Analysed<AggregateQuery> analyse_aggregate_query(Binding& binding, const Node& query,
+                                                 std::string_view sql, const Catalog& catalog) {
   LEAT_TRY_SQL(refuse_clauses(query, code, place));
   Source source = LEAT_TRY_SQL(source_of(query.at("from_table"), catalog));
   LEAT_TRY_SQL(refuse_unreplayable(query, source.columns, binding.functions(), code, place));
-  const Schema output = LEAT_TRY_SQL(bind_as_written(binding, sql, query.at("from_table"), source));
+  const Schema output = LEAT_TRY_SQL(bind_as_written(binding, sql, query, source));
   LEAT_TRY_SQL(refuse_output(output));
   AggregateScope scope = LEAT_TRY_SQL(AggregateScope::of(query, source.columns, source.alias));
   return Decomposition(binding, query, std::move(source), std::move(scope)).run(output);

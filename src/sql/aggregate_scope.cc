@@ -1,33 +1,6 @@
 #include "sql/aggregate_scope.h"
 
 namespace leat::sql {
-namespace {
-
-/// Calls `replace` on every expression from the top; where it gives a node, that takes the place of
-/// the expression (keeping its alias) and is not looked into. Parameters of lambdas are left alone.
-void replace_expressions(Node& node, std::set<std::string>& parameters,
-                         const std::function<std::optional<Node>(const Node&)>& replace) {
-  if (!node.is_structured()) return;
-  if (is_class(node, "LAMBDA")) {
-    std::set<std::string> inner = parameters;
-    for (const std::string& name : lambda_parameters(node)) inner.insert(lower(name));
-    replace_expressions(node.at("expr"), inner, replace);
-    return;
-  }
-  if (is_class(node, "COLUMN_REF") && parameters.contains(lower(parts_of(node)[0]))) return;
-  if (is_expression(node)) {
-    if (auto replacement = replace(node)) {
-      std::string alias = text_in(node, "alias");
-      node = std::move(*replacement);
-      node["alias"] = std::move(alias);
-      return;
-    }
-  }
-  for (auto& child : node) replace_expressions(child, parameters, replace);
-}
-
-}  // namespace
-
 Analysed<AggregateScope> AggregateScope::of(const Node& query, Schema columns, std::string alias) {
   AggregateScope scope(std::move(columns), std::move(alias));
   std::vector<Node> written;
@@ -82,8 +55,7 @@ const Node* AggregateScope::alias_meant(const Node& expression) const {
 
 Node AggregateScope::resolved(const Node& expression) const {
   Node out = expression;
-  std::set<std::string> parameters;
-  replace_expressions(out, parameters, [&](const Node& node) -> std::optional<Node> {
+  replace_expressions(out, [&](const Node& node) -> std::optional<Node> {
     const Node* meaning = alias_meant(node);
     return meaning != nullptr && !is_column(node) ? std::optional(*meaning) : std::nullopt;
   });
@@ -93,8 +65,7 @@ Node AggregateScope::resolved(const Node& expression) const {
 Node AggregateScope::resolved_having(const Node& having, const std::set<std::string>& keys,
                                      const FunctionCatalog& functions) const {
   Node out = having;
-  std::set<std::string> parameters;
-  replace_expressions(out, parameters, [&](const Node& node) -> std::optional<Node> {
+  replace_expressions(out, [&](const Node& node) -> std::optional<Node> {
     if (keys.contains(canonical(node))) return node;
     if (is_class(node, "FUNCTION") && functions.is_aggregate(function_name(node))) {
       return resolved(node);
@@ -106,23 +77,7 @@ Node AggregateScope::resolved_having(const Node& having, const std::set<std::str
 }
 
 std::string AggregateScope::canonical(const Node& expression) const {
-  Node copy = expression;
-  walk(copy, [&](Node& node) {
-    node["query_location"] = 0;
-    if (is_class(node, "COLUMN_REF")) {
-      auto parts = parts_of(node);
-      if (parts.size() > 1 && lower(parts[0]) == lower(alias_)) parts.erase(parts.begin());
-      for (std::string& part : parts) part = lower(part);
-      node["column_names"] = parts;
-    }
-    if (is_class(node, "FUNCTION")) {
-      node["function_name"] = function_name(node);
-      node["schema"] = "";
-    }
-    return true;
-  });
-  copy["alias"] = "";
-  return copy.dump(-1, ' ', false, Node::error_handler_t::replace);
+  return canonical_text(expression, alias_);
 }
 
 }  // namespace leat::sql

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -18,6 +20,12 @@ struct Relation {
   Kind kind = Kind::stream;
   Schema schema;
   std::vector<std::size_t> key = {};  ///< of a table
+  /// Columns that are event time: no row comes whose value is before the watermark, unless it is
+  /// late.
+  std::set<std::size_t> event_times = {};
+  std::int64_t behind_us = 0;  ///< how much further back they may be
+  /// Of rows that a window function has put into windows of event time: which column is their end.
+  std::optional<std::size_t> window_end = {};
 };
 using Catalog = std::map<std::string, Relation, std::less<>>;
 
@@ -44,9 +52,13 @@ class Analyser {
   /// year(registered) AS year"). It may join with the catalog's tables, by their whole keys.
   virtual Analysed<RowQuery> row_query(std::string_view sql, const std::string& input,
                                        const Catalog& catalog) = 0;
-  /// A view's query: SELECT … FROM one stream or view (or a window function of one, as `tumble(…)`)
-  /// [WHERE] GROUP BY … [HAVING].
-  /// What can't be kept incrementally is refused as `not-incremental` with the remedy.
+  /// A view's query taken apart into operators; `view` names the last of them, and the others
+  /// after it. What can't be kept up to date is refused as `not-incremental` with the remedy.
+  virtual Analysed<ViewQuery> view_query(std::string_view sql, const std::string& view,
+                                         const Catalog& catalog) = 0;
+  /// The same where one operator is enough: SELECT … FROM one stream or view (or a window function
+  /// of one, as `tumble(…)`) [WHERE] GROUP BY … [HAVING]. What can't be kept incrementally is
+  /// refused as `not-incremental` with the remedy.
   virtual Analysed<AggregateQuery> aggregate_query(std::string_view sql,
                                                    const Catalog& catalog) = 0;
   /// A boolean over the columns of `schema` (an expectation, `deletes:`). Yields SQL over

@@ -2,6 +2,7 @@
 #include "sql/analyse.h"
 #include "sql/binding.h"
 #include "sql/free_query.h"
+#include "sql/planner.h"
 #include "sql/row_query.h"
 
 namespace leat::sql {
@@ -18,6 +19,11 @@ class BindingAnalyser final : public Analyser {
 
   Analysed<AggregateQuery> aggregate_query(std::string_view sql, const Catalog& catalog) override {
     return analyse_aggregate_query(*binding_, sql, catalog);
+  }
+
+  Analysed<ViewQuery> view_query(std::string_view sql, const std::string& view,
+                                 const Catalog& catalog) override {
+    return plan_view_query(*binding_, sql, view, catalog);
   }
 
   Analysed<std::string> predicate(std::string_view expression, const Schema& schema) override {

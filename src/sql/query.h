@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "model/schema.h"
@@ -135,6 +136,13 @@ struct ViewInput {
   bool weighted = false;  ///< the input is a view: rows may be taken back
 };
 
+/// Rows one by one, of one input or of several put together: each input's `sql` yields `output`'s
+/// columns. Where it is empty, the input's columns pass as they are.
+struct SelectQuery {
+  std::vector<ViewInput> inputs;
+  Schema output;
+};
+
 /// left JOIN right ON keys are equal [AND times are near each other] [AND condition]. Of each side
 /// `sql` yields the keys first (k0, k1, …; of equal types on both sides), then what the join puts
 /// out of it. A NULL in a key matches nothing.
@@ -187,6 +195,25 @@ struct KeyedQuery {
     std::int64_t gap_us = 0;
   };
   std::optional<Session> session;
+};
+
+/// One operator of a view's query.
+struct QueryPart {
+  std::string name;
+  std::vector<std::string> inputs;  ///< streams, views, and parts before this one
+  std::variant<AggregateQuery, SelectQuery, JoinQuery, KeyedQuery> query;
+  Schema output;
+  /// How far behind the watermark of the streams its input's event time may be, in microseconds: a
+  /// join in time lets rows wait.
+  std::int64_t behind_us = 0;
+  /// Its windows are of event time, so that they can close. Only where it has windows.
+  bool closes = false;
+};
+
+/// A view's query taken apart.
+struct ViewQuery {
+  std::vector<QueryPart> parts;    ///< the last one is the view itself, of its name
+  std::vector<std::string> reads;  ///< the streams and views that the query names
 };
 
 }  // namespace leat::sql

@@ -1,6 +1,7 @@
 #include "sql/syntax.h"
 
 #include <array>
+#include <set>
 
 namespace leat::sql {
 namespace {
@@ -10,6 +11,26 @@ void walk_nodes(N& node, const std::function<bool(N&)>& see) {
   if (!node.is_structured()) return;
   if (is_expression(node) && !see(node)) return;
   for (auto& child : node) walk_nodes(child, see);
+}
+
+void replace_below(Node& node, const std::set<std::string>& parameters,
+                   const std::function<std::optional<Node>(const Node&)>& replace) {
+  if (!node.is_structured()) return;
+  if (is_class(node, "LAMBDA")) {
+    std::set<std::string> inner = parameters;
+    for (const std::string& name : lambda_parameters(node)) inner.insert(lower(name));
+    return replace_below(node.at("expr"), inner, replace);
+  }
+  if (is_class(node, "COLUMN_REF") && parameters.contains(lower(parts_of(node)[0]))) return;
+  if (is_expression(node)) {
+    if (auto replacement = replace(node)) {
+      std::string alias = text_in(node, "alias");
+      node = std::move(*replacement);
+      node["alias"] = std::move(alias);
+      return;
+    }
+  }
+  for (auto& child : node) replace_below(child, parameters, replace);
 }
 
 constexpr std::array<std::string_view, 12> table_types = {
@@ -88,6 +109,63 @@ std::vector<std::string> lambda_parameters(const Node& lambda) {
     return true;
   });
   return names;
+}
+
+void replace_expressions(Node& node,
+                         const std::function<std::optional<Node>(const Node&)>& replace) {
+  replace_below(node, {}, replace);
+}
+
+std::string canonical_text(const Node& expression, const std::string& alias) {
+  Node copy = expression;
+  walk(copy, [&](Node& node) {
+    node["query_location"] = 0;
+    if (is_class(node, "COLUMN_REF")) {
+      auto parts = parts_of(node);
+      if (parts.size() > 1 && lower(parts[0]) == lower(alias)) parts.erase(parts.begin());
+      for (std::string& part : parts) part = lower(part);
+      node["column_names"] = parts;
+    }
+    if (is_class(node, "FUNCTION")) {
+      node["function_name"] = function_name(node);
+      node["schema"] = "";
+    }
+    return true;
+  });
+  copy["alias"] = "";
+  return copy.dump(-1, ' ', false, Node::error_handler_t::replace);
+}
+
+std::vector<Node> conjuncts_of(const Node& condition) {
+  if (condition.is_null()) return {};
+  if (text_in(condition, "type") != "CONJUNCTION_AND") return {condition};
+  std::vector<Node> all;
+  for (const Node& child : condition.at("children")) {
+    for (Node& part : conjuncts_of(child)) all.push_back(std::move(part));
+  }
+  return all;
+}
+
+Node conjunction_of(const std::vector<Node>& conditions) {
+  if (conditions.empty()) return nullptr;
+  if (conditions.size() == 1) return conditions.front();
+  return {{"class", "CONJUNCTION"},
+          {"type", "CONJUNCTION_AND"},
+          {"alias", ""},
+          {"query_location", 0},
+          {"children", conditions}};
+}
+
+Node base_table(const std::string& name, const std::string& alias) {
+  return {{"type", "BASE_TABLE"},
+          {"alias", alias},
+          {"sample", nullptr},
+          {"query_location", 0},
+          {"schema_name", ""},
+          {"table_name", name},
+          {"column_name_alias", Node::array()},
+          {"catalog_name", ""},
+          {"at_clause", nullptr}};
 }
 
 }  // namespace leat::sql

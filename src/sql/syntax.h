@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,5 +42,21 @@ void walk_tables(const Node& node, const std::function<void(const Node&)>& see);
 
 /// The parameter names of a lambda expression.
 std::vector<std::string> lambda_parameters(const Node& lambda);
+
+/// Calls `replace` on every expression from the top; where it gives a node, that takes the place of
+/// the expression (keeping its alias) and is not looked into. Parameters of lambdas are left alone.
+void replace_expressions(Node& node,
+                         const std::function<std::optional<Node>(const Node&)>& replace);
+
+/// A text that is equal for expressions that are the same but for place, top-level alias and how
+/// columns are spelt; columns of the relation `alias` may be written with it.
+std::string canonical_text(const Node& expression, const std::string& alias = "");
+
+/// The conditions that AND joins, and such a conjunction (null of none).
+std::vector<Node> conjuncts_of(const Node& condition);
+Node conjunction_of(const std::vector<Node>& conditions);
+
+/// FROM `name`.
+Node base_table(const std::string& name, const std::string& alias = "");
 
 }  // namespace leat::sql

@@ -1,0 +1,177 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sql/binding.h"
+#include "sql/from_scope.h"
+
+namespace leat::sql {
+
+/// Analyser::view_query.
+Analysed<ViewQuery> plan_view_query(Binding& binding, std::string_view sql, const std::string& view,
+                                    const Catalog& catalog);
+
+/// Takes a view's query apart into operators, from the inside out: each subquery, join, grouping
+/// and window function becomes a part that the next one reads. Its functions stand in files by what
+/// they plan: planner.cc the SELECT as a whole, planner_from.cc FROM, planner_groups.cc GROUP BY,
+/// planner_joins.cc and planner_asof.cc joins, planner_subqueries.cc subqueries in expressions,
+/// planner_keyed.cc what is computed anew by key, planner_sets.cc UNION and the like.
+class Planner {
+ public:
+  Planner(Binding& binding, std::string view, Catalog catalog)
+      : binding_(binding), view_(std::move(view)), catalog_(std::move(catalog)) {}
+
+  Analysed<ViewQuery> run(std::string_view sql);
+
+ private:
+  /// The common table expressions that a query may name, those around it included.
+  struct Environment {
+    struct Cte {
+      const Node* query;
+      std::vector<std::string> columns;
+      const Environment* home;
+      std::optional<std::string> relation;
+    };
+    const Environment* outer = nullptr;
+    std::map<std::string, Cte> ctes = {};
+  };
+  /// FROM, as one relation.
+  struct From {
+    std::string relation;
+    FromScope scope;
+    /// FROM is one call of a window function, which an aggregate takes as it is: `relation` is not
+    /// made yet.
+    std::optional<Node> window_call = std::nullopt;
+  };
+  /// A SELECT whose FROM is planned and whose references are all to the relation's own columns.
+  struct Block {
+    Node query;
+    From from;
+    std::vector<Node> where;
+  };
+  /// What stands behind a SELECT.
+  struct Modifiers {
+    bool distinct = false;
+    std::vector<Node> distinct_on;
+    Node order;  ///< an array of orders
+    std::optional<Node> limit;
+    std::optional<Node> offset;
+  };
+
+  // planner.cc
+  Analysed<void> bind_as_written(std::string_view sql, const Node& query, Schema& output);
+  Analysed<std::string> plan(const Node& query, const Environment& env);
+  Analysed<std::string> plan_select(Node query, const Environment& env);
+  Analysed<void> name_items(Node& query, const FromScope& scope);
+  Analysed<std::string> plan_block(Block block);
+  Analysed<std::string> plan_plain(Block& block, Modifiers& modifiers);
+  Analysed<Modifiers> take_modifiers(Node& query) const;
+  Analysed<std::string> select(Block& block);
+  Analysed<std::string> top_rows(const std::string& relation, Modifiers& modifiers);
+  Analysed<void> refuse(const Node& query) const;
+  void drop_unread();
+
+  // planner_groups.cc
+  Analysed<std::string> aggregate(Block& block);
+  Analysed<Block> grouped_first(Block block, Modifiers& modifiers);
+  Analysed<std::string> grouping_sets(const Block& block);
+  Analysed<std::string> distinct(const std::string& relation);
+
+  // planner_from.cc
+  Analysed<From> plan_from(const Node& from, const Environment& env, std::vector<Node>& where);
+  Analysed<From> plan_table(const Node& from, const Environment& env);
+  Analysed<From> plan_window_call(const Node& from, const Environment& env);
+  Analysed<From> plan_session_call(const Node& from, const Environment& env);
+  Analysed<void> make_windows(From& from);
+  Analysed<std::string> relation_of(const std::string& name, const Environment& env,
+                                    std::size_t position);
+  static bool push_rank_filter(Node& subquery, std::vector<Node>& where, const std::string& alias);
+
+  // planner_joins.cc
+  struct JoinSide;
+  struct JoinSides;
+  Analysed<From> plan_join(const Node& join, const Environment& env, std::vector<Node>& where);
+  Analysed<From> join(From left, From right, JoinQuery::Kind kind, std::vector<Node> conditions,
+                      const std::vector<std::string>& using_columns);
+  Analysed<void> take_keys(JoinSides& sides);
+  Analysed<ViewInput> join_input(JoinSides& sides, JoinSide& side, bool shown);
+  Analysed<void> merge_using(JoinSides& sides, const std::vector<std::string>& using_columns);
+  From add_join(JoinSides sides, JoinQuery query);
+  void find_bound(const JoinSides& sides, JoinQuery& query) const;
+  Analysed<std::string> join_condition(const JoinSides& sides, const JoinQuery& query);
+  Analysed<Type> type_of(const Node& expression, const std::string& relation);
+  Analysed<Type> common_type(const Type& left, const Type& right);
+  Analysed<Node> cast_to(const Node& expression, const Type& from, const Type& to);
+  bool is_needed(const std::string& column) const {
+    return all_needed_ || needed_.contains(lower(column));
+  }
+
+  // planner_asof.cc
+  Analysed<From> asof_join(From left, From right, const Node& join);
+  static Node asof_order(const JoinSides& sides, const Node& written);
+  Analysed<void> write_asof(KeyedQuery& query, const std::string& join_type, const Node& order);
+
+  // planner_subqueries.cc
+  Analysed<void> plan_subqueries(Node& query, From& from, std::vector<Node>& where,
+                                 const Environment& env);
+  Analysed<bool> plan_condition(const Node& condition, From& from, std::vector<Node>& where,
+                                const Environment& env);
+  Analysed<void> replace_scalars(Node& expression, From& from, const Environment& env);
+  Analysed<Node> plan_scalar(const Node& subquery, From& from, const Environment& env);
+  struct Inner {
+    From from;
+    Node query;
+    std::vector<Node> local;
+    std::vector<Node> correlated;
+  };
+  Analysed<Inner> plan_inner(const Node& subquery, const From& outer, const Environment& env);
+  Analysed<void> exists(const Node& subquery, bool negated, From& from, const Environment& env);
+  Analysed<void> is_in(const Node& subquery, bool negated, From& from, std::vector<Node>& where,
+                       const Environment& env);
+  Analysed<void> join_beside(From& from, From other, JoinQuery::Kind kind,
+                             std::vector<Node> conditions);
+
+  // planner_keyed.cc
+  Analysed<std::string> keyed(const From& from, std::vector<Node> keys, std::vector<Node> where,
+                              Node query, bool survivors);
+  Analysed<std::string> windowed(Block& block);
+  Analysed<std::string> distinct_on(Block& block, Modifiers modifiers);
+  Analysed<std::string> keyed_groups(const Block& block);
+  Analysed<std::vector<Node>> group_keys(const Block& block) const;
+  std::optional<Node> ranking_of(const Node& query) const;
+
+  // planner_sets.cc
+  Analysed<std::string> plan_set(const Node& query, const Environment& env);
+  Analysed<std::vector<Node>> items_as(const std::string& input, const Schema& output);
+  Analysed<std::string> union_all(const std::vector<std::string>& relations, const Schema& output);
+  Analysed<std::string> difference(const std::string& left, const std::string& right,
+                                   const Schema& output, const Node& query);
+
+  // The parts.
+  const Relation& relation(const std::string& name) const { return catalog_.at(name); }
+  bool is_weighted(const std::string& name) const {
+    return relation(name).kind == Relation::Kind::view;
+  }
+  /// Of a row-wise query over the relation: the items, which have aliases, then the added columns.
+  Analysed<ViewInput> row_input(const std::string& relation, const std::vector<Node>& items,
+                                const std::vector<Node>& where, const std::string& source = "");
+  std::string add(decltype(QueryPart::query) query, Schema output, std::vector<std::string> inputs,
+                  Relation made);
+  Analysed<Schema> columns_of(const From& from) const;
+  static std::optional<std::size_t> ordinal_of(const Node& expression);
+
+  Binding& binding_;
+  const std::string view_;
+  Catalog catalog_;
+  std::vector<QueryPart> parts_;
+  std::set<std::string> reads_;
+  std::set<std::string> needed_;  ///< names of columns that the SELECT around a join mentions
+  bool all_needed_ = true;
+  std::size_t added_columns_ = 0;
+};
+
+}  // namespace leat::sql

@@ -1,0 +1,396 @@
+// Joins: which columns must be equal, how far apart in time rows may be, and what else must hold.
+
+#include <algorithm>
+
+#include "sql/engine.h"
+#include "sql/interval.h"
+#include "sql/planner_sides.h"
+#include "sql/refusal.h"
+#include "sql/row_query.h"
+
+namespace leat::sql {
+namespace {
+
+constexpr std::string_view code = "not-incremental";
+
+std::optional<JoinQuery::Kind> kind_of(const std::string& type) {
+  using Kind = JoinQuery::Kind;
+  if (type == "INNER") return Kind::inner;
+  if (type == "LEFT") return Kind::left;
+  if (type == "RIGHT") return Kind::right;
+  if (type == "FULL" || type == "OUTER") return Kind::full;
+  if (type == "SEMI") return Kind::semi;
+  if (type == "ANTI") return Kind::anti;
+  return std::nullopt;
+}
+
+/// `a BETWEEN b AND c` as two comparisons.
+std::vector<Node> without_between(const std::vector<Node>& conditions) {
+  std::vector<Node> out;
+  for (const Node& condition : conditions) {
+    if (!is_class(condition, "BETWEEN")) {
+      out.push_back(condition);
+      continue;
+    }
+    for (const auto& [type, bound] : {std::pair{"COMPARE_GREATERTHANOREQUALTO", "lower"},
+                                      std::pair{"COMPARE_LESSTHANOREQUALTO", "upper"}}) {
+      out.push_back({{"class", "COMPARISON"},
+                     {"type", type},
+                     {"alias", ""},
+                     {"query_location", position_of(condition)},
+                     {"left", condition.at("input")},
+                     {"right", condition.at(bound)}});
+    }
+  }
+  return out;
+}
+
+/// A column, and what is added to it.
+struct Shifted {
+  const Node* column = nullptr;
+  std::int64_t us = 0;
+};
+
+std::optional<Shifted> shifted_column(const Node& expression) {
+  if (is_class(expression, "COLUMN_REF")) return Shifted{&expression, 0};
+  if (!is_class(expression, "FUNCTION")) return std::nullopt;
+  const std::string name = function_name(expression);
+  const Node& arguments = expression.at("children");
+  if ((name != "+" && name != "-") || arguments.size() != 2) return std::nullopt;
+  const bool first = is_class(arguments[0], "COLUMN_REF");
+  if (!first && (name == "-" || !is_class(arguments[1], "COLUMN_REF"))) return std::nullopt;
+  const auto us = interval_us(arguments[first ? 1 : 0], "an interval");
+  if (!us) return std::nullopt;
+  return Shifted{&arguments[first ? 0 : 1], name == "-" ? -*us : *us};
+}
+
+}  // namespace
+
+Analysed<Planner::From> Planner::plan_join(const Node& join_node, const Environment& env,
+                                           std::vector<Node>& where) {
+  const std::string ref = text_in(join_node, "ref_type");
+  const auto kind = kind_of(text_in(join_node, "join_type"));
+  if (!kind || (ref != "REGULAR" && ref != "CROSS" && ref != "NATURAL" && ref != "ASOF")) {
+    return sql_fault(code, position_of(join_node), "this kind of join can't be kept up to date");
+  }
+  // WHERE may only be moved into a join below where no row is kept for want of a match.
+  std::vector<Node> none;
+  const bool keeps_left = *kind == JoinQuery::Kind::inner && ref != "ASOF";
+  From left = LEAT_TRY_SQL(plan_from(join_node.at("left"), env, keeps_left ? where : none));
+  From right = LEAT_TRY_SQL(plan_from(join_node.at("right"), env, none));
+  LEAT_TRY_SQL(make_windows(left));
+  LEAT_TRY_SQL(make_windows(right));
+  if (ref == "ASOF") return asof_join(std::move(left), std::move(right), join_node);
+  std::vector<std::string> using_columns;
+  for (const Node& name : join_node.at("using_columns")) {
+    using_columns.push_back(name.get<std::string>());
+  }
+  if (ref == "NATURAL") {
+    for (const auto& column : left.scope.columns()) {
+      const auto same = [&](const auto& other) { return lower(other.name) == lower(column.name); };
+      if (std::ranges::any_of(right.scope.columns(), same)) using_columns.push_back(column.name);
+    }
+  }
+  std::vector<Node> conditions = conjuncts_of(join_node.at("condition"));
+  if (keeps_left) {
+    std::erase_if(where, [&](const Node& condition) {
+      FromScope both = left.scope;
+      for (const auto& column : right.scope.columns()) both.add(column);
+      if (!both.covers(condition) || find_aggregate(condition, binding_.functions()) != nullptr) {
+        return false;
+      }
+      conditions.push_back(condition);
+      return true;
+    });
+  }
+  return join(std::move(left), std::move(right), *kind, std::move(conditions), using_columns);
+}
+
+Analysed<Planner::From> Planner::join(From left, From right, JoinQuery::Kind kind,
+                                      std::vector<Node> conditions,
+                                      const std::vector<std::string>& using_columns) {
+  JoinSides sides{{std::move(left)}, {std::move(right)}, kind, without_between(conditions)};
+  for (const std::string& name : using_columns) {
+    const auto l = sides.left.from.scope.resolve(column_ref(name));
+    const auto r = sides.right.from.scope.resolve(column_ref(name));
+    if (!l || !r) return sql_fault("unknown-column", 0, "USING ({}): both sides need it", name);
+    sides.left.keys.push_back(*l);
+    sides.right.keys.push_back(*r);
+  }
+  LEAT_TRY_SQL(take_keys(sides));
+  for (const Node& condition : sides.conditions) {
+    walk(condition, [&](const Node& node) {
+      for (JoinSide* side : {&sides.left, &sides.right}) {
+        if (!is_class(node, "COLUMN_REF")) break;
+        if (const auto own = side->from.scope.resolve(node)) side->read.insert(parts_of(*own)[0]);
+      }
+      return true;
+    });
+  }
+  JoinQuery query;
+  query.kind = kind;
+  query.key_count = sides.left.keys.size();
+  query.left = LEAT_TRY_SQL(join_input(sides, sides.left, true));
+  query.right = LEAT_TRY_SQL(join_input(sides, sides.right, sides.shows_right()));
+  find_bound(sides, query);
+  query.condition = LEAT_TRY_SQL(join_condition(sides, query));
+  LEAT_TRY_SQL(merge_using(sides, using_columns));
+  return add_join(std::move(sides), std::move(query));
+}
+
+/// The keys, then what is wanted of the side's columns.
+Analysed<ViewInput> Planner::join_input(JoinSides& sides, JoinSide& side, bool shown) {
+  std::vector<Node> items;
+  for (std::size_t i = 0; i < side.keys.size(); ++i) {
+    items.push_back(side.keys[i]);
+    items.back()["alias"] = fmt::format("k{}", i);
+  }
+  for (const auto& column : side.from.scope.columns()) {
+    const bool wanted = shown && (is_needed(column.name) || column.table.empty());
+    if (!wanted && !side.read.contains(column.column)) continue;
+    std::string& name = side.names[column.column];
+    if (name.empty()) {
+      name = column.name;
+      if (sides.taken.contains(lower(name))) name = column.table + "." + column.name;
+      while (sides.taken.contains(lower(name))) name += "'";
+      sides.taken.insert(lower(name));
+      items.push_back(column_ref(column.column));
+      items.back()["alias"] = name;
+    }
+    if (shown) sides.scope.add({column.table, column.name, name});
+  }
+  return row_input(side.from.relation, items, side.where);
+}
+
+/// Columns that USING makes one of two, here and in joins below.
+Analysed<void> Planner::merge_using(JoinSides& sides,
+                                    const std::vector<std::string>& using_columns) {
+  for (const JoinSide* side : {&sides.left, &sides.right}) {
+    for (const auto& [name, meaning] : side->from.scope.merged()) {
+      Node renamed = meaning;
+      replace_expressions(renamed, [&](const Node& node) -> std::optional<Node> {
+        if (!is_class(node, "COLUMN_REF")) return std::nullopt;
+        const auto found = side->names.find(parts_of(node)[0]);
+        return found == side->names.end() ? std::nullopt : std::optional(column_ref(found->second));
+      });
+      sides.scope.merge(name, std::move(renamed));
+    }
+    if (!sides.shows_right()) break;
+  }
+  for (const std::string& name : using_columns) {
+    const auto column_of = [&](const JoinSide& side) -> std::optional<Node> {
+      const auto own = parts_of(*side.from.scope.resolve(column_ref(name)))[0];
+      const auto found = side.names.find(own);
+      return found == side.names.end() ? std::nullopt : std::optional(column_ref(found->second));
+    };
+    const auto left = column_of(sides.left);
+    const auto right = sides.shows_right() ? column_of(sides.right) : left;
+    if (!left || !right) continue;
+    Node meaning = sides.kind == JoinQuery::Kind::right ? *right : *left;
+    if (sides.kind == JoinQuery::Kind::full) {
+      meaning = LEAT_TRY_SQL(binding_.expression_of("SELECT coalesce(a, b)"));
+      meaning["children"] = Node::array({*left, *right});
+    }
+    sides.scope.merge(name, std::move(meaning));
+  }
+  return {};
+}
+
+Planner::From Planner::add_join(JoinSides sides, JoinQuery query) {
+  const std::size_t keys = query.key_count;
+  const auto behind_keys = [&](const ViewInput& input) {
+    return std::vector<Column>(input.schema.begin() + static_cast<std::ptrdiff_t>(keys),
+                               input.schema.end());
+  };
+  std::vector<Column> columns = behind_keys(query.left);
+  const std::size_t left_count = columns.size();
+  if (sides.shows_right()) {
+    for (Column& column : behind_keys(query.right)) columns.push_back(std::move(column));
+  }
+  query.output = Schema(std::move(columns));
+  const std::string left = sides.left.from.relation;
+  const std::string right = sides.right.from.relation;
+  const bool weighted = query.left.weighted || query.right.weighted;
+  const bool gains = !weighted && (query.kind == JoinQuery::Kind::inner || query.bound);
+  Relation made{gains ? Relation::Kind::stream : Relation::Kind::view, query.output};
+  made.behind_us = std::max(relation(left).behind_us, relation(right).behind_us);
+  if (query.bound) {
+    // Rows wait for a match for as long as one may come, by whole buckets of time.
+    made.behind_us +=
+        4 * std::max(std::abs(query.bound->lower_us), std::abs(query.bound->upper_us));
+    made.event_times.insert(query.bound->left_column - keys);
+    if (sides.shows_right()) {
+      made.event_times.insert(left_count + query.bound->right_column - keys);
+    }
+  }
+  Schema output = query.output;
+  From out;
+  out.relation = add(std::move(query), std::move(output), {left, right}, std::move(made));
+  out.scope = std::move(sides.scope);
+  return out;
+}
+
+/// Splits the conditions: equalities of one side with the other are keys, what one side decides
+/// alone goes to its rows, the rest is the join's condition.
+Analysed<void> Planner::take_keys(JoinSides& sides) {
+  using Kind = JoinQuery::Kind;
+  const FromScope& left = sides.left.from.scope;
+  const FromScope& right = sides.right.from.scope;
+  const bool left_alone =
+      sides.kind == Kind::inner || sides.kind == Kind::semi || sides.kind == Kind::right;
+  const bool right_alone = sides.kind != Kind::right && sides.kind != Kind::full;
+  const auto is_of = [](const FromScope& scope, const Node& side) {
+    return scope.covers(side) && scope.touches(side);
+  };
+  std::vector<Node> rest;
+  for (Node& condition : sides.conditions) {
+    if (text_in(condition, "type") == "COMPARE_EQUAL") {
+      const Node* a = &condition.at("left");
+      const Node* b = &condition.at("right");
+      if (!(is_of(left, *a) && is_of(right, *b))) std::swap(a, b);
+      if (is_of(left, *a) && is_of(right, *b)) {
+        sides.left.keys.push_back(left.resolved(*a));
+        sides.right.keys.push_back(right.resolved(*b));
+        continue;
+      }
+    }
+    if (left_alone && is_of(left, condition)) {
+      sides.left.where.push_back(left.resolved(condition));
+    } else if (right_alone && is_of(right, condition)) {
+      sides.right.where.push_back(right.resolved(condition));
+    } else {
+      rest.push_back(std::move(condition));
+    }
+  }
+  sides.conditions = std::move(rest);
+  for (std::size_t i = 0; i < sides.left.keys.size(); ++i) {
+    Node& l = sides.left.keys[i];
+    Node& r = sides.right.keys[i];
+    const Type left_type = LEAT_TRY_SQL(type_of(l, sides.left.from.relation));
+    const Type right_type = LEAT_TRY_SQL(type_of(r, sides.right.from.relation));
+    if (left_type == right_type) continue;
+    const Type common = LEAT_TRY_SQL(common_type(left_type, right_type));
+    l = LEAT_TRY_SQL(cast_to(l, left_type, common));
+    r = LEAT_TRY_SQL(cast_to(r, right_type, common));
+  }
+  return {};
+}
+
+Analysed<Type> Planner::type_of(const Node& expression, const std::string& input) {
+  Node query = LEAT_TRY_SQL(binding_.parse(fmt::format("SELECT 1 FROM {}()", input_function)));
+  query["select_list"] = Node::array({expression});
+  const std::string sql = LEAT_TRY_SQL(binding_.to_sql(query));
+  return LEAT_TRY_SQL(binding_.bind_rewritten(sql, {relation(input).schema, true, false}))[0].type;
+}
+
+/// What DuckDB compares values of two types as.
+Analysed<Type> Planner::common_type(const Type& left, const Type& right) {
+  if (left.id() == DUCKDB_TYPE_VARCHAR) return right;
+  if (right.id() == DUCKDB_TYPE_VARCHAR) return left;
+  const std::string sql = fmt::format("SELECT coalesce(CAST(NULL AS {}), CAST(NULL AS {}))",
+                                      left.to_sql(), right.to_sql());
+  return LEAT_TRY_SQL(binding_.bind_rewritten(sql, {}))[0].type;
+}
+
+Analysed<Node> Planner::cast_to(const Node& expression, const Type& from, const Type& to) {
+  if (from == to) return expression;
+  Node node = LEAT_TRY_SQL(binding_.expression_of("SELECT CAST(x AS " + to.to_sql() + ")"));
+  node.at("child") = expression;
+  node.at("child")["alias"] = "";
+  return node;
+}
+
+/// Two streams whose event times must lie near each other: rows that can't match any more need not
+/// be kept.
+void Planner::find_bound(const JoinSides& sides, JoinQuery& query) const {
+  if (query.left.weighted || query.right.weighted) return;
+  const auto time_of = [&](const JoinSide& side, const Node& column) -> std::string {
+    const auto own = side.from.scope.resolve(column);
+    if (!own || parts_of(*own).size() != 1) return "";
+    const Relation& known = relation(side.from.relation);
+    const auto index = known.schema.find(parts_of(*own)[0]);
+    return index && known.event_times.contains(*index) ? parts_of(*own)[0] : "";
+  };
+  std::optional<std::int64_t> lower, upper;
+  std::string left_time, right_time;
+  for (const Node& condition : sides.conditions) {
+    const std::string type = text_in(condition, "type");
+    const bool at_least = type == "COMPARE_GREATERTHANOREQUALTO" || type == "COMPARE_GREATERTHAN";
+    const bool at_most = type == "COMPARE_LESSTHANOREQUALTO" || type == "COMPARE_LESSTHAN";
+    if (!at_least && !at_most) continue;
+    const auto a = shifted_column(condition.at("left"));
+    const auto b = shifted_column(condition.at("right"));
+    if (!a || !b) continue;
+    // left.time + a >= right.time + b is right.time - left.time <= a - b, or the other way round.
+    std::string l = time_of(sides.left, *a->column);
+    std::string r = time_of(sides.right, *b->column);
+    bool bounds_below = at_most;
+    std::int64_t distance = a->us - b->us;
+    if (l.empty() || r.empty()) {
+      l = time_of(sides.left, *b->column);
+      r = time_of(sides.right, *a->column);
+      bounds_below = at_least;
+      distance = b->us - a->us;
+    }
+    if (l.empty() || r.empty()) continue;
+    if (!left_time.empty() && (left_time != l || right_time != r)) continue;
+    left_time = l;
+    right_time = r;
+    if (bounds_below) {
+      lower = std::max(lower.value_or(distance), distance);
+    } else {
+      upper = std::min(upper.value_or(distance), distance);
+    }
+  }
+  if (!lower || !upper || *lower > *upper) return;
+  const auto l = query.left.schema.find(sides.left.names.at(left_time));
+  const auto r = query.right.schema.find(sides.right.names.at(right_time));
+  if (l && r) query.bound = JoinQuery::TimeBound{*l, *r, *lower, *upper};
+}
+
+/// The rest of ON over pairs of rows.
+Analysed<std::string> Planner::join_condition(const JoinSides& sides, const JoinQuery& query) {
+  if (sides.conditions.empty()) return std::string();
+  std::vector<Column> columns;
+  const auto add_columns = [&](const ViewInput& input, char side) {
+    for (std::size_t i = query.key_count; i < input.schema.size(); ++i) {
+      columns.push_back({fmt::format("{}{}", side, i - query.key_count), input.schema[i].type});
+    }
+  };
+  add_columns(query.left, 'l');
+  add_columns(query.right, 'r');
+  const auto in_pair = [&](const JoinSide& side, const ViewInput& input, char letter,
+                           const Node& written) -> std::optional<Node> {
+    auto own = side.from.scope.resolve(written);
+    if (!own) return std::nullopt;
+    replace_expressions(*own, [&](const Node& node) -> std::optional<Node> {
+      if (!is_class(node, "COLUMN_REF")) return std::nullopt;
+      auto parts = parts_of(node);
+      const auto index = input.schema.find(side.names.at(parts[0]));
+      parts[0] = fmt::format("{}{}", letter, *index - query.key_count);
+      Node moved = node;
+      moved["column_names"] = parts;
+      return moved;
+    });
+    return own;
+  };
+  std::vector<Node> conditions;
+  for (const Node& condition : sides.conditions) {
+    Node over_pairs = condition;
+    replace_expressions(over_pairs, [&](const Node& node) -> std::optional<Node> {
+      if (!is_class(node, "COLUMN_REF")) return std::nullopt;
+      if (auto left = in_pair(sides.left, query.left, 'l', node)) return left;
+      return in_pair(sides.right, query.right, 'r', node);
+    });
+    conditions.push_back(std::move(over_pairs));
+  }
+  Node text = LEAT_TRY_SQL(binding_.parse(fmt::format("SELECT 1 FROM {}()", input_function)));
+  Node boolean = LEAT_TRY_SQL(binding_.expression_of("SELECT CAST(x AS BOOLEAN)"));
+  boolean.at("child") = conjunction_of(conditions);
+  text["select_list"] = Node::array({std::move(boolean), column_ref(row_column)});
+  std::string sql = LEAT_TRY_SQL(binding_.to_sql(text));
+  LEAT_TRY_SQL(binding_.bind_rewritten(sql, {Schema(std::move(columns)), true, false}));
+  return sql;
+}
+
+}  // namespace leat::sql

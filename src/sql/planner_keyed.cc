@@ -1,0 +1,185 @@
+// What is computed anew for each key whose rows have changed: window functions, DISTINCT ON, ORDER
+// BY … LIMIT, and groups with aggregates that have no operator of their own.
+
+#include <algorithm>
+
+#include "sql/aggregate_scope.h"
+#include "sql/planner.h"
+#include "sql/refusal.h"
+
+namespace leat::sql {
+namespace {
+
+constexpr std::string_view code = "not-incremental";
+
+/// All calls of window functions in an expression.
+std::vector<Node> windows_in(const Node& expression) {
+  std::vector<Node> found;
+  walk(expression, [&](const Node& node) {
+    if (is_class(node, "WINDOW")) found.push_back(node);
+    return true;
+  });
+  return found;
+}
+
+}  // namespace
+
+/// Runs `query` (without FROM and WHERE) over the rows of the keys that have changed.
+Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
+                                     std::vector<Node> where, Node query, bool survivors) {
+  const std::string input = from.relation;
+  std::vector<Node> items;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    items.push_back(std::move(keys[i]));
+    items.back()["alias"] = fmt::format("k{}", i);
+  }
+  KeyedQuery out;
+  out.key_count = items.size();
+  out.survivors = survivors;
+  std::set<std::string> read;
+  walk(query, [&](const Node& node) {
+    if (is_class(node, "COLUMN_REF")) read.insert(lower(parts_of(node)[0]));
+    return true;
+  });
+  std::vector<Column> columns;
+  const Schema& schema = relation(input).schema;
+  for (const Column& column : schema) {
+    if (!read.contains(lower(column.name))) continue;
+    items.push_back(column_ref(column.name));
+    items.back()["alias"] = column.name;
+    columns.push_back(column);
+  }
+  out.inputs.push_back(LEAT_TRY_SQL(row_input(input, items, where)));
+  columns.push_back({key_column, Type::of(DUCKDB_TYPE_BIGINT)});
+  if (survivors) columns.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
+
+  const bool grouped = !query.at("group_expressions").empty() ||
+                       text_in(query, "aggregate_handling") == "FORCE_AGGREGATES" ||
+                       find_aggregate(query.at("select_list"), binding_.functions()) != nullptr;
+  query["from_table"] =
+      LEAT_TRY_SQL(binding_.from_of(fmt::format("SELECT 1 FROM {}('0')", lookup_function)));
+  query["where_clause"] = nullptr;
+  Node key = column_ref(key_column);
+  if (grouped) {
+    key = LEAT_TRY_SQL(binding_.expression_of(fmt::format("SELECT any_value({})", key_column)));
+  }
+  query["select_list"].push_back(std::move(key));
+  if (survivors) query["select_list"].push_back(column_ref(row_column));
+  out.sql = LEAT_TRY_SQL(binding_.to_sql(query));
+  const std::vector<Program::LookupInput> lookups{{"0", Schema(std::move(columns))}};
+  const Schema bound = LEAT_TRY_SQL(binding_.bind_rewritten(out.sql, {{}, false, false, lookups}));
+  out.output = Schema(std::vector<Column>(bound.begin(), bound.end() - (survivors ? 2 : 1)));
+  for (const Column& column : out.output) {
+    if (can_be_kept(column.type)) continue;
+    return sql_fault("type-mismatch", 0,
+                     "column \"{}\" is {}, which can't be kept: cast it, as in ::VARCHAR",
+                     column.name, column.type.to_sql());
+  }
+  Relation made{Relation::Kind::view, out.output};
+  made.behind_us = relation(input).behind_us;
+  Schema output = out.output;
+  return add(std::move(out), std::move(output), {input}, std::move(made));
+}
+
+/// Window functions: the key is what all of them are partitioned by.
+Analysed<std::string> Planner::windowed(Block& block) {
+  std::vector<Node> windows = windows_in(block.query.at("select_list"));
+  for (Node& window : windows_in(block.query.at("qualify"))) windows.push_back(std::move(window));
+  std::vector<Node> keys;
+  for (const Node& partition : windows.front().at("partitions")) {
+    const bool common = std::ranges::all_of(windows, [&](const Node& window) {
+      return std::ranges::any_of(window.at("partitions"), [&](const Node& other) {
+        return canonical_text(other) == canonical_text(partition);
+      });
+    });
+    if (common) keys.push_back(partition);
+  }
+  const bool survivors = !is_weighted(block.from.relation) && ranking_of(block.query).has_value();
+  return keyed(block.from, std::move(keys), block.where, block.query, survivors);
+}
+
+/// The one window function of a query that keeps the first rows of each partition only:
+/// `QUALIFY row_number() OVER (…) <= 10`.
+std::optional<Node> Planner::ranking_of(const Node& query) const {
+  const Node& qualify = query.at("qualify");
+  if (!is_class(qualify, "COMPARISON") || !is_class(qualify.at("right"), "CONSTANT")) {
+    return std::nullopt;
+  }
+  const std::string type = text_in(qualify, "type");
+  if (type != "COMPARE_LESSTHANOREQUALTO" && type != "COMPARE_LESSTHAN" &&
+      type != "COMPARE_EQUAL") {
+    return std::nullopt;
+  }
+  const Node& value = qualify.at("right").at("value");
+  const auto number = value.find("value");
+  if (number == value.end() || !number->is_number_integer()) return std::nullopt;
+  // Equality with one is the first; with more it drops rows that count.
+  if (type == "COMPARE_EQUAL" && number->get<std::int64_t>() != 1) return std::nullopt;
+  Node ranked = qualify.at("left");
+  if (is_class(ranked, "COLUMN_REF")) {
+    for (const Node& item : query.at("select_list")) {
+      if (is_class(item, "WINDOW") && lower(text_in(item, "alias")) == lower(parts_of(ranked)[0])) {
+        ranked = item;
+        break;
+      }
+    }
+  }
+  const std::string function = function_name(ranked);
+  if (!is_class(ranked, "WINDOW") ||
+      (function != "row_number" && function != "rank" && function != "dense_rank")) {
+    return std::nullopt;
+  }
+  for (const Node& item : query.at("select_list")) {
+    for (const Node& window : windows_in(item)) {
+      if (canonical_text(window) != canonical_text(ranked)) return std::nullopt;
+    }
+  }
+  return ranked;
+}
+
+Analysed<std::string> Planner::distinct_on(Block& block, Modifiers modifiers) {
+  const AggregateScope scope =
+      LEAT_TRY_SQL(AggregateScope::of(block.query, relation(block.from.relation).schema, ""));
+  std::vector<Node> keys;
+  for (const Node& target : modifiers.distinct_on) keys.push_back(scope.resolved(target));
+  Node query = block.query;
+  Node distinct = {{"type", "DISTINCT_MODIFIER"}, {"distinct_on_targets", modifiers.distinct_on}};
+  query["modifiers"] = Node::array({std::move(distinct)});
+  if (!modifiers.order.is_null()) {
+    query["modifiers"].push_back({{"type", "ORDER_MODIFIER"}, {"orders", modifiers.order}});
+  }
+  const bool survivors = !is_weighted(block.from.relation);
+  return keyed(block.from, std::move(keys), block.where, std::move(query), survivors);
+}
+
+/// Groups whose aggregates are computed from all rows of the group.
+Analysed<std::string> Planner::keyed_groups(const Block& block) {
+  std::vector<Node> keys = LEAT_TRY_SQL(group_keys(block));
+  if (keys.empty()) return sql_fault(code, 0, "one group of all rows is kept by sums only");
+  return keyed(block.from, std::move(keys), block.where, block.query, false);
+}
+
+Analysed<std::vector<Node>> Planner::group_keys(const Block& block) const {
+  const Schema columns = LEAT_TRY_SQL(columns_of(block.from));
+  const AggregateScope scope = LEAT_TRY_SQL(AggregateScope::of(block.query, columns, ""));
+  std::vector<Node> keys;
+  const auto add_key = [&](Node key) {
+    key["alias"] = "";
+    const auto same = [&](const Node& known) {
+      return canonical_text(known) == canonical_text(key);
+    };
+    if (std::ranges::none_of(keys, same)) keys.push_back(std::move(key));
+  };
+  if (text_in(block.query, "aggregate_handling") == "FORCE_AGGREGATES") {
+    for (const Node& item : scope.items()) {
+      if (find_aggregate(item, binding_.functions()) == nullptr) add_key(item);
+    }
+  }
+  for (const Node& group : block.query.at("group_expressions")) {
+    const auto place = ordinal_of(group);
+    add_key(place && *place < scope.items().size() ? scope.items()[*place] : scope.resolved(group));
+  }
+  return keys;
+}
+
+}  // namespace leat::sql

@@ -1,0 +1,188 @@
+#include <gtest/gtest.h>
+
+#include "sql/analyse.h"
+
+namespace leat::sql {
+namespace {
+
+Schema columns(std::initializer_list<std::pair<const char*, duckdb_type>> list) {
+  std::vector<Column> out;
+  for (const auto& [name, type] : list) out.push_back({name, Type::of(type)});
+  return Schema(std::move(out));
+}
+
+Catalog catalog() {
+  Catalog out;
+  out["bid"] = {.kind = Relation::Kind::stream,
+                .schema = columns({{"auction", DUCKDB_TYPE_BIGINT},
+                                   {"bidder", DUCKDB_TYPE_BIGINT},
+                                   {"price", DUCKDB_TYPE_BIGINT},
+                                   {"ts", DUCKDB_TYPE_TIMESTAMP}}),
+                .event_times = {3}};
+  out["auction"] = {.kind = Relation::Kind::stream,
+                    .schema = columns({{"id", DUCKDB_TYPE_BIGINT},
+                                       {"seller", DUCKDB_TYPE_BIGINT},
+                                       {"category", DUCKDB_TYPE_VARCHAR},
+                                       {"ts", DUCKDB_TYPE_TIMESTAMP},
+                                       {"expires", DUCKDB_TYPE_TIMESTAMP}}),
+                    .event_times = {3}};
+  out["person"] = {.kind = Relation::Kind::view,
+                   .schema = columns({{"id", DUCKDB_TYPE_INTEGER}, {"name", DUCKDB_TYPE_VARCHAR}})};
+  return out;
+}
+
+/// What an operator is, with what matters of it.
+struct Words {
+  std::string operator()(const SelectQuery& query) const {
+    return query.inputs.size() == 1 ? "select" : fmt::format("union of {}", query.inputs.size());
+  }
+  std::string operator()(const AggregateQuery& query) const {
+    return fmt::format("aggregate by {}{}", query.key_count, query.window ? " in windows" : "");
+  }
+  std::string operator()(const JoinQuery& query) const {
+    constexpr const char* kinds[] = {"inner", "left", "right", "full", "semi", "anti"};
+    return fmt::format("{} join on {}{}{}", kinds[static_cast<int>(query.kind)], query.key_count,
+                       query.bound ? " in time" : "", query.condition.empty() ? "" : " and more");
+  }
+  std::string operator()(const KeyedQuery& query) const {
+    return fmt::format("keyed by {}{}", query.key_count, query.survivors ? ", survivors" : "");
+  }
+};
+
+class Planner : public testing::Test {
+ protected:
+  /// The operators of a query, from the first to the view's own; or the fault.
+  std::string plan(const std::string& sql) {
+    const auto query = analyser_->view_query(sql, "v", catalog());
+    if (!query) return query.error().code + ": " + query.error().message;
+    EXPECT_EQ(query->parts.back().name, "v");
+    std::string text;
+    for (const QueryPart& part : query->parts) {
+      text += (text.empty() ? "" : "; ") + std::visit(Words(), part.query);
+    }
+    return text;
+  }
+  std::unique_ptr<Analyser> analyser_ = Analyser::open().value();
+};
+
+TEST_F(Planner, NeedsOneOperatorForAGrouping) {
+  EXPECT_EQ(plan("SELECT auction, count(*) FROM bid GROUP BY auction"), "aggregate by 1");
+  EXPECT_EQ(plan("SELECT count(*), max(price) FROM bid"), "aggregate by 0");
+  EXPECT_EQ(plan("SELECT window_start, count(*) FROM tumble(bid, ts, INTERVAL '1 hour') "
+                 "GROUP BY window_start"),
+            "aggregate by 1 in windows");
+}
+
+TEST_F(Planner, KeepsRowsOneByOne) {
+  EXPECT_EQ(plan("SELECT auction + 1 AS a FROM bid WHERE price > 3"), "select");
+  EXPECT_EQ(plan("SELECT * REPLACE (price + 1 AS price) FROM bid"), "select");
+}
+
+TEST_F(Planner, JoinsOnEqualColumns) {
+  EXPECT_EQ(plan("SELECT b.auction, a.category FROM bid b JOIN auction a ON b.auction = a.id "
+                 "WHERE a.category = 'x'"),
+            "inner join on 1; select");
+  EXPECT_EQ(plan("SELECT a.id, p.name FROM auction a LEFT JOIN person p ON a.seller = p.id AND "
+                 "p.name <> a.category"),
+            "left join on 1 and more; select");
+  EXPECT_EQ(plan("SELECT ts, price FROM bid FULL JOIN auction USING (ts)"),
+            "full join on 1; select");
+  EXPECT_EQ(plan("SELECT a.name, b.name AS other FROM person a JOIN person b ON a.id < b.id"),
+            "inner join on 0 and more; select");
+  EXPECT_EQ(plan("SELECT * FROM auction SEMI JOIN person p ON seller = p.id"),
+            "semi join on 1; select");
+}
+
+TEST_F(Planner, MovesWhereIntoJoinsWithCommas) {
+  EXPECT_EQ(plan("SELECT category, avg(final) FROM (SELECT max(b.price) AS final, a.category FROM "
+                 "auction a, bid b WHERE a.id = b.auction AND b.ts BETWEEN a.ts AND a.expires "
+                 "GROUP BY a.id, a.category) q GROUP BY category"),
+            "inner join on 1 and more; aggregate by 2; aggregate by 1");
+}
+
+TEST_F(Planner, FindsTimesThatLieNear) {
+  EXPECT_EQ(plan("SELECT a.id FROM auction a JOIN bid b ON a.id = b.auction AND b.ts BETWEEN a.ts "
+                 "- INTERVAL '1 minute' AND a.ts + INTERVAL 5 SECONDS"),
+            "inner join on 1 in time and more; select");
+  // Only one end is bounded.
+  EXPECT_EQ(plan("SELECT a.id FROM auction a JOIN bid b ON a.id = b.auction AND b.ts >= a.ts"),
+            "inner join on 1 and more; select");
+}
+
+TEST_F(Planner, KeepsOnlyTheFirstRowsOfAStream) {
+  EXPECT_EQ(
+      plan("SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY bidder, auction ORDER BY "
+           "ts DESC) AS n FROM bid) WHERE n <= 1"),
+      "keyed by 2, survivors; select");
+  EXPECT_EQ(plan("SELECT DISTINCT ON (seller) * FROM auction ORDER BY ts DESC"),
+            "keyed by 1, survivors");
+  EXPECT_EQ(plan("SELECT * FROM bid ORDER BY price DESC, ts LIMIT 5"), "keyed by 0, survivors");
+  // Of a view rows may be taken back, and others come up.
+  EXPECT_EQ(plan("SELECT * FROM person ORDER BY id LIMIT 5"), "keyed by 0");
+}
+
+TEST_F(Planner, ComputesWindowFunctionsByTheirCommonPartition) {
+  EXPECT_EQ(plan("SELECT *, lag(price) OVER (PARTITION BY auction ORDER BY ts) AS before, "
+                 "sum(price) OVER (PARTITION BY auction, bidder) AS s FROM bid "
+                 "QUALIFY price > before"),
+            "keyed by 1");
+  EXPECT_EQ(plan("SELECT auction, count(*) AS n, rank() OVER (PARTITION BY auction % 2 ORDER BY "
+                 "count(*) DESC) AS r FROM bid GROUP BY auction QUALIFY r <= 3"),
+            "aggregate by 1; keyed by 1");
+}
+
+TEST_F(Planner, GroupsByAggregatesThatNeedAllRows) {
+  EXPECT_EQ(plan("SELECT auction, median(price) AS m FROM bid GROUP BY auction"), "keyed by 1");
+}
+
+TEST_F(Planner, PutsGroupingSetsTogether) {
+  EXPECT_EQ(plan("SELECT seller, category, count(*) FROM auction GROUP BY ROLLUP (seller, "
+                 "category)"),
+            "aggregate by 0; aggregate by 1; aggregate by 2; union of 3");
+}
+
+TEST_F(Planner, TakesQueriesApart) {
+  EXPECT_EQ(plan("WITH x AS (SELECT seller, count(*) AS n FROM auction GROUP BY seller) "
+                 "SELECT p.name, x.n FROM x JOIN person p ON p.id = x.seller"),
+            "aggregate by 1; inner join on 1; select");
+  EXPECT_EQ(plan("SELECT DISTINCT seller, category FROM auction"), "select; aggregate by 2");
+  EXPECT_EQ(plan("SELECT seller FROM auction UNION SELECT id FROM person"),
+            "select; select; union of 2; aggregate by 1");
+  EXPECT_EQ(plan("SELECT seller FROM auction EXCEPT SELECT id FROM person"),
+            "select; select; keyed by 1");
+  EXPECT_EQ(plan("SELECT auction, count(*) AS n FROM bid GROUP BY auction ORDER BY n DESC LIMIT 3"),
+            "aggregate by 1; keyed by 0");
+  EXPECT_EQ(
+      plan("SELECT b.price, a.category FROM bid b ASOF JOIN auction a ON b.auction = a.id AND "
+           "b.ts >= a.ts"),
+      "keyed by 1; select");
+}
+
+TEST_F(Planner, JoinsWithSubqueries) {
+  EXPECT_EQ(plan("SELECT * FROM auction WHERE seller IN (SELECT id FROM person)"),
+            "select; semi join on 1; select");
+  EXPECT_EQ(plan("SELECT * FROM auction WHERE seller NOT IN (SELECT id FROM person)"),
+            "select; anti join on 1; aggregate by 0; inner join on 0; select");
+  EXPECT_EQ(plan("SELECT * FROM auction a WHERE NOT EXISTS (SELECT 1 FROM bid b WHERE b.auction = "
+                 "a.id AND b.price > 10)"),
+            "anti join on 1; select");
+  EXPECT_EQ(plan("SELECT * FROM bid WHERE price > (SELECT avg(price) FROM bid)"),
+            "aggregate by 0; inner join on 0; select");
+  EXPECT_EQ(plan("SELECT id, (SELECT count(*) FROM bid b WHERE b.auction = a.id) AS bids FROM "
+                 "auction a"),
+            "aggregate by 1; left join on 1; select");
+}
+
+TEST_F(Planner, RefusesWhatCantBeKept) {
+  EXPECT_EQ(plan("SELECT * FROM bid LIMIT 5"),
+            "not-incremental: LIMIT without ORDER BY does not say which rows: add ORDER BY");
+  EXPECT_EQ(
+      plan("SELECT a.id FROM auction a WHERE a.seller IN (SELECT id FROM person) OR a.id = 1"),
+      "not-incremental: IN and EXISTS stand alone in WHERE, joined to other conditions by "
+      "AND: not below OR, in CASE or in SELECT");
+  EXPECT_TRUE(plan("SELECT median(price) FROM bid").starts_with("not-incremental"));
+  EXPECT_TRUE(plan("SELECT random() FROM bid").starts_with("not-deterministic"));
+}
+
+}  // namespace
+}  // namespace leat::sql
