@@ -155,7 +155,6 @@ Analysed<std::string> Planner::distinct_on(Block& block, Modifiers modifiers) {
 /// Groups whose aggregates are computed from all rows of the group.
 Analysed<std::string> Planner::keyed_groups(const Block& block) {
   std::vector<Node> keys = LEAT_TRY_SQL(group_keys(block));
-  if (keys.empty()) return sql_fault(code, 0, "one group of all rows is kept by sums only");
   return keyed(block.from, std::move(keys), block.where, block.query, false);
 }
 
