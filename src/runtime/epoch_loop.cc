@@ -111,11 +111,16 @@ Status EpochLoop::run(std::stop_token stop) {
 
 Status EpochLoop::settle() {
   while (true) {
-    LEAT_TRY(committer_.failure());
-    const bool has_records = has_input();
-    if (!has_records && !advance_watermarks()) return commit_if_due(true);
-    LEAT_TRY(run_epoch(!has_records));
+    if (!LEAT_TRY(step())) return commit_if_due(true);
   }
+}
+
+Result<bool> EpochLoop::step() {
+  LEAT_TRY(committer_.failure());
+  const bool has_records = has_input();
+  if (!has_records && !advance_watermarks()) return false;
+  LEAT_TRY(run_epoch(!has_records));
+  return true;
 }
 
 Status EpochLoop::turn(const std::stop_token& stop) {
