@@ -210,7 +210,8 @@ TEST_F(Examples, OfWindowsAreValidAndExplained) {
   const std::map<std::string_view, const char*> explained = {
       {"tumble", "windows of 1h,"},
       {"hop", "windows of 1h each 5m,"},
-      {"cumulate", "windows of up to 1d in steps of 1h,"}};
+      {"cumulate", "windows of up to 1d in steps of 1h,"},
+      {"session", "sessions that end 30m after their last row"}};
   auto pages = reference(registry_);
   for (const auto& function : sql::window_functions()) {
     EXPECT_THAT(pages["windows.md"], HasSubstr(fmt::format("`{}`", function.signature())));

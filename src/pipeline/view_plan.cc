@@ -181,6 +181,11 @@ class PartPlan {
 
   void operator()(const op::KeyedView& keyed) const {
     add_inputs(keyed.query.inputs);
+    if (const auto& session = keyed.query.session) {
+      plan_.line("sessions",
+                 fmt::format("{} apart over {}", duration_text(session->gap_us / 1000),
+                             keyed.query.inputs.front().schema[session->time_column].name));
+    }
     plan_.line("each key", keyed.query.sql);
     emits(keyed.emit);
   }

@@ -88,7 +88,9 @@ Status EpochLoop::begin() {
   }
   const bool says_something = std::ranges::any_of(assembly_.views, [](const ViewSlot& slot) {
     const auto* aggregate = std::get_if<op::AggregateView>(&slot.part->definition);
-    return aggregate != nullptr && aggregate->query.key_count == 0;
+    const auto* keyed = std::get_if<op::KeyedView>(&slot.part->definition);
+    return (aggregate != nullptr && aggregate->query.key_count == 0) ||
+           (keyed != nullptr && keyed->query.key_count == 0);
   });
   if (!assembly_.views_are_new || !says_something) return {};
   begin_epoch();

@@ -314,6 +314,10 @@ Analysed<Planner::Modifiers> Planner::take_modifiers(Node& query) const {
 /// From what is one relation to what the SELECT gives, step by step, as SQL orders them.
 Analysed<std::string> Planner::plan_block(Block block) {
   Modifiers modifiers = LEAT_TRY_SQL(take_modifiers(block.query));
+  if (block.from.window_call) {
+    const WindowCall call = LEAT_TRY_SQL(analyse_window_call(*block.from.window_call, catalog_));
+    if (call.window.kind == Window::Kind::session) return sessions(std::move(block), modifiers);
+  }
   const bool windowed = is_windowed(block.query);
   if (is_grouped(block.query, binding_.functions())) {
     const bool sets = block.query.at("group_sets").size() > 1;

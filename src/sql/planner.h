@@ -8,6 +8,7 @@
 
 #include "sql/binding.h"
 #include "sql/from_scope.h"
+#include "sql/window_call.h"
 
 namespace leat::sql {
 
@@ -19,7 +20,8 @@ Analysed<ViewQuery> plan_view_query(Binding& binding, std::string_view sql, cons
 /// and window function becomes a part that the next one reads. Its functions stand in files by what
 /// they plan: planner.cc the SELECT as a whole, planner_from.cc FROM, planner_groups.cc GROUP BY,
 /// planner_joins.cc and planner_asof.cc joins, planner_subqueries.cc subqueries in expressions,
-/// planner_keyed.cc what is computed anew by key, planner_sets.cc UNION and the like.
+/// planner_keyed.cc what is computed anew by key, planner_sessions.cc sessions, planner_sets.cc
+/// UNION and the like.
 class Planner {
  public:
   Planner(Binding& binding, std::string view, Catalog catalog)
@@ -138,11 +140,17 @@ class Planner {
   // planner_keyed.cc
   Analysed<std::string> keyed(const From& from, std::vector<Node> keys, std::vector<Node> where,
                               Node query, bool survivors);
+  Analysed<std::string> add_keyed(KeyedQuery out, Node query, const Node& source,
+                                  std::vector<Column> columns);
   Analysed<std::string> windowed(Block& block);
   Analysed<std::string> distinct_on(Block& block, Modifiers modifiers);
   Analysed<std::string> keyed_groups(const Block& block);
   Analysed<std::vector<Node>> group_keys(const Block& block) const;
   std::optional<Node> ranking_of(const Node& query) const;
+
+  // planner_sessions.cc
+  Analysed<std::string> sessions(Block block, const Modifiers& modifiers);
+  Analysed<void> check_session_groups(const Block& block, const WindowCall& call) const;
 
   // planner_sets.cc
   Analysed<std::string> plan_set(const Node& query, const Environment& env);

@@ -111,6 +111,20 @@ Analysed<Planner::From> Planner::plan_window_call(const Node& from, const Enviro
 Analysed<void> Planner::make_windows(From& from) {
   if (!from.window_call) return {};
   const WindowCall call = LEAT_TRY_SQL(analyse_window_call(*from.window_call, catalog_));
+  if (call.window.kind == Window::Kind::session) {
+    Block all;
+    all.query = LEAT_TRY_SQL(binding_.parse("SELECT 1"));
+    Node list = Node::array();
+    for (const Column& column : call.columns) {
+      list.push_back(column_ref(column.name));
+      list.back()["alias"] = column.name;
+    }
+    all.query["select_list"] = std::move(list);
+    all.from = from;
+    from.relation = LEAT_TRY_SQL(sessions(std::move(all), {}));
+    from.window_call.reset();
+    return {};
+  }
   std::vector<Node> items;
   for (const Column& column : call.columns) {
     items.push_back(column_ref(column.name));

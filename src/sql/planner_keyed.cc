@@ -50,25 +50,32 @@ Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
     columns.push_back(column);
   }
   out.inputs.push_back(LEAT_TRY_SQL(row_input(input, items, where)));
-  columns.push_back({key_column, Type::of(DUCKDB_TYPE_BIGINT)});
-  if (survivors) columns.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
+  query["where_clause"] = nullptr;
+  const Node source =
+      LEAT_TRY_SQL(binding_.from_of(fmt::format("SELECT 1 FROM {}('0')", lookup_function)));
+  return add_keyed(std::move(out), std::move(query), source, std::move(columns));
+}
 
+/// The part of a query whose inputs are known; `columns`: what it reads of the first one.
+Analysed<std::string> Planner::add_keyed(KeyedQuery out, Node query, const Node& source,
+                                         std::vector<Column> columns) {
+  const std::string input = out.inputs.front().input;
+  columns.push_back({key_column, Type::of(DUCKDB_TYPE_BIGINT)});
+  if (out.survivors) columns.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
   const bool grouped = !query.at("group_expressions").empty() ||
                        text_in(query, "aggregate_handling") == "FORCE_AGGREGATES" ||
                        find_aggregate(query.at("select_list"), binding_.functions()) != nullptr;
-  query["from_table"] =
-      LEAT_TRY_SQL(binding_.from_of(fmt::format("SELECT 1 FROM {}('0')", lookup_function)));
-  query["where_clause"] = nullptr;
+  query["from_table"] = source;
   Node key = column_ref(key_column);
   if (grouped) {
     key = LEAT_TRY_SQL(binding_.expression_of(fmt::format("SELECT any_value({})", key_column)));
   }
   query["select_list"].push_back(std::move(key));
-  if (survivors) query["select_list"].push_back(column_ref(row_column));
+  if (out.survivors) query["select_list"].push_back(column_ref(row_column));
   out.sql = LEAT_TRY_SQL(binding_.to_sql(query));
   const std::vector<Program::LookupInput> lookups{{"0", Schema(std::move(columns))}};
   const Schema bound = LEAT_TRY_SQL(binding_.bind_rewritten(out.sql, {{}, false, false, lookups}));
-  out.output = Schema(std::vector<Column>(bound.begin(), bound.end() - (survivors ? 2 : 1)));
+  out.output = Schema(std::vector<Column>(bound.begin(), bound.end() - (out.survivors ? 2 : 1)));
   for (const Column& column : out.output) {
     if (can_be_kept(column.type)) continue;
     return sql_fault("type-mismatch", 0,

@@ -90,6 +90,7 @@ struct Window {
     tumble,    ///< one after the other
     hop,       ///< of one length, a new one at every slide
     cumulate,  ///< beginning together and longer by a slide each, up to the size
+    session,   ///< as long as rows follow each other by less than the size, by key
   };
   Kind kind = Kind::tumble;
   std::size_t time_column = 0;  ///< index in the input's schema: TIMESTAMP or TIMESTAMPTZ

@@ -32,16 +32,28 @@ Argument argument_of(const Node& child) {
   return {lower(text_in(child, "alias")), &child};
 }
 
+/// The key of a session stands behind all else.
+Node without_keys(const WindowFunction& function, const Node& call) {
+  Node out = call;
+  Node& arguments = out.at("children");
+  const std::size_t most = 2 + function.intervals.size();
+  if (function.kind == Window::Kind::session && arguments.size() > most) {
+    arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(most), arguments.end());
+  }
+  return out;
+}
+
 class CallAnalysis {
  public:
   CallAnalysis(const WindowFunction& function, const Node& call, const Catalog& catalog)
       : function_(function),
-        arguments_(call.at("children")),
+        call_node_(without_keys(function, call)),
+        arguments_(call_node_.at("children")),
         catalog_(catalog),
         at_(position_of(call)),
         usage_("write " + function.call()) {}
 
-  Analysed<WindowCall> run() {
+  Analysed<WindowCall> run(const Node& written) {
     if (arguments_.size() < 2) return sql_fault("sql-syntax", at_, "{}", usage_);
     call_.function = function_.name;
     call_.window.kind = function_.kind;
@@ -49,6 +61,14 @@ class CallAnalysis {
     const Intervals intervals = LEAT_TRY_SQL(take_intervals());
     LEAT_TRY_SQL(place_windows(intervals));
     call_.source = source_sql();
+    for (std::size_t i = arguments_.size(); i < written.at("children").size(); ++i) {
+      const Node& key = written.at("children")[i];
+      if (!is_class(key, "COLUMN_REF")) {
+        return sql_fault("sql-syntax", position_of(key),
+                         "the key of {}() is columns of its input: {}", function_.name, usage_);
+      }
+      call_.keys.push_back(key);
+    }
     return std::move(call_);
   }
 
@@ -153,13 +173,14 @@ class CallAnalysis {
   Analysed<void> place_windows(const Intervals& intervals) {
     Window& window = call_.window;
     const bool tumbles = window.kind == Window::Kind::tumble;
+    const bool one_length = tumbles || window.kind == Window::Kind::session;
     window.slide_us = intervals[0];
-    window.size_us = tumbles ? intervals[0] : intervals[1];
+    window.size_us = one_length ? intervals[0] : intervals[1];
     const std::int64_t period =
         window.kind == Window::Kind::cumulate ? window.size_us : window.slide_us;
     const std::int64_t given_offset = tumbles ? intervals[1] : intervals[2];
     window.offset_us = (given_offset % period + period) % period;
-    if (tumbles) return {};
+    if (tumbles || window.kind == Window::Kind::session) return {};
     const std::string_view step = function_.intervals[0].name;
     if (window.slide_us > window.size_us) {
       return sql_fault("type-mismatch", at_,
@@ -199,6 +220,8 @@ class CallAnalysis {
         return hop_sql();
       case Window::Kind::cumulate:
         return cumulate_sql();
+      case Window::Kind::session:
+        break;  // found out by the operator, from rows that it keeps
     }
     return {};
   }
@@ -258,6 +281,7 @@ class CallAnalysis {
   }
 
   const WindowFunction& function_;
+  const Node call_node_;
   const Node& arguments_;
   const Catalog& catalog_;
   const std::size_t at_;
@@ -298,7 +322,7 @@ Analysed<WindowCall> analyse_window_call(const Node& from, const Catalog& catalo
                      "a view reads one stream or view, or {}(…) of one: not {}(…){}",
                      fmt::join(names, "(…), "), name, suggestion(name, names));
   }
-  return CallAnalysis(*function, call, catalog).run();
+  return CallAnalysis(*function, call, catalog).run(call);
 }
 
 std::string with_call_replaced(std::string sql, std::size_t position, std::string_view name) {

@@ -9,7 +9,8 @@ struct WindowCall {
   std::string function;  ///< its name, which is the relation's where the query gives no other
   std::string input;
   Window window;
-  Schema columns;      ///< the input's, then window_start and window_end
+  Schema columns;          ///< the input's, then window_start and window_end
+  std::vector<Node> keys;  ///< of sessions: the columns that have sessions of their own
   std::string source;  ///< SQL over __leat_input() that yields them and the added columns, a row
                        ///< for each window of an input row
 };

@@ -36,7 +36,25 @@ const std::vector<WindowFunction>& functions() {
        "is in those that end after it. They are told apart by `window_end`.",
        "SELECT window_start, window_end, count(*) AS orders_so_far\n"
        "FROM cumulate(orders, ordered_at, INTERVAL '1 hour', INTERVAL '1 day')\n"
-       "GROUP BY window_start, window_end\n"}};
+       "GROUP BY window_start, window_end\n"},
+      {"session",
+       Window::Kind::session,
+       {{"gap", "30 minutes",
+         "A row that comes this long after the one before it, or later, begins the next session. "
+         "The "
+         "columns behind it, as many as you like, are the key: each of their values has sessions "
+         "of "
+         "its own. Without any, all rows have the same sessions."}},
+       "Windows that last as long as rows follow each other closely. `window_start` is the time of "
+       "a session's first row, `window_end` that of its last row and the gap. A row between two "
+       "sessions makes them one. A row whose time lies behind the watermark is late, for its "
+       "session may have closed. A query over sessions that groups, groups by the key and "
+       "`window_start` or `window_end`, and may have any aggregate; with `emit: on_close` a "
+       "session "
+       "is given out once, when the watermark has passed its end, and its rows are forgotten.",
+       "SELECT country, window_start, window_end, count(*) AS orders\n"
+       "FROM session(orders, ordered_at, INTERVAL '30 minutes', country)\n"
+       "GROUP BY country, window_start, window_end\n"}};
   return all;
 }
 
