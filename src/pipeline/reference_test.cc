@@ -265,6 +265,10 @@ TEST(SqlText, FindsNamesAfterFrom) {
               ElementsAre("a", "c d"));
   EXPECT_THAT(names_after_from("FROM tumble(orders, t, INTERVAL '1 hour')"), ElementsAre("orders"));
   EXPECT_THAT(names_after_from("SELECT 1 FROM (SELECT 2 FROM b)"), testing::Contains("b"));
+  EXPECT_THAT(names_after_from("SELECT x, y FROM a p, b AS q, hop(c, t, e, f), d WHERE f(x, y)"),
+              ElementsAre("a", "b", "c", "d"));
+  EXPECT_THAT(names_after_from("SELECT x FROM a JOIN b USING (m, n), c GROUP BY y, z"),
+              ElementsAre("a", "b", "c"));
   EXPECT_THAT(names_after_from("FROM"), IsEmpty());
   EXPECT_THAT(names_after_from("SELECT 'unended FROM a"), IsEmpty());
 }

@@ -1,6 +1,7 @@
 #include "pipeline/sql_text.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 #include "pipeline/names.h"
@@ -93,22 +94,35 @@ bool is_word(const Token& token, std::string_view word) {
   return token.kind == Token::Kind::word && folded(token.text) == word;
 }
 
+/// What stands behind the tables of FROM.
+bool ends_from(const Token& token) {
+  constexpr std::array words = {"select", "where", "group", "having",    "window", "qualify",
+                                "order",  "limit", "union", "intersect", "except"};
+  return std::ranges::any_of(words, [&](const char* word) { return is_word(token, word); });
+}
+
 }  // namespace
 
 std::vector<std::string> names_after_from(std::string_view sql) {
   std::vector<std::string> out;
   Tokens tokens(sql);
   Token token = tokens.next();
+  std::vector<bool> in_from{false};  // by depth of brackets: a comma is between tables
   while (token.kind != Token::Kind::end) {
-    if (!is_word(token, "from") && !is_word(token, "join")) {
-      token = tokens.next();
-      continue;
-    }
+    const bool symbol = token.kind == Token::Kind::symbol;
+    if (symbol && token.text == "(") in_from.push_back(false);
+    if (symbol && token.text == ")" && in_from.size() > 1) in_from.pop_back();
+    if (ends_from(token)) in_from.back() = false;
+    const bool begins = is_word(token, "from") || is_word(token, "join");
+    const bool another = symbol && token.text == "," && in_from.back();
     token = tokens.next();
+    if (!begins && !another) continue;
+    in_from.back() = true;
     if (!is_name(token)) continue;
     std::string name = token.text;
     token = tokens.next();
     if (token.kind == Token::Kind::symbol && token.text == "(") {
+      in_from.push_back(false);
       token = tokens.next();
       if (!is_name(token)) continue;
       name = token.text;

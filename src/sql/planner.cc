@@ -150,7 +150,19 @@ Analysed<void> Planner::bind_as_written(std::string_view sql, const Node& query,
 }
 
 Analysed<std::string> Planner::plan(const Node& query, const Environment& outer) {
+  // What the query around this one needs of a join, this one does not know.
+  const std::set<std::string> needed = needed_;
+  const bool all_needed = all_needed_;
+  std::string relation = LEAT_TRY_SQL(plan_node(query, outer));
+  needed_ = needed;
+  all_needed_ = all_needed;
+  return relation;
+}
+
+Analysed<std::string> Planner::plan_node(const Node& query, const Environment& outer) {
   const std::string type = text_in(query, "type");
+  // Around a query with materialized expressions, which has them all in its own map.
+  if (type == "CTE_NODE") return plan(query.at("child"), outer);
   Environment env{&outer};
   if (query.contains("cte_map")) {
     for (const Node& entry : query.at("cte_map").at("map")) {

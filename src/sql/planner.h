@@ -67,6 +67,7 @@ class Planner {
   // planner.cc
   Analysed<void> bind_as_written(std::string_view sql, const Node& query, Schema& output);
   Analysed<std::string> plan(const Node& query, const Environment& env);
+  Analysed<std::string> plan_node(const Node& query, const Environment& env);
   Analysed<std::string> plan_select(Node query, const Environment& env);
   Analysed<void> name_items(Node& query, const FromScope& scope);
   Analysed<std::string> plan_block(Block block);
@@ -115,15 +116,22 @@ class Planner {
   // planner_asof.cc
   Analysed<From> asof_join(From left, From right, const Node& join);
   static Node asof_order(const JoinSides& sides, const Node& written);
-  Analysed<void> write_asof(KeyedQuery& query, const std::string& join_type, const Node& order);
+  Analysed<void> write_asof(KeyedQuery& query, const std::string& join_type, const Node& order,
+                            const Node& left_time);
 
   // planner_subqueries.cc
   Analysed<void> plan_subqueries(Node& query, From& from, std::vector<Node>& where,
                                  const Environment& env);
   Analysed<bool> plan_condition(const Node& condition, From& from, std::vector<Node>& where,
                                 const Environment& env);
-  Analysed<void> replace_scalars(Node& expression, From& from, const Environment& env);
+  Analysed<void> group_by_values(Node& query, const char* clause,
+                                 const std::set<std::string>& values, std::size_t at) const;
+  Analysed<void> replace_scalars(Node& expression, From& from, const Environment& env,
+                                 std::set<std::string>* added = nullptr);
   Analysed<Node> plan_scalar(const Node& subquery, From& from, const Environment& env);
+  Analysed<Node> value_where_joined(const Node& item, const std::string& input,
+                                    const std::string& name, const std::string& key);
+  Analysed<Node> value_without_rows(const Node& expression, const std::string& input);
   struct Inner {
     From from;
     Node query;

@@ -58,8 +58,12 @@ Analysed<Planner::From> Planner::asof_join(From left, From right, const Node& jo
   for (JoinSide* side : {&sides.left, &sides.right}) {
     for (const auto& column : side->from.scope.columns()) side->read.insert(column.column);
   }
-  // Where a key has a NULL nothing matches.
-  for (const Node& key : sides.right.keys) {
+  // Where a key or what is compared by order is NULL nothing matches.
+  std::vector<Node> matched = sides.right.keys;
+  const Node& written = by_order.front();
+  const bool left_first = sides.left.from.scope.covers(written.at("left"));
+  matched.push_back(sides.right.from.scope.resolved(written.at(left_first ? "right" : "left")));
+  for (const Node& key : matched) {
     Node known = LEAT_TRY_SQL(binding_.expression_of("SELECT a IS NOT NULL"));
     known["children"] = Node::array({key});
     sides.right.where.push_back(std::move(known));
@@ -69,7 +73,8 @@ Analysed<Planner::From> Planner::asof_join(From left, From right, const Node& jo
   query.inputs.push_back(LEAT_TRY_SQL(join_input(sides, sides.left, true)));
   query.inputs.push_back(LEAT_TRY_SQL(join_input(sides, sides.right, true)));
   const Node order = asof_order(sides, by_order.front());
-  LEAT_TRY_SQL(write_asof(query, text_in(join, "join_type"), order));
+  const Node& left_time = order.at(left_first ? "left" : "right");
+  LEAT_TRY_SQL(write_asof(query, text_in(join, "join_type"), order, left_time));
   From out;
   Relation made{Relation::Kind::view, query.output};
   Schema output = query.output;
@@ -106,15 +111,20 @@ Node Planner::asof_order(const JoinSides& sides, const Node& written) {
 
 /// The query over the rows of some keys, and what it gives.
 Analysed<void> Planner::write_asof(KeyedQuery& query, const std::string& join_type,
-                                   const Node& order) {
+                                   const Node& order, const Node& left_time) {
   Node sql = LEAT_TRY_SQL(
       binding_.parse(fmt::format("SELECT 1 FROM {0}('0') AS {1} ASOF JOIN {0}('1') AS {2} ON true",
                                  lookup_function, left_name, right_name)));
   sql["from_table"]["join_type"] = join_type;
-  sql["from_table"]["condition"] =
-      conjunction_of({comparison("COMPARE_EQUAL", column_of(left_name, key_column),
-                                 column_of(right_name, key_column)),
-                      order});
+  // DuckDB finds something for a NULL here when the other side is a function's rows: no key is -1.
+  Node left_key = LEAT_TRY_SQL(
+      binding_.expression_of("SELECT CASE WHEN t IS NULL THEN CAST(-1 AS BIGINT) ELSE k END"));
+  replace_expressions(left_key, [&](const Node& node) -> std::optional<Node> {
+    if (!is_class(node, "COLUMN_REF")) return std::nullopt;
+    return parts_of(node)[0] == "t" ? left_time : column_of(left_name, key_column);
+  });
+  sql["from_table"]["condition"] = conjunction_of(
+      {comparison("COMPARE_EQUAL", std::move(left_key), column_of(right_name, key_column)), order});
   Node list = Node::array();
   std::vector<Program::LookupInput> lookups;
   for (const ViewInput& input : query.inputs) {

@@ -1,5 +1,8 @@
 // GROUP BY, its sets, and DISTINCT.
 
+#include <algorithm>
+#include <array>
+
 #include "sql/aggregate_query.h"
 #include "sql/aggregate_scope.h"
 #include "sql/planner.h"
@@ -8,6 +11,20 @@ namespace leat::sql {
 namespace {
 
 constexpr std::string_view code = "not-incremental";
+
+/// Aggregates that say something only of rows in some order, without one.
+bool asks_for_arrival(const Node& query) {
+  constexpr std::array functions = {"first", "arbitrary", "any_value", "last"};
+  bool found = false;
+  walk(query, [&](const Node& node) {
+    if (!is_class(node, "FUNCTION")) return true;
+    const auto order = node.find("order_bys");
+    const bool ordered = order != node.end() && order->is_object() && !order->at("orders").empty();
+    found |= !ordered && std::ranges::find(functions, function_name(node)) != functions.end();
+    return true;
+  });
+  return found;
+}
 
 }  // namespace
 
@@ -25,6 +42,9 @@ Analysed<std::string> Planner::aggregate(Block& block) {
     }
     Block again = block;
     LEAT_TRY_SQL(make_windows(again.from));
+    if (is_weighted(again.from.relation) && asks_for_arrival(block.query)) {
+      return std::unexpected(std::move(analysed).error());
+    }
     auto groups = keyed_groups(again);
     if (groups) return groups;
     return std::unexpected(std::move(analysed).error());
@@ -137,7 +157,7 @@ Analysed<std::string> Planner::grouping_sets(const Block& block) {
       Node out = expression;
       replace_expressions(out, [&](const Node& node) -> std::optional<Node> {
         const std::string name = is_class(node, "FUNCTION") ? function_name(node) : "";
-        if (name == "grouping" || name == "grouping_id") {
+        if (text_in(node, "type") == "GROUPING_FUNCTION") {
           std::int64_t bits = 0;
           for (const Node& child : node.at("children")) {
             bits = bits * 2 + (missing.contains(canonical_text(child)) ? 1 : 0);

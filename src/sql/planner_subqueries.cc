@@ -18,6 +18,22 @@ bool has_subquery(const Node& expression) {
   return found;
 }
 
+/// The first one, of which there is one.
+const Node& subquery_in(const Node& expression) {
+  const Node* found = &expression;
+  walk(expression, [&](const Node& node) {
+    if (is_class(node, "SUBQUERY") && found == &expression) found = &node;
+    return found == &expression;
+  });
+  return *found;
+}
+
+/// Aggregates that say 0 of no rows; the others say NULL.
+bool counts(const std::string& function) {
+  return function == "count" || function == "count_star" || function == "regr_count" ||
+         function == "approx_count_distinct";
+}
+
 Node comparison(const char* type, Node left, Node right) {
   return {{"class", "COMPARISON"},
           {"type", type},
@@ -50,10 +66,45 @@ Analysed<void> Planner::plan_subqueries(Node& query, From& from, std::vector<Nod
     left.push_back(std::move(condition));
   }
   where = std::move(left);
-  for (const char* clause : {"select_list", "having", "qualify", "group_expressions"}) {
+  std::set<std::string> added;
+  for (const char* clause : {"group_expressions", "select_list", "having", "qualify"}) {
     if (!has_subquery(query.at(clause))) continue;
     LEAT_TRY_SQL(make_windows(from));
-    LEAT_TRY_SQL(replace_scalars(query.at(clause), from, env));
+    const std::size_t at = position_of(subquery_in(query.at(clause)));
+    LEAT_TRY_SQL(replace_scalars(query.at(clause), from, env, &added));
+    LEAT_TRY_SQL(group_by_values(query, clause, added, at));
+  }
+  return {};
+}
+
+/// The values of subqueries that stand beside aggregates are the same for all rows of a group: they
+/// become keys of it.
+Analysed<void> Planner::group_by_values(Node& query, const char* clause,
+                                        const std::set<std::string>& values, std::size_t at) const {
+  Node& groups = query["group_expressions"];
+  const bool aggregated =
+      find_aggregate(query.at("select_list"), binding_.functions()) != nullptr ||
+      !query.at("having").is_null();
+  if (std::string_view(clause) == "group_expressions" || (groups.empty() && !aggregated)) return {};
+  std::set<std::string> read;
+  walk(query.at(clause), [&](const Node& node) {
+    if (is_class(node, "FUNCTION") && binding_.functions().is_aggregate(function_name(node))) {
+      return false;
+    }
+    if (is_class(node, "COLUMN_REF") && values.contains(parts_of(node)[0])) {
+      read.insert(parts_of(node)[0]);
+    }
+    return true;
+  });
+  if (read.empty()) return {};
+  if (groups.empty()) {
+    return sql_fault(code, at,
+                     "a subquery that gives one value can't stand beside aggregates of all rows: "
+                     "put the aggregates into a subquery in FROM");
+  }
+  for (const std::string& name : read) {
+    for (Node& set : query["group_sets"]) set.push_back(groups.size());
+    groups.push_back(column_ref(name));
   }
   return {};
 }
@@ -190,11 +241,18 @@ Analysed<void> Planner::is_in(const Node& subquery, bool negated, From& from,
 }
 
 /// Puts the value of each scalar subquery in an expression beside the rows, as a column.
-Analysed<void> Planner::replace_scalars(Node& expression, From& from, const Environment& env) {
+Analysed<void> Planner::replace_scalars(Node& expression, From& from, const Environment& env,
+                                        std::set<std::string>* added) {
   Analysed<void> done;
   replace_expressions(expression, [&](const Node& node) -> std::optional<Node> {
     if (!done || !is_class(node, "SUBQUERY")) return std::nullopt;
     auto column = plan_scalar(node, from, env);
+    if (column && added != nullptr) {
+      walk(*column, [&](const Node& at) {
+        if (is_class(at, "COLUMN_REF")) added->insert(parts_of(at)[0]);
+        return true;
+      });
+    }
     if (column) return std::move(*column);
     done = std::unexpected(std::move(column).error());
     return std::nullopt;
@@ -258,18 +316,61 @@ Analysed<Node> Planner::plan_scalar(const Node& subquery, From& from, const Envi
     for (std::size_t i = 0; i < groups.size(); ++i) block.query["group_sets"][0].push_back(i);
     block.query["group_expressions"] = std::move(groups);
   }
-  const std::string function = function_name(node.at("select_list")[0]);
-  const bool counts = function == "count" || function == "count_star";
-  block.from = std::move(inner.from);
   const bool keyed = !conditions.empty();
+  Node value = column_ref(name);
+  if (keyed) {
+    const Node& item = block.query.at("select_list")[0];
+    value = LEAT_TRY_SQL(value_where_joined(item, inner.from.relation, name, columns.back()));
+  }
+  block.from = std::move(inner.from);
   From one{LEAT_TRY_SQL(aggregate(block)), FromScope(name, columns)};
   LEAT_TRY_SQL(join_beside(from, std::move(one),
                            keyed ? JoinQuery::Kind::left : JoinQuery::Kind::inner,
                            std::move(conditions)));
-  if (!keyed || !counts) return column_ref(name);
-  Node zero = LEAT_TRY_SQL(binding_.expression_of("SELECT coalesce(a, 0)"));
-  zero["children"][0] = column_ref(name);
-  return zero;
+  return value;
+}
+
+/// A subquery's value beside rows that it was joined to: where it has no rows there is no key.
+Analysed<Node> Planner::value_where_joined(const Node& item, const std::string& input,
+                                           const std::string& name, const std::string& key) {
+  // An aggregate alone is NULL without rows, as a column is that finds no match.
+  const bool alone = find_aggregate(item, binding_.functions()) == &item;
+  if (alone && !counts(function_name(item))) return column_ref(name);
+  const Node without_rows = LEAT_TRY_SQL(value_without_rows(item, input));
+  Node value = LEAT_TRY_SQL(
+      binding_.expression_of("SELECT CASE WHEN k IS NULL THEN without_rows ELSE v END"));
+  replace_expressions(value, [&](const Node& part) -> std::optional<Node> {
+    if (!is_class(part, "COLUMN_REF")) return std::nullopt;
+    const std::string what = parts_of(part)[0];
+    if (what == "without_rows") return without_rows;
+    return column_ref(what == "k" ? key : name);
+  });
+  return value;
+}
+
+/// What an expression of aggregates over the relation says of no rows.
+Analysed<Node> Planner::value_without_rows(const Node& expression, const std::string& input) {
+  Node out = expression;
+  out["alias"] = "";
+  Analysed<void> done;
+  replace_expressions(out, [&](const Node& node) -> std::optional<Node> {
+    if (!done || !is_class(node, "FUNCTION")) return std::nullopt;
+    const std::string function = function_name(node);
+    if (!binding_.functions().is_aggregate(function)) return std::nullopt;
+    const auto type = type_of(node, input);
+    if (!type) {
+      done = std::unexpected(type.error());
+      return std::nullopt;
+    }
+    const char* value = counts(function) ? "0" : "NULL";
+    auto constant =
+        binding_.expression_of(fmt::format("SELECT CAST({} AS {})", value, type->to_sql()));
+    if (constant) return std::move(*constant);
+    done = std::unexpected(std::move(constant).error());
+    return std::nullopt;
+  });
+  LEAT_TRY_SQL(std::move(done));
+  return out;
 }
 
 /// Joins something to the rows whose names must stay what they are; the columns that it adds are

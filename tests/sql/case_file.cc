@@ -110,7 +110,7 @@ class Reader {
     std::string_view rest = trimmed(line.substr(word.size()));
     if (word == "case") return begin_case(rest);
     if (word == "judge") return judge(rest);
-    if (word == "open" || word == "letters") return detail(word);
+    if (word == "open" || word == "final" || word == "letters") return detail(word);
     if (word == "query") return query(rest);
     if (word == "refused") return refusal(rest);
     const std::array<std::string_view, 3> kinds = {"stream", "derived", "view"};
@@ -214,11 +214,11 @@ class Reader {
 
   Status detail(std::string_view word) {
     if (!in_case_) return fault("{} belongs to a case", word);
-    if (word == "open") {
-      case_.open = true;
-      ++at_;
-    } else {
+    if (word == "letters") {
       case_.letters = body();
+    } else {
+      (word == "open" ? case_.open : case_.only_final) = true;
+      ++at_;
     }
     return {};
   }
@@ -327,6 +327,7 @@ std::string to_text(const Case& one) {
   std::string out = "case " + one.name + "\n\n";
   for (const Relation& relation : one.relations) out += relation_text(relation);
   if (one.open) out += "open\n\n";
+  if (one.only_final) out += "final\n\n";
   if (!one.query.judge_sql.empty()) out += "judge\n" + one.query.judge_sql + "\n\n";
   out += "query" + (one.query.settings.empty() ? "" : " {" + one.query.settings + "}") + "\n";
   out += one.query.sql + "\n----\n";

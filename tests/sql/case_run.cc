@@ -185,7 +185,8 @@ bool CaseRun::may_compare_so_far() const {
     return mentions(relation.settings, "on_close") || mentions(relation.settings, "retain") ||
            std::ranges::any_of(relation.steps, has_late);
   };
-  return !closes(setup_.one.query) && std::ranges::none_of(setup_.one.relations, closes);
+  return !setup_.one.only_final && !closes(setup_.one.query) &&
+         std::ranges::none_of(setup_.one.relations, closes);
 }
 
 Status CaseRun::compare_so_far() {

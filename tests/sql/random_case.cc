@@ -1,5 +1,6 @@
 #include "random_case.h"
 
+#include <algorithm>
 #include <array>
 #include <random>
 
@@ -9,6 +10,7 @@ namespace leat::proof {
 namespace {
 
 constexpr std::size_t rows_max = 60;
+constexpr std::size_t other_rows_max = 25;
 
 /// The columns that a stream may have. The first, `id`, is unique, or what rows are replaced by.
 const std::vector<RandomColumn>& all_columns() {
@@ -39,9 +41,13 @@ class Maker {
     if (replaced) make_newest();
     std::string input = replaced ? "newest" : "s";
     bool ordered = !replaced;
-    bool windowed = !replaced && any(2) == 0;
+    bool windowed = !replaced && any(3) == 0;
     if (windowed) {
       input = window();
+    } else if (any(2) == 0) {
+      make_wide(input);
+      input = "wide";
+      ordered = false;
     } else if (any(3) == 0) {
       make_middle(input, ordered);
       input = "middle";
@@ -156,6 +162,94 @@ class Maker {
                   {"b", "BOOLEAN", ValueKind::truth}};
     }
     case_.relations.push_back(std::move(view));
+  }
+
+  bool has(const std::string& name) const {
+    return std::ranges::find(columns_, name, &RandomColumn::name) != columns_.end();
+  }
+
+  /// A second stream, and half of the time the newest row per key of it. Returns which to read.
+  std::string make_other() {
+    Relation stream;
+    stream.name = "r";
+    stream.columns = {{"rid", "BIGINT"}, {"rk", "INTEGER"}, {"rg", "TEXT"}, {"rv", "INTEGER"}};
+    stream.steps.emplace_back();
+    for (std::size_t i = any(other_rows_max); i > 0; --i) {
+      InputRow row;
+      row.cells.emplace_back(std::to_string(any(10)));
+      for (const auto kind : {ValueKind::number, ValueKind::text, ValueKind::number}) {
+        const Cell value = cell({kind == ValueKind::text ? "g" : "k", "", kind});
+        row.cells.push_back(any(6) == 0 ? std::nullopt : value);
+      }
+      stream.steps[0].push_back(std::move(row));
+    }
+    case_.relations.push_back(std::move(stream));
+    if (any(2) == 0) return "r";
+    Relation view;
+    view.kind = Relation::Kind::view;
+    view.name = "newest_r";
+    view.settings = "from: r, key: rid";
+    if (any(2) == 0) view.settings += ", deletes: rv > 4";
+    case_.relations.push_back(std::move(view));
+    return "newest_r";
+  }
+
+  /// A view over two inputs, or of distinct rows: a join, a set operation, a subquery in WHERE.
+  void make_wide(const std::string& input) {
+    const std::string other = make_other();
+    Relation view;
+    view.kind = Relation::Kind::view;
+    view.name = "wide";
+    const std::string key = has("k") ? "k" : "id";
+    const std::string text = has("g") ? "g" : "'a'";
+    const std::vector<RandomColumn> two = {{"k", "", ValueKind::number},
+                                           {"g", "", ValueKind::text}};
+    switch (any(6)) {
+      case 0:
+        view.sql = fmt::format("SELECT DISTINCT {} AS k, {} AS g FROM {}", key, text, input);
+        columns_ = two;
+        break;
+      case 1: {
+        static constexpr std::array operations = {"UNION ALL", "UNION", "INTERSECT", "EXCEPT"};
+        view.sql = fmt::format("SELECT {} AS k, {} AS g FROM {} {} SELECT rk, rg FROM {}", key,
+                               text, input, operations[any(operations.size())], other);
+        columns_ = two;
+        break;
+      }
+      case 2: {
+        static constexpr std::array tests = {
+            "{0} IN (SELECT rk FROM {1})", "{0} NOT IN (SELECT rk FROM {1} WHERE rk IS NOT NULL)",
+            "EXISTS (SELECT 1 FROM {1} WHERE rk = {0})",
+            "NOT EXISTS (SELECT 1 FROM {1} WHERE rk = {0} AND rv > 1)"};
+        view.sql = fmt::format("SELECT * FROM {} WHERE {}", input,
+                               fmt::format(fmt::runtime(tests[any(tests.size())]), key, other));
+        break;
+      }
+      default:
+        view.sql = join(input, other, key);
+        break;
+    }
+    case_.relations.push_back(std::move(view));
+  }
+
+  std::string join(const std::string& input, const std::string& other, const std::string& key) {
+    static constexpr std::array kinds = {"JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"};
+    static constexpr std::array conditions = {"", "", " AND r.rv > 2", " AND a.id <> r.rid",
+                                              " AND a.id > r.rv"};
+    std::string list;
+    for (const RandomColumn& column : columns_) list += fmt::format("a.{0} AS {0}, ", column.name);
+    const bool by_text = has("g") && any(3) == 0;
+    std::string sql =
+        fmt::format("SELECT {0}r.rid, r.rk, r.rg, r.rv FROM {1} a {2} {3} r ON {4}{5}", list, input,
+                    kinds[any(kinds.size())], other,
+                    by_text ? std::string("a.g = r.rg") : fmt::format("a.{} = r.rk", key),
+                    conditions[any(conditions.size())]);
+    // What joins with several rows is not unique any more.
+    columns_.erase(columns_.begin());
+    columns_.push_back({"rk", "INTEGER", ValueKind::number});
+    columns_.push_back({"rg", "TEXT", ValueKind::text});
+    columns_.push_back({"rv", "INTEGER", ValueKind::number});
+    return sql;
   }
 
   std::string window() {
