@@ -17,7 +17,7 @@ namespace {
 using namespace leat;
 using namespace leat::proof;
 
-constexpr std::uint64_t seeds_usual = 150;
+constexpr std::uint64_t seeds_usual = 100;
 constexpr std::chrono::seconds shrink_time{20};
 constexpr std::size_t faults_max = 5;
 
