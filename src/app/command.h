@@ -34,6 +34,7 @@ void add_test(CLI::App& app, Outcome& outcome);
 void add_run(CLI::App& app, Outcome& outcome);
 void add_sql(CLI::App& app, Outcome& outcome);
 void add_tail(CLI::App& app, Outcome& outcome);
+void add_top(CLI::App& app, Outcome& outcome);
 void add_topics(CLI::App& app, Outcome& outcome);
 void add_explain(CLI::App& app, Outcome& outcome);
 void add_mock(CLI::App& app, Outcome& outcome);

@@ -20,6 +20,7 @@ void add_commands(CLI::App& app, leat::app::Outcome& outcome) {
   leat::app::add_run(app, outcome);
   leat::app::add_sql(app, outcome);
   leat::app::add_tail(app, outcome);
+  leat::app::add_top(app, outcome);
   leat::app::add_topics(app, outcome);
   leat::app::add_explain(app, outcome);
   leat::app::add_mock(app, outcome);

@@ -24,6 +24,7 @@ class Target {
   ~Target();
 
   HttpClient client() const { return HttpClient(url_); }
+  const std::string& url() const { return url_; }
   bool at_rest() const { return engine_ != nullptr; }
 
  private:

@@ -16,9 +16,18 @@ Status AggregateViewOperator::absorb(unsigned worker, const EpochContext&, std::
     return {};
   }));
   std::vector<AggregateWork*> works;
+  std::vector<EventTimeUs> row_times;
+  if (view_.ttl && view_.ttl->by == TimeToLive::By::event_time) {
+    find_times(input.rows, view_.ttl->time_column, row_times);
+  }
   for (Chunk& result : results) {
     std::unique_ptr<AggregateWork> work = pending_.fresh(worker);
     fill(*work, std::move(result), input.order, late);
+    const std::int64_t* input_rows = input_rows_of(*work);
+    work->times.resize(row_times.empty() ? 0 : work->rows.size());
+    for (std::size_t row = 0; row < work->times.size(); ++row) {
+      work->times[row] = row_times[static_cast<std::size_t>(input_rows[row])];
+    }
     works.push_back(work.get());
     pending_.add(worker, std::move(work));
   }
@@ -78,7 +87,7 @@ void AggregateViewOperator::find_skipped(AggregateWork& work, std::vector<LateRo
   }
   if (!keeps_windows_) return;
   const std::int64_t* input_rows = input_rows_of(work);
-  const EventTimeUs gone = closes() ? clock_.now()
+  const EventTimeUs gone = closes() ? settled_by(clock_.now())
                            : clock_.now() == no_watermark
                                ? no_watermark
                                : add_saturated(clock_.now(), -*view_.retain_us);

@@ -18,6 +18,7 @@ Status AggregateViewOperator::prepare() {
             state::KeyedTable::shard_of(state::hash_bytes(key), resources_.shards);
         return state::KeyedTable::Place{shard, is_pinned(head_of(record).window_end)};
       });
+  if (view_.ttl) expiry_ = std::make_unique<Expiry>(table_options(), resources_.shards, *view_.ttl);
   writer_ =
       std::make_unique<GroupRowsWriter>(query_, key_codec_, accumulators_, resources_.database);
   for (unsigned i = 0; i < resources_.shards; ++i) {
@@ -25,6 +26,7 @@ Status AggregateViewOperator::prepare() {
         std::make_unique<EvictionPolicy>(resources_.timeline, bytes_max_a_shard());
     shards_[i].tables.push_back(&groups_->shard(i));
     for (const auto& details : details_.all()) shards_[i].tables.push_back(&details->shard(i));
+    if (expiry_) shards_[i].tables.push_back(&expiry_->table(i));
   }
   (void)LEAT_TRY(pre_.borrow());
   return writer_->prepare();
@@ -43,6 +45,11 @@ std::string AggregateViewOperator::definition_text() const {
   }
   // How the windows lie is told by `pre`.
   if (query_.window) text += fmt::format("\nwindow {}", query_.window->size_us);
+  if (view_.ttl)
+    text += view_.ttl->by == TimeToLive::By::event_time ? "\nlives" : "\nlives by clock";
+  if (view_.late == Late::update) {
+    text += fmt::format("\nlate rows update for {}", view_.allowed_lateness_us);
+  }
   return text;
 }
 
@@ -52,13 +59,16 @@ Status AggregateViewOperator::merge(unsigned index, const EpochContext& context,
   state::KeyedShard& groups = groups_->shard(index);
   for (state::KeyedShard* table : shard.tables) table->begin(context.epoch);
   shard.eviction->apply(shard.tables);
+  shard.closed = clock_.before(context.epoch);
   LEAT_TRY(ensure_only_group(index, shard));
   for (const AggregateWork* work : pending_.in_order()) {
     const auto lock = groups.lock();
-    LEAT_TRY(merge_work(*work, index, shard));
+    LEAT_TRY(merge_work(*work, index, context, shard));
   }
   if (query_.weighted && query_.key_count > 0) end_empty_groups(groups, shard);
-  if (context.changes_wanted && !closes()) LEAT_TRY(emit_changes(groups, output));
+  if (expiry_) LEAT_TRY(end_groups(index, context));
+  const bool updates = !closes() || view_.late == Late::update;
+  if (context.changes_wanted && updates) LEAT_TRY(emit_changes(groups, shard, output));
   if (keeps_windows_) LEAT_TRY(close_windows(index, context, shard, output));
   for (state::KeyedShard* table : shard.tables) {
     const auto lock = table->lock();
@@ -82,7 +92,8 @@ Status AggregateViewOperator::ensure_only_group(unsigned index, Shard& shard) {
   return {};
 }
 
-Status AggregateViewOperator::merge_work(const AggregateWork& work, unsigned index, Shard& shard) {
+Status AggregateViewOperator::merge_work(const AggregateWork& work, unsigned index,
+                                         const EpochContext& context, Shard& shard) {
   const std::span<const std::uint32_t> rows = work.scatter.rows_of(index);
   if (rows.empty()) return {};
   state::KeyedShard& groups = groups_->shard(index);
@@ -95,19 +106,23 @@ Status AggregateViewOperator::merge_work(const AggregateWork& work, unsigned ind
   }
   GroupRows taken{&work.rows,    &work.encoded, rows, std::span(shard.groups),
                   shard.weights, &groups,       index};
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    state::Entry* group = shard.groups[i];
-    if (closes() && !group->has(state::Entry::live)) {
-      shard.open_groups.fetch_add(1, std::memory_order_relaxed);
-    }
-    groups.touch(group);
-    head_of(group).rows += taken.weight(i);
-    if (!keeps_windows_) continue;
-    head_of(group).window_end = work.window_ends[rows[i]];
-    // What is not late is open, even if another shard has closed its part of the window by now.
-    if (!group->has(state::Entry::pinned)) index_group(shard, group, closes());
-  }
+  if (expiry_) return touch_living(work, taken, context, shard);
+  touch_groups(work, taken, shard);
   return update(taken, shard);
+}
+
+void AggregateViewOperator::touch_groups(const AggregateWork& work, const GroupRows& rows,
+                                         Shard& shard) {
+  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+    state::Entry* group = rows.groups[i];
+    const bool is_new = !group->has(state::Entry::live);
+    rows.table->touch(group);
+    head_of(group).rows += rows.weight(i);
+    if (!keeps_windows_) continue;
+    head_of(group).window_end = work.window_ends[rows.rows[i]];
+    if (is_new && is_open(shard, group)) shard.open_groups.fetch_add(1, std::memory_order_relaxed);
+    if (!group->has(state::Entry::pinned)) index_group(shard, group);
+  }
 }
 
 Status AggregateViewOperator::update(const GroupRows& rows, Shard& shard) {
@@ -126,10 +141,16 @@ Status AggregateViewOperator::update(const GroupRows& rows, Shard& shard) {
   return {};
 }
 
-void AggregateViewOperator::index_group(Shard& shard, state::Entry* group, bool open) {
+void AggregateViewOperator::index_group(Shard& shard, state::Entry* group) const {
   const EventTimeUs window_end = head_of(group).window_end;
   group->set(state::Entry::pinned);
-  (open ? shard.open : shard.retained).add(window_end, group);
+  if (is_open(shard, group)) {
+    shard.open.add(window_end, group);
+  } else if (closes() && window_end > settled_by(shard.closed)) {
+    shard.settling.add(window_end, group);
+  } else {
+    shard.retained.add(window_end, group);
+  }
 }
 
 void AggregateViewOperator::end_empty_groups(state::KeyedShard& groups, Shard& shard) const {
@@ -138,11 +159,13 @@ void AggregateViewOperator::end_empty_groups(state::KeyedShard& groups, Shard& s
     state::Entry* group = groups.touched()[i];
     if (!group->has(state::Entry::live) || head_of(group).rows != 0) continue;
     groups.remove(group);
-    if (closes()) shard.open_groups.fetch_sub(1, std::memory_order_relaxed);
+    if (is_open(shard, group)) shard.open_groups.fetch_sub(1, std::memory_order_relaxed);
   }
 }
 
-Status AggregateViewOperator::emit_changes(const state::KeyedShard& groups,
+/// Where windows close, of those alone that had closed before: the others are given out as a whole
+/// when they close.
+Status AggregateViewOperator::emit_changes(const state::KeyedShard& groups, const Shard& shard,
                                            std::vector<ChangeChunk>& output) {
   std::vector<GroupRowsWriter::Turned> turned;
   const auto flush = [&]() -> Status {
@@ -154,6 +177,7 @@ Status AggregateViewOperator::emit_changes(const state::KeyedShard& groups,
     const std::byte* before = groups.before(group);
     const std::byte* after = group->has(state::Entry::live) ? group->record() : nullptr;
     if (before == nullptr && after == nullptr) continue;
+    if (is_open(shard, group)) continue;
     turned.push_back({groups.key_of(group), before, after});
     if (turned.size() == chunk_rows_max / 2) LEAT_TRY(flush());
   }
@@ -182,11 +206,13 @@ Status AggregateViewOperator::restore() {
   }
   LEAT_TRY(groups_->restore(bytes_max_a_shard(), [&](unsigned index, state::Entry* group) {
     if (!group->has(state::Entry::pinned)) return;
-    const bool open = closes() && head_of(group).window_end > clock_.now();
-    if (open) shards_[index].open_groups.fetch_add(1, std::memory_order_relaxed);
-    index_group(shards_[index], group, open);
+    Shard& shard = shards_[index];
+    shard.closed = clock_.now();
+    if (is_open(shard, group)) shard.open_groups.fetch_add(1, std::memory_order_relaxed);
+    index_group(shard, group);
   }));
   for (const auto& details : details_.all()) LEAT_TRY(details->restore(bytes_max_a_shard()));
+  if (expiry_) LEAT_TRY(expiry_->restore(bytes_max_a_shard()));
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include "operator/column_types.h"
 #include "operator/definition_record.h"
 #include "operator/eviction.h"
+#include "operator/expiry.h"
 #include "operator/group_rows_writer.h"
 #include "operator/pending.h"
 #include "operator/value_counts.h"
@@ -26,6 +27,7 @@ struct AggregateWork {
   EncodedRows keys;
   std::vector<std::uint64_t> hashes;
   std::vector<EventTimeUs> window_ends;  // where the view has windows
+  std::vector<EventTimeUs> times;        // where groups live by event time
   std::vector<EncodedRows> encoded;
   std::vector<std::uint8_t> skip;  // late rows, and weights of 0
   Scatter scatter;
@@ -40,7 +42,9 @@ struct AggregateWork {
 
 struct GroupHead {
   std::int64_t rows;  ///< sum of the weights
+  /// The window's end; of a group with a time to live when it was touched last.
   EventTimeUs window_end;
+  EventTimeUs& touched() { return window_end; }
 };
 static_assert(offsetof(GroupHead, rows) == group_rows_offset);
 static_assert(offsetof(GroupHead, window_end) == group_window_offset);
@@ -59,8 +63,8 @@ inline std::vector<std::size_t> first_columns(std::size_t count) {
 }
 
 /// An incremental GROUP BY: groups' records in one table, details beside them. Its functions stand
-/// in three files: absorb in aggregate_absorb.cc, windows in aggregate_windows.cc, the rest in
-/// aggregate_view.cc.
+/// in four files: absorb in aggregate_absorb.cc, windows in aggregate_windows.cc, groups that end
+/// with their time to live in aggregate_expiry.cc, the rest in aggregate_view.cc.
 class AggregateViewOperator final : public ViewOperator {
  public:
   AggregateViewOperator(const std::string& name, const AggregateView& view, const Schema& input,
@@ -73,7 +77,7 @@ class AggregateViewOperator final : public ViewOperator {
         key_columns_(first_columns(query_.key_count)),
         key_codec_(types_of(query_.pre_schema, key_columns_)),
         definition_(name, definition_text()),
-        details_(table_options(), resources.shards, keeps_windows_),
+        details_(table_options(), resources.shards, keeps_windows_, view.ttl.has_value()),
         pre_(resources.database, query_.pre, sql::Program::Input{input, true, query_.weighted}),
         pending_(resources.workers, resources.shards),
         clock_(resources.timeline),
@@ -101,8 +105,9 @@ class AggregateViewOperator final : public ViewOperator {
   std::uint64_t memory_bytes() const override {
     std::uint64_t bytes = groups_->memory_bytes();
     for (const auto& details : details_.all()) bytes += details->memory_bytes();
-    return bytes;
+    return bytes + (expiry_ ? expiry_->memory_bytes() : 0);
   }
+  EventTimeUs wakes_at() const override { return expiry_ ? expiry_->wakes_at() : end_of_time; }
   std::uint64_t refused() const override { return writer_->refused(); }
   std::string last_refusal() const override { return writer_->last_refusal(); }
 
@@ -111,8 +116,10 @@ class AggregateViewOperator final : public ViewOperator {
     std::unique_ptr<EvictionPolicy> eviction;
     std::vector<state::KeyedShard*> tables;  // the groups' first
     WindowIndex open;      // groups of windows that have not closed; only with Emit::on_close
+    WindowIndex settling;  // of those that have closed, but still take late rows
     WindowIndex retained;  // groups that are to be forgotten some day
     bool has_only_group = false;
+    EventTimeUs closed = no_watermark;  // what had closed before the epoch that runs
     // Scratch space.
     std::vector<state::KeyedShard::Key> keys;
     std::vector<state::Entry*> groups;
@@ -124,9 +131,16 @@ class AggregateViewOperator final : public ViewOperator {
 
   std::uint64_t bytes_max_a_shard() const { return resources_.memory_max / resources_.shards; }
   bool closes() const { return view_.emit == Emit::on_close; }
+  /// Windows that end at or before this take no more rows, when those up to `closed` have closed.
+  EventTimeUs settled_by(EventTimeUs closed) const {
+    return closed == no_watermark ? closed : add_saturated(closed, -view_.allowed_lateness_us);
+  }
+  bool is_open(const Shard& shard, const state::Entry* group) const {
+    return closes() && head_of(group->record()).window_end > shard.closed;
+  }
   /// Whether a group of this window must stay in memory.
   bool is_pinned(EventTimeUs window_end) const {
-    return keeps_windows_ && (view_.retain_us || window_end > clock_.now());
+    return keeps_windows_ && (view_.retain_us || window_end > settled_by(clock_.now()));
   }
 
   state::TableOptions table_options() const {
@@ -145,14 +159,22 @@ class AggregateViewOperator final : public ViewOperator {
   void fill(AggregateWork& work, Chunk rows, std::uint64_t order, std::vector<LateRow>& late) const;
 
   Status ensure_only_group(unsigned index, Shard& shard);
-  Status merge_work(const AggregateWork& work, unsigned index, Shard& shard);
+  Status merge_work(const AggregateWork& work, unsigned index, const EpochContext& context,
+                    Shard& shard);
+  void touch_groups(const AggregateWork& work, const GroupRows& rows, Shard& shard);
+  Status touch_living(const AggregateWork& work, const GroupRows& rows, const EpochContext& context,
+                      Shard& shard);
+  Status end_groups(unsigned index, const EpochContext& context);
+  Status end_group(unsigned index, state::Entry* group);
   Status update(const GroupRows& rows, Shard& shard);
   void end_empty_groups(state::KeyedShard& groups, Shard& shard) const;
-  Status emit_changes(const state::KeyedShard& groups, std::vector<ChangeChunk>& output);
+  Status emit_changes(const state::KeyedShard& groups, const Shard& shard,
+                      std::vector<ChangeChunk>& output);
   Status close_windows(unsigned index, const EpochContext& context, Shard& shard,
                        std::vector<ChangeChunk>& output);
+  void settle_windows(unsigned index, Shard& shard, EventTimeUs time);
   void forget_windows(unsigned index, Shard& shard, EventTimeUs time);
-  static void index_group(Shard& shard, state::Entry* group, bool open);
+  void index_group(Shard& shard, state::Entry* group) const;
 
   const AggregateView view_;
   const sql::AggregateQuery& query_;
@@ -171,6 +193,7 @@ class AggregateViewOperator final : public ViewOperator {
   std::vector<Accumulator::Encoding> encodings_;
   std::vector<std::unique_ptr<Accumulator>> accumulators_;
   std::unique_ptr<state::KeyedTable> groups_;
+  std::unique_ptr<Expiry> expiry_;  // null: groups stay
   std::unique_ptr<GroupRowsWriter> writer_;
   EventTimeUs stored_time_ = no_watermark;
 };

@@ -33,19 +33,28 @@ Status AggregateViewOperator::close_windows(unsigned index, const EpochContext& 
       if (group->has(state::Entry::live)) {
         shard.open_groups.fetch_sub(1, std::memory_order_relaxed);
       }
-      if (view_.retain_us) {
-        shard.retained.add(head_of(group).window_end, group);
-      } else {
-        table.unpin(group);
-      }
+      shard.settling.add(head_of(group).window_end, group);
     }
-    for (const auto& details : details_.all()) details->drop_windows(index, time);
+    settle_windows(index, shard, settled_by(time));
   }
   clock_.advance(context.epoch, time);
   if (view_.retain_us && context.watermark != end_of_time) {
     forget_windows(index, shard, add_saturated(time, -*view_.retain_us));
   }
   return {};
+}
+
+/// Nothing changes these windows any more: what is only needed for that goes.
+void AggregateViewOperator::settle_windows(unsigned index, Shard& shard, EventTimeUs time) {
+  state::KeyedShard& table = groups_->shard(index);
+  for (state::Entry* group : shard.settling.take_until(time)) {
+    if (view_.retain_us) {
+      shard.retained.add(head_of(group).window_end, group);
+    } else {
+      table.unpin(group);
+    }
+  }
+  for (const auto& details : details_.all()) details->drop_windows(index, time);
 }
 
 void AggregateViewOperator::forget_windows(unsigned index, Shard& shard, EventTimeUs time) {

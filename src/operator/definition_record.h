@@ -12,6 +12,7 @@ namespace leat::op {
 inline constexpr std::string_view definition_key = "d";
 inline constexpr std::string_view watermark_key = "w";
 inline constexpr std::string_view row_count_key = "n";
+inline constexpr std::string_view expiry_prefix = "e";
 inline constexpr std::string_view rows_prefix = "g";
 inline constexpr std::string_view details_prefix = "s";
 /// Of a view's table of details with this number: two bytes, so that no table's prefix begins

@@ -76,6 +76,24 @@ void DetailTable::drop_windows(unsigned shard, EventTimeUs time) {
   }
 }
 
+Status DetailTable::drop_group(unsigned shard, std::string_view group) {
+  state::KeyedShard& table = table_.shard(shard);
+  std::vector<std::string> details;
+  const auto take = [&](std::string_view key) {
+    details.emplace_back(key);
+    return true;
+  };
+  const std::string end = state::end_of_prefix(group);
+  table.for_each_in_memory(group, end, take);
+  LEAT_TRY(table.for_each_in_store(group, end, take));
+  std::vector<state::KeyedShard::Key> keys;
+  for (const std::string& key : details) keys.push_back({key, state::hash_bytes(key)});
+  std::vector<state::Entry*> entries;
+  LEAT_TRY(table.find_or_create(keys, entries));
+  for (state::Entry* entry : entries) table.remove(entry);
+  return {};
+}
+
 Status DetailTable::restore(std::uint64_t bytes_max_a_shard) {
   return table_.restore(bytes_max_a_shard, [&](unsigned shard, state::Entry* entry) {
     if (windowed_) windows_[shard].add(head_of(entry).window_end, entry);
@@ -87,7 +105,7 @@ DetailTable& DetailTables::add(std::size_t record_size, bool ordered) {
   options.prefix = details_prefix_of(tables_.size());
   options.layout = {(record_size + 7) & ~std::size_t{7}, {}};
   options.versioned = false;
-  options.ordered = ordered;
+  options.ordered = ordered || droppable_;
   tables_.push_back(std::make_unique<DetailTable>(std::move(options), shards_, windowed_));
   return *tables_.back();
 }

@@ -68,6 +68,8 @@ class DetailTable {
                    const state::Entry* group);
 
   state::KeyedShard& shard(unsigned index) { return table_.shard(index); }
+  /// Drops everything of one group. Only of an ordered table.
+  Status drop_group(unsigned shard, std::string_view group);
   /// Drops everything of windows that end at or before `time`.
   void drop_windows(unsigned shard, EventTimeUs time);
   Status restore(std::uint64_t bytes_max_a_shard);
@@ -85,8 +87,9 @@ class DetailTable {
 /// All detail tables of a view.
 class DetailTables {
  public:
-  DetailTables(state::TableOptions base, unsigned shards, bool windowed)
-      : base_(std::move(base)), shards_(shards), windowed_(windowed) {}
+  /// `droppable`: groups can be dropped one by one, which costs an index in memory.
+  DetailTables(state::TableOptions base, unsigned shards, bool windowed, bool droppable)
+      : base_(std::move(base)), shards_(shards), windowed_(windowed), droppable_(droppable) {}
 
   /// A table whose records are `record_size` bytes, Head included.
   DetailTable& add(std::size_t record_size, bool ordered);
@@ -97,6 +100,7 @@ class DetailTables {
   const state::TableOptions base_;
   const unsigned shards_;
   const bool windowed_;
+  const bool droppable_;
   std::vector<std::unique_ptr<DetailTable>> tables_;
 };
 

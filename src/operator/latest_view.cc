@@ -4,6 +4,7 @@
 #include "operator/column_types.h"
 #include "operator/definition_record.h"
 #include "operator/eviction.h"
+#include "operator/expiry.h"
 #include "operator/pending.h"
 #include "operator/program_pool.h"
 #include "operator/stored_row_count.h"
@@ -21,8 +22,15 @@ struct LatestRecord {
   state::Blob version;  // by KeyCodec; empty where arrival decides
   std::uint64_t deleted;
 };
+/// Of a view whose rows live for a time.
+struct LivingRecord {
+  LatestRecord latest;
+  EventTimeUs touched;
+};
 constexpr std::size_t row_blob = 0;
 constexpr std::size_t version_blob = 1;
+/// How many rows that are due are looked at under one lock.
+constexpr std::size_t rows_at_once = 256;
 
 struct LatestWork {
   EncodedRows keys;
@@ -31,6 +39,7 @@ struct LatestWork {
   std::vector<std::uint64_t> hashes;
   std::vector<std::uint8_t> deletes;  // one a row, or empty
   std::vector<std::int64_t> weights;  // one a row, or empty
+  std::vector<EventTimeUs> times;     // one a row, where rows live by event time
   Scatter scatter;
   std::uint64_t order = 0;
 
@@ -59,7 +68,12 @@ class LatestViewOperator final : public ViewOperator {
       deletes_ = std::make_unique<ProgramPool>(resources.database, view.deletes,
                                                sql::Program::Input{input, true, false});
     }
+    if (view.ttl) {
+      expiry_ = std::make_unique<Expiry>(base_options(), resources.shards, *view.ttl);
+    }
     for (unsigned i = 0; i < resources.shards; ++i) {
+      shards_[i].tables.push_back(&table_.shard(i));
+      if (expiry_) shards_[i].tables.push_back(&expiry_->table(i));
       shards_[i].eviction = std::make_unique<EvictionPolicy>(
           resources.timeline, resources.memory_max / resources.shards);
     }
@@ -79,6 +93,9 @@ class LatestViewOperator final : public ViewOperator {
     work->order = input.order;
     work->weights = input.weights;
     if (deletes_) LEAT_TRY(find_deletes(input.rows, work->deletes));
+    if (view_.ttl && view_.ttl->by == TimeToLive::By::event_time) {
+      find_times(input.rows, view_.ttl->time_column, work->times);
+    }
     key_codec_.encode(input.rows, view_.key, work->keys);
     row_codec_.encode(input.rows, work->rows);
     if (view_.version) {
@@ -97,24 +114,24 @@ class LatestViewOperator final : public ViewOperator {
                std::vector<ChangeChunk>& output) override {
     Shard& shard = shards_[index];
     state::KeyedShard& rows = table_.shard(index);
-    rows.begin(context.epoch);
-    state::KeyedShard* const evicting[] = {&rows};
-    shard.eviction->apply(evicting);
+    for (state::KeyedShard* table : shard.tables) table->begin(context.epoch);
+    shard.eviction->apply(shard.tables);
     for (const LatestWork* work : pending_.in_order()) {
       const auto lock = rows.lock();
-      LEAT_TRY(merge_work(*work, work->scatter.rows_of(index), shard, rows));
+      LEAT_TRY(merge_work(*work, index, context, shard));
     }
+    if (expiry_) LEAT_TRY(end_rows(index, context));
     if (context.changes_wanted) LEAT_TRY(emit(rows, output));
-    {
-      const auto lock = rows.lock();
-      rows.publish_counts();
+    for (state::KeyedShard* table : shard.tables) {
+      const auto lock = table->lock();
+      table->publish_counts();
     }
     pending_.merged();
     return {};
   }
 
   Status persist(unsigned index, state::CommitBatch& batch) override {
-    table_.shard(index).persist(batch);
+    for (state::KeyedShard* table : shards_[index].tables) table->persist(batch);
     if (index != 0) return {};
     definition_.persist(family_, batch);
     deleted_rows_.persist(family_, batch);
@@ -124,7 +141,9 @@ class LatestViewOperator final : public ViewOperator {
   Status restore() override {
     LEAT_TRY(definition_.check(resources_.store, family_));
     LEAT_TRY(deleted_rows_.restore(resources_.store, family_));
-    return table_.restore(resources_.memory_max / resources_.shards);
+    LEAT_TRY(table_.restore(resources_.memory_max / resources_.shards));
+    if (expiry_) LEAT_TRY(expiry_->restore(resources_.memory_max / resources_.shards));
+    return {};
   }
 
   Status scan(const state::Snapshot& snapshot,
@@ -135,7 +154,7 @@ class LatestViewOperator final : public ViewOperator {
     const auto piece_sink = [&](const state::KeyedTable::Piece& piece) {
       rows.clear();
       for (std::size_t i = 0; i < piece.keys.size(); ++i) {
-        const LatestRecord& record = record_of(piece.records.data() + i * sizeof(LatestRecord));
+        const LatestRecord& record = record_of(piece.records.data() + i * record_size());
         if (record.deleted == 0) rows.push_back(record.row.view());
       }
       if (rows.empty()) return true;
@@ -149,11 +168,15 @@ class LatestViewOperator final : public ViewOperator {
   }
 
   std::uint64_t row_count() const override { return table_.row_count() - deleted_rows_.rows(); }
-  std::uint64_t memory_bytes() const override { return table_.memory_bytes(); }
+  std::uint64_t memory_bytes() const override {
+    return table_.memory_bytes() + (expiry_ ? expiry_->memory_bytes() : 0);
+  }
+  EventTimeUs wakes_at() const override { return expiry_ ? expiry_->wakes_at() : end_of_time; }
 
  private:
   struct Shard {
     std::unique_ptr<EvictionPolicy> eviction;
+    std::vector<state::KeyedShard*> tables;  // the rows' first
     std::vector<state::KeyedShard::Key> keys;
     std::vector<state::Entry*> entries;
   };
@@ -162,13 +185,24 @@ class LatestViewOperator final : public ViewOperator {
     return *reinterpret_cast<const LatestRecord*>(record);
   }
 
-  state::TableOptions table_options() const {
+  static EventTimeUs& touched(state::Entry* entry) {
+    return reinterpret_cast<LivingRecord*>(entry->record())->touched;
+  }
+  std::size_t record_size() const {
+    return view_.ttl ? sizeof(LivingRecord) : sizeof(LatestRecord);
+  }
+
+  state::TableOptions base_options() const {
     state::TableOptions options;
     options.store = &resources_.store;
     options.timeline = &resources_.timeline;
     options.family = &family_;
+    return options;
+  }
+  state::TableOptions table_options() const {
+    state::TableOptions options = base_options();
     options.prefix = rows_prefix;
-    options.layout = {sizeof(LatestRecord),
+    options.layout = {record_size(),
                       {offsetof(LatestRecord, row), offsetof(LatestRecord, version)}};
     return options;
   }
@@ -179,6 +213,9 @@ class LatestViewOperator final : public ViewOperator {
     text += "\nkey";
     for (const std::size_t column : view_.key) text += " " + std::to_string(column);
     text += "\nversion " + (view_.version ? std::to_string(*view_.version) : "none");
+    if (view_.ttl) {
+      text += view_.ttl->by == TimeToLive::By::event_time ? "\nlives" : "\nlives by clock";
+    }
     return text + "\ndeletes " + view_.deletes;
   }
 
@@ -198,32 +235,45 @@ class LatestViewOperator final : public ViewOperator {
     });
   }
 
-  Status merge_work(const LatestWork& work, std::span<const std::uint32_t> rows, Shard& shard,
-                    state::KeyedShard& table) {
+  Status merge_work(const LatestWork& work, unsigned index, const EpochContext& context,
+                    Shard& shard) {
+    const std::span<const std::uint32_t> rows = work.scatter.rows_of(index);
+    state::KeyedShard& table = table_.shard(index);
     shard.keys.clear();
     for (const std::uint32_t row : rows) shard.keys.push_back({work.keys[row], work.hashes[row]});
     LEAT_TRY(table.find_or_create(shard.keys, shard.entries));
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const std::uint32_t row = rows[i];
-      if (!work.weights.empty() && work.weights[row] <= 0) {
-        if (work.weights[row] < 0) take_back(work.rows[row], shard.entries[i], table);
-      } else {
-        put(work, row, shard.entries[i], table);
+      state::Entry* entry = shard.entries[i];
+      EventTimeUs time = no_watermark;
+      if (expiry_) {
+        time = expiry_->touch_time(context, work.times.empty() ? no_watermark : work.times[row]);
+        const bool lives = entry->has(state::Entry::live);
+        if (lives && expiry_->is_over(touched(entry), time)) end_row(entry, table);
       }
+      if (!work.weights.empty() && work.weights[row] <= 0) {
+        if (work.weights[row] < 0) take_back(work.rows[row], entry, table);
+        continue;
+      }
+      const bool is_new = !entry->has(state::Entry::live);
+      if (!put(work, row, entry, table) || !expiry_) continue;
+      touched(entry) = is_new ? time : std::max(touched(entry), time);
+      if (is_new) LEAT_TRY(expiry_->watch(index, table.key_of(entry), time));
     }
     return {};
   }
 
-  void put(const LatestWork& work, std::uint32_t row, state::Entry* entry,
+  /// Whether the key has a row now, or a note that it was deleted.
+  bool put(const LatestWork& work, std::uint32_t row, state::Entry* entry,
            state::KeyedShard& table) {
     const bool deletes = !work.deletes.empty() && work.deletes[row] != 0;
     const bool exists = entry->has(state::Entry::live);
     if (view_.version && exists && work.versions[row] < record_of(entry->record()).version.view()) {
-      return;
+      return false;
     }
     if (deletes && !view_.version) {
       if (exists) table.remove(entry);
-      return;
+      return false;
     }
     auto* record = reinterpret_cast<LatestRecord*>(table.touch(entry));
     if (record->deleted != static_cast<std::uint64_t>(deletes)) {
@@ -232,6 +282,34 @@ class LatestViewOperator final : public ViewOperator {
     }
     table.set_blob(entry, row_blob, deletes ? std::string_view() : work.rows[row]);
     if (view_.version) table.set_blob(entry, version_blob, work.versions[row]);
+    return true;
+  }
+
+  void end_row(state::Entry* entry, state::KeyedShard& table) {
+    if (record_of(entry->record()).deleted != 0) deleted_rows_.add(-1);
+    table.remove(entry);
+  }
+
+  /// Ends the rows that nothing has touched for their time; they leave the view like any that are
+  /// taken back.
+  Status end_rows(unsigned index, const EpochContext& context) {
+    const EventTimeUs now = expiry_->now(context);
+    std::vector<std::string> due;
+    LEAT_TRY(expiry_->take_due(index, now, due));
+    state::KeyedShard& table = table_.shard(index);
+    for (std::size_t begin = 0; begin < due.size(); begin += rows_at_once) {
+      const auto lock = table.lock();
+      for (std::size_t i = begin; i < std::min(due.size(), begin + rows_at_once); ++i) {
+        state::Entry* entry = LEAT_TRY(table.find({due[i], state::hash_bytes(due[i])}));
+        if (entry == nullptr) continue;
+        if (expiry_->is_over(touched(entry), now)) {
+          end_row(entry, table);
+        } else {
+          LEAT_TRY(expiry_->watch(index, table.key_of(entry), touched(entry)));
+        }
+      }
+    }
+    return {};
   }
 
   void take_back(std::string_view row, state::Entry* entry, state::KeyedShard& table) {
@@ -267,6 +345,7 @@ class LatestViewOperator final : public ViewOperator {
   std::unique_ptr<ProgramPool> deletes_;
   PendingWork<LatestWork> pending_;
   state::KeyedTable table_;
+  std::unique_ptr<Expiry> expiry_;  // null: rows stay
   std::vector<Shard> shards_;
   StoredRowCount deleted_rows_;  // in the table, but not rows of the view
 };

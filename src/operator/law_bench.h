@@ -93,6 +93,7 @@ class ViewBench {
   std::uint64_t epoch() const { return epoch_; }
   std::size_t committed_bytes() const { return committed_bytes_; }
   bool changes_wanted = true;
+  EventTimeUs now = 0;  ///< what the clock says in the next epoch
 
  private:
   using Sums = std::map<std::string, std::int64_t>;

@@ -214,7 +214,7 @@ void ViewBench::start() {
 
 std::size_t ViewBench::run_epoch(const std::vector<ChangeChunk>& input, EventTimeUs watermark,
                                  std::mt19937_64& random) {
-  const EpochContext context{Epoch(++epoch_), watermark, changes_wanted};
+  const EpochContext context{Epoch(++epoch_), watermark, changes_wanted, now};
   std::vector<unsigned> worker_of;
   for (std::size_t i = 0; i < input.size(); ++i) {
     worker_of.push_back(static_cast<unsigned>(random() % setting_.workers));

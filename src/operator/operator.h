@@ -34,7 +34,8 @@ struct EpochContext {
   Epoch epoch;
   EventTimeUs watermark = no_watermark;  ///< of the view's input, after this epoch's rows were read
   bool changes_wanted =
-      false;  ///< somebody (a view, a sink, a subscriber) takes this view's changes
+      false;            ///< somebody (a view, a sink, a subscriber) takes this view's changes
+  EventTimeUs now = 0;  ///< the epoch's time, by the clock
 };
 
 /// The computation of one view. The runtime calls, each epoch, with a barrier between the phases:
@@ -81,6 +82,10 @@ class ViewOperator {
   /// takes.
   virtual std::uint64_t row_count() const = 0;
   virtual std::uint64_t memory_bytes() const = 0;
+
+  /// The time by the clock from which on rows may leave the view although nothing comes in: an
+  /// epoch is due then. Between epochs.
+  virtual EventTimeUs wakes_at() const { return end_of_time; }
 
   /// How often a row could not be computed from its group since the start, and why the last one;
   /// the view is without such a row until it can be. Any thread.

@@ -31,12 +31,15 @@ class WindowClock {
     std::lock_guard lock(mutex_);
     return steps_.back().time;
   }
+  /// The same as an epoch left it.
   EventTimeUs at(Epoch epoch) const {
     std::lock_guard lock(mutex_);
     auto it = std::upper_bound(steps_.begin(), steps_.end(), epoch,
                                [](Epoch wanted, const Step& step) { return wanted < step.epoch; });
     return it == steps_.begin() ? no_watermark : std::prev(it)->time;
   }
+  /// As the epochs before this one left it, whichever shards of this one have moved on.
+  EventTimeUs before(Epoch epoch) const { return at(Epoch(epoch.value() - 1)); }
   /// Moves on in an epoch, never back. Each shard says so.
   void advance(Epoch epoch, EventTimeUs time) {
     const Epoch oldest = timeline_.oldest_visible();

@@ -121,20 +121,25 @@ class Judge {
   RandomInput& input_;
 };
 
-/// Gives the number of rows that were late for some of their windows only.
-std::size_t close_windows(const Shape& shape, std::uint64_t seed, Setting setting) {
+/// With a lateness, windows that have closed take rows for that long. Gives the number of rows that
+/// were late for some of their windows only.
+std::size_t close_windows(const Shape& shape, std::uint64_t seed, Setting setting,
+                          std::int64_t lateness = 0) {
   SCOPED_TRACE(fmt::format("{} seed {}", shape.call, seed));
   std::mt19937_64 random(seed);
   RandomInput input(seed, false);
   Judge judge(shape, input);
   ViewBench bench(database(), setting);
-  bench.add("v", make(view_of(shape, Emit::on_close, {}, false)));
+  AggregateView view = view_of(shape, Emit::on_close, {}, false);
+  if (lateness > 0) view.late = Late::update;
+  view.allowed_lateness_us = lateness;
+  bench.add("v", make(view));
   bench.start();
   std::vector<EventTimeUs> watermarks;
   std::size_t late = 0, partly_late = 0;
   for (int epoch = 1; epoch <= 20 && !::testing::Test::HasFailure(); ++epoch) {
     const EventTimeUs time = midnight + epoch * minute / 2 + 1;
-    const EventTimeUs closed = epoch == 1 ? no_watermark : watermarks.back();
+    const EventTimeUs closed = epoch == 1 ? no_watermark : watermarks.back() - lateness;
     watermarks.push_back(epoch == 20 ? end_of_time : time);
     const auto& changes = input.next_epoch();
     judge.note_arrivals(closed);
@@ -173,6 +178,35 @@ TEST(Windows, ThatOverlapCountARowInThoseThatAreOpen) {
     EXPECT_GT(close_windows(shape, 3, {3, 4, true}), 0u);
     EXPECT_GT(close_windows(shape, 4, {2, 2, false, 1024}), 0u);
   }
+}
+
+TEST(Windows, ThatHaveClosedAreUpdatedAsLongAsLatenessIsAllowed) {
+  for (const Shape& shape : {tumbling, hopping, cumulating}) {
+    close_windows(shape, 5, {1, 1}, minute);
+    close_windows(shape, 6, {2, 4}, minute / 2);
+    close_windows(shape, 7, {3, 4, true}, 2 * minute);
+    close_windows(shape, 8, {2, 2, false, 1024}, minute);
+  }
+}
+
+TEST(Windows, GiveOutTheOldRowAndTheNewOneWhenALateRowComes) {
+  std::mt19937_64 random(10);
+  RandomInput input(10, false);
+  ViewBench bench(database(), {1, 2});
+  AggregateView view = view_of(tumbling, Emit::on_close, {}, false);
+  view.late = Late::update;
+  view.allowed_lateness_us = 20 * minute;
+  bench.add("v", make(view));
+  bench.start();
+  bench.run_epoch(input.next_epoch(), midnight + 11 * minute, random);
+  const auto before = bench.scan("v");
+  ASSERT_FALSE(before.empty());
+  EXPECT_EQ(bench.run_epoch(input.next_epoch(), midnight + 11 * minute, random), 0u);
+  EXPECT_NE(bench.scan("v"), before);
+  EXPECT_EQ(bench.scan_bytes("v"), bench.sum_of_changes("v"));
+  bench.run_epoch({}, midnight + 40 * minute, random);
+  EXPECT_GT(bench.run_epoch(input.next_epoch(), midnight + 40 * minute, random), 0u)
+      << "it is over";
 }
 
 /// Over a view, whose rows are taken back.

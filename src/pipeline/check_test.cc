@@ -170,7 +170,7 @@ streams:
       deep: {at: /a/b, type: "decimal(10,2)", default: 1.5, numbers_from_text: true}
       when: {type: timestamptz, unit: ms, required: true, pii: habit}
       at: {field: $timestamp, type: timestamp}
-    event_time: {column: at, delay: 10s, idle: 1m, ahead: 0s}
+    event_time: {column: at, delay: 10s, idle_after: 1m, max_ahead: 0s, ahead: keep}
     expect: {small: {that: deep < 5, else: warn}}
     recent_rows: 5
   r:
@@ -230,7 +230,9 @@ TEST_F(FullFile, FillsStreams) {
   EXPECT_EQ(stream.columns[3].field, "$timestamp");
   ASSERT_TRUE(stream.event_time.has_value());
   EXPECT_EQ(stream.event_time->column, 3u);
-  EXPECT_EQ(stream.event_time->ahead_ms, 0);
+  EXPECT_EQ(stream.event_time->idle_ms, 60'000);
+  EXPECT_EQ(stream.event_time->max_ahead_ms, 0);
+  EXPECT_TRUE(stream.event_time->keeps_future);
   EXPECT_EQ(stream.expectations[0].otherwise, Refusal::warn);
   EXPECT_THAT(stream.expectations[0].sql, HasSubstr("__leat_input"));
   EXPECT_EQ(stream.recent_rows_max, 5);

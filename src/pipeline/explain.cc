@@ -163,10 +163,14 @@ std::string plan_of(const StreamNode& stream) {
   plan.line("columns", columns_text(stream.schema));
   if (const auto& time = stream.event_time) {
     plan.line("event time",
-              fmt::format("{}, delay {}, idle after {}, {} ahead at most",
+              fmt::format("{}, delay {}, idle after {}, {} ahead at most{}{}",
                           stream.schema[time->column].name, duration_text(time->delay_ms),
                           duration_text(time->idle_ms),
-                          time->ahead_ms == 0 ? "any time" : duration_text(time->ahead_ms)));
+                          time->max_ahead_ms == 0 ? "any time" : duration_text(time->max_ahead_ms),
+                          time->keeps_future ? " (kept all the same)" : "",
+                          time->max_drift_ms == 0
+                              ? ""
+                              : ", drift " + duration_text(time->max_drift_ms) + " at most"));
   }
   std::string rules;
   for (const auto& rule : stream.expectations) {

@@ -12,6 +12,8 @@
 namespace leat::pipeline {
 namespace {
 
+bool is_duration(Form form) { return form == Form::duration || form == Form::duration_or_section; }
+
 std::string_view expected_shape(Form form) {
   switch (form) {
     case Form::section:
@@ -26,6 +28,8 @@ std::string_view expected_shape(Form form) {
     case Form::type_or_section:
     case Form::format:
       return "a name or a mapping";
+    case Form::duration_or_section:
+      return "a duration, as 7d, or a mapping";
     case Form::integer:
       return "a whole number";
     case Form::boolean:
@@ -128,6 +132,7 @@ bool Fields::has_shape(const Key& key, const Node& value) const {
              (value.is_list() && std::ranges::all_of(value.items, &Node::is_scalar));
     case Form::name_or_section:
     case Form::type_or_section:
+    case Form::duration_or_section:
     case Form::format:
       return value.is_scalar() || value.is_mapping();
     default:
@@ -176,15 +181,16 @@ std::optional<std::string> Fields::text(std::string_view key) const {
 std::optional<std::int64_t> Fields::number(std::string_view key) const {
   const Key& what = declared(key);
   const auto read = [&](std::string_view text) {
-    return what.form == Form::duration ? read_duration_ms(text)
-           : what.form == Form::bytes  ? read_bytes(text)
-                                       : read_integer(text);
+    return is_duration(what.form)     ? read_duration_ms(text)
+           : what.form == Form::bytes ? read_bytes(text)
+                                      : read_integer(text);
   };
   const Node* value = find(key);
   if (value == nullptr) {
     if (what.default_text.empty()) return std::nullopt;
     return *read(what.default_text);
   }
+  if (!value->is_scalar()) return std::nullopt;
   const auto number = read(value->text);
   if (!number) {
     diagnostics_.error(value->at, "invalid-value",
@@ -193,9 +199,9 @@ std::optional<std::int64_t> Fields::number(std::string_view key) const {
   }
   const auto shown = [&](double bound) {
     const auto exact = static_cast<std::int64_t>(bound);
-    return what.form == Form::duration ? duration_text(exact)
-           : what.form == Form::bytes  ? bytes_text(exact)
-                                       : std::to_string(exact);
+    return is_duration(what.form)     ? duration_text(exact)
+           : what.form == Form::bytes ? bytes_text(exact)
+                                      : std::to_string(exact);
   };
   const auto exact = static_cast<double>(*number);
   if (what.min && exact < *what.min) {

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "pipeline/test_grammar.h"
+#include "pipeline/view_grammar.h"
 
 namespace leat::pipeline {
 namespace {
@@ -371,14 +372,32 @@ std::vector<Section> stream_sections() {
        {{"column", Form::reference, "A TIMESTAMP or TIMESTAMPTZ column of the stream's rows.",
          true},
         {"delay", Form::duration, "How much later than others a row may come.", false, "0s"},
-        {"idle", Form::duration,
-         "A partition that is silent for this long no longer holds the watermark back.", false,
-         "30s"},
-        {"ahead", Form::duration,
-         "A row that claims to be further than this ahead of the clock does not move the "
-         "watermark. "
-         "0s: no bound.",
-         false, "1h"}}},
+        {"idle_after", Form::duration,
+         "A partition that is silent for this long, with nothing left to read, no longer holds the "
+         "watermark back. 0s: it holds it for ever.",
+         false, "30s"},
+        {"max_drift",
+         Form::duration,
+         "A partition of the stream's topic (a file, where the source is files) that is further "
+         "ahead of the slowest in event time is not read until the others have come up, so that "
+         "state stays small while a backlog is read. One that is silent holds the others up until "
+         "`idle_after`. Left out: the one furthest behind is read first, and none waits. No row is "
+         "late for want of it.",
+         false,
+         {},
+         {},
+         1},
+        {"max_ahead", Form::duration,
+         "How far ahead of the clock a row may claim to be. One that claims more never moves the "
+         "watermark, and counts as `future`. 0s: no bound.",
+         false, "1h"},
+        {"ahead",
+         Form::choice,
+         "What becomes of a row that claims to be further ahead. `dead_letters`: it is refused, "
+         "with its reason. `keep`: it goes on like any other.",
+         false,
+         "dead_letters",
+         {"dead_letters", "keep"}}}},
       {"expectation",
        "streams.NAME.expect.NAME",
        "",
@@ -396,44 +415,6 @@ std::vector<Section> stream_sections() {
 
 std::vector<Section> output_sections() {
   return {
-      {"view",
-       "views.NAME",
-       "Either the newest row per key of a stream (`from` and `key`), or an aggregate (`query`). "
-       "Views of views are kept by the same rules: an aggregate over a view takes an old row back "
-       "when it changes.",
-       {{"from", Form::reference, "The stream whose newest row per key is kept."},
-        {"key", Form::names, "The column, or list of columns, that identifies a row."},
-        {"version", Form::reference,
-         "The column by which a row is newer than another; an equal one replaces. Left out: the "
-         "row "
-         "that arrived last."},
-        {"deletes", Form::expression,
-         "A boolean over the columns: a row for which it is true removes its key."},
-        {"query", Form::sql,
-         "A SELECT … [WHERE] GROUP BY … [HAVING] over one stream or view, or over its "
-         "[windows](windows.md), as in `tumble(stream, time_column, INTERVAL '1 hour')`, which "
-         "adds "
-         "window_start and window_end."},
-        {"emit",
-         Form::choice,
-         "When rows of a query leave it. `on_update`: whenever they change. `on_close`: once, when "
-         "their window has closed; rows that come later are late.",
-         false,
-         "on_update",
-         {"on_update", "on_close"}},
-        {"retain", Form::duration,
-         "Windows that ended longer ago than this in event time are forgotten, and rows for them "
-         "are "
-         "late. Left out: kept for ever."}},
-       std::nullopt,
-       "views:\n"
-       "  customers: {from: customer_changes, key: id, version: changed_at, deletes: deleted}\n"
-       "  orders_per_hour:\n"
-       "    query: |\n"
-       "      SELECT window_start, country, count(*) AS orders\n"
-       "      FROM tumble(orders, ordered_at, INTERVAL '1 hour') GROUP BY window_start, country\n"
-       "    emit: on_close\n"
-       "    retain: 7d\n"},
       {"sink",
        "sinks.NAME",
        "A sink has one connector, by its name (see [sinks](sinks.md)).",
@@ -464,7 +445,7 @@ std::vector<Section> output_sections() {
 std::vector<Section> all_sections() {
   std::vector<Section> sections = {file_section()};
   for (auto part : {log_sections(), source_sections(), table_sections(), stream_sections(),
-                    output_sections(), test_sections()}) {
+                    view_sections(), output_sections(), test_sections()}) {
     for (auto& section : part) sections.push_back(std::move(section));
   }
   return sections;

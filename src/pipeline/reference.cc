@@ -84,6 +84,8 @@ std::string_view form_text(Form form) {
       return "name or mapping";
     case Form::type_or_section:
       return "type or mapping";
+    case Form::duration_or_section:
+      return "duration or mapping";
     case Form::format:
       return "format";
   }

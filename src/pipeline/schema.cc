@@ -145,6 +145,8 @@ class SchemaWriter {
       case Form::name_or_section:
       case Form::type_or_section:
         return any_of(scalar_schema(), inner());
+      case Form::duration_or_section:
+        return any_of(duration_schema(), inner());
       case Form::format: {
         std::vector<std::string> names;
         for (const auto& spec : registry_.formats) names.push_back(spec.name);

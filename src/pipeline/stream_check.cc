@@ -205,8 +205,15 @@ class StreamChecker {
     const Fields fields(*value, section("event_time"), diagnostics_);
     EventTime time;
     time.delay_ms = fields.number("delay").value_or(0);
-    time.idle_ms = fields.number("idle").value_or(0);
-    time.ahead_ms = fields.number("ahead").value_or(0);
+    time.idle_ms = fields.number("idle_after").value_or(0);
+    time.max_drift_ms = fields.number("max_drift").value_or(0);
+    if (time.max_drift_ms > 0 && time.idle_ms == 0) {
+      diagnostics_.error(fields.at("max_drift"), "conflicting-keys",
+                         "with idle_after: 0s an empty partition would hold all others up for "
+                         "ever; give idle_after a time, or remove max_drift");
+    }
+    time.max_ahead_ms = fields.number("max_ahead").value_or(0);
+    time.keeps_future = fields.text("ahead") == "keep";
     const Node* column = fields.find("column");
     if (column == nullptr || !rows_known) return;
     const auto index =

@@ -128,7 +128,7 @@ std::vector<Section> test_sections() {
          "Where it was refused.",
          false,
          {},
-         {"decode", "select", "expect", "late", "view"}},
+         {"decode", "select", "expect", "future", "late", "view"}},
         {"stream", Form::reference, "The stream that refused it."},
         {"view", Form::reference, "The view, for `late` and `view`."},
         {"column", Form::text, "The column to blame, for `decode`."},

@@ -6,9 +6,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "pipeline/lateness_check.h"
 #include "pipeline/names.h"
 #include "pipeline/scalar.h"
 #include "pipeline/sql_text.h"
+#include "pipeline/ttl_check.h"
 
 namespace leat::pipeline {
 namespace {
@@ -56,6 +58,8 @@ class ViewChecker {
     view_.pipeline = declaration_.pipeline;
     const bool known = fields_.has("query") ? take_query() : take_latest();
     if (!known || diagnostics_.errors() != before) return;
+    take_ttl(fields_, scope_, view_);
+    if (diagnostics_.errors() != before) return;
     note_state();
     scope_.catalog.insert_or_assign(view_.name,
                                     sql::Relation{sql::Relation::Kind::view, view_.schema});
@@ -71,7 +75,8 @@ class ViewChecker {
   }
 
   bool take_latest() {
-    refuse({"emit", "retain"}, "is for a view with a \"query\"; remove it");
+    refuse({"emit", "retain", "late", "allowed_lateness"},
+           "is for a view with a \"query\"; remove it");
     if (!fields_.has("from") && !fields_.has("key")) {
       diagnostics_.error(fields_.at(), "missing-key",
                          "this view has neither \"query\" nor \"from\"; write query: SELECT …, or "
@@ -167,6 +172,9 @@ class ViewChecker {
         {"from", "key", "version", "deletes"},
         "is for a view of the newest row per key; a view with a \"query\" reads what stands after "
         "its FROM: remove it");
+    windows_.emit = fields_.text("emit") == "on_close" ? op::Emit::on_close : op::Emit::on_update;
+    if (const auto retain = fields_.number("retain")) windows_.retain_us = *retain * 1000;
+    take_lateness(fields_, diagnostics_, windows_);
     const Node* query = fields_.find("query");
     if (query == nullptr || !inputs_known(*query)) return false;
     auto analysed = scope_.analyser.view_query(query->text, view_.name, scope_.catalog);
@@ -178,16 +186,13 @@ class ViewChecker {
     view_.reads = analysed->reads;
     for (const std::string& name : view_.reads) scope_.use(name);
     check_windows(*analysed);
+    check_updates(*analysed);
     take_parts(std::move(*analysed));
     return true;
   }
 
   /// The query's operators, with what the file says of windows for all of them that have some.
   void take_parts(sql::ViewQuery query) {
-    const bool on_close = fields_.text("emit") == "on_close";
-    const op::Emit emit = on_close ? op::Emit::on_close : op::Emit::on_update;
-    std::optional<std::int64_t> retain_us;
-    if (const auto retain = fields_.number("retain")) retain_us = *retain * 1000;
     for (sql::QueryPart& part : query.parts) {
       ViewPart made{.name = part.name,
                     .inputs = part.inputs,
@@ -197,11 +202,8 @@ class ViewChecker {
       const bool last = &part == &query.parts.back();
       if (auto* aggregate = std::get_if<sql::AggregateQuery>(&part.query)) {
         if (last) view_.key = key_columns(*aggregate);
-        op::AggregateView view{.query = std::move(*aggregate)};
-        if (part.closes) {
-          view.emit = emit;
-          view.retain_us = retain_us;
-        }
+        op::AggregateView view = part.closes ? windows_ : op::AggregateView();
+        view.query = std::move(*aggregate);
         made.definition = std::move(view);
       } else if (auto* select = std::get_if<sql::SelectQuery>(&part.query)) {
         made.definition = op::SelectView{
@@ -211,8 +213,9 @@ class ViewChecker {
       } else if (auto* keyed = std::get_if<sql::KeyedQuery>(&part.query)) {
         op::KeyedView view{.query = std::move(*keyed)};
         if (part.closes) {
-          view.emit = emit;
-          view.retain_us = retain_us;
+          view.emit = windows_.emit;
+          view.retain_us = windows_.retain_us;
+          view.late = windows_.late;
         }
         made.definition = std::move(view);
       }
@@ -222,7 +225,8 @@ class ViewChecker {
         view_.parts.push_back(std::move(made));
       }
     }
-    view_.append_only = on_close && view_.parts.empty();
+    view_.append_only = windows_.emit == op::Emit::on_close && windows_.late != op::Late::update &&
+                        view_.parts.empty();
   }
 
   /// False when the query reads something that has a fault itself, or a topic.
@@ -273,6 +277,20 @@ class ViewChecker {
                     what, query.reads.front()));
   }
 
+  /// A window that is given out again would change what later steps have closed already, and the
+  /// rows of a session may join it with its neighbours.
+  void check_updates(const sql::ViewQuery& query) {
+    if (windows_.late != op::Late::update) return;
+    if (query.parts.size() == 1 &&
+        std::holds_alternative<sql::AggregateQuery>(query.parts[0].query)) {
+      return;
+    }
+    diagnostics_.error(fields_.at("late"), "conflicting-keys",
+                       "late: update is for groups in tumble(…), hop(…) or cumulate(…) alone, and "
+                       "this query has sessions or is computed in several steps; remove it, or "
+                       "count the windows in a view of their own");
+  }
+
   /// Windows that can't close: they are not of a stream's event time.
   void refuse_event_time(std::string_view key, std::string_view what, const sql::QueryPart& part) {
     const auto* stream = scope_.stream(part.inputs.front());
@@ -305,11 +323,11 @@ class ViewChecker {
     if (!grows_for_ever(view_)) return;
     const auto known = scope_.catalog.find(view_.inputs.front());
     const auto* aggregate = std::get_if<op::AggregateView>(&view_.definition);
-    std::string remedy = "bound it with deletes: and a condition, if rows end";
+    std::string remedy = "bound it with ttl: 7d, or with deletes: and a condition, if rows end";
     if (aggregate != nullptr && aggregate->query.window) {
       remedy = "bound it with retain: 7d";
-    } else if (aggregate != nullptr) {
-      remedy = "if keys come without end, count in windows: FROM tumble(…), with retain: 7d";
+    } else if (aggregate != nullptr && view_.parts.empty()) {
+      remedy = "bound it with ttl: 7d, or count in windows: FROM tumble(…), with retain: 7d";
     } else if (!view_.query.empty()) {
       remedy = "bound it by windows, or join streams whose event times lie near each other";
     }
@@ -322,6 +340,7 @@ class ViewChecker {
   Diagnostics& diagnostics_;
   const Declaration& declaration_;
   Fields fields_;
+  op::AggregateView windows_;  ///< what the file says of windows, without a query
   ViewNode view_;
 };
 
@@ -333,11 +352,31 @@ void check_view(Scope& scope, const Declaration& declaration) {
 
 namespace {
 
+const std::optional<op::TimeToLive>& ttl_of(const ViewPart& view) {
+  static const std::optional<op::TimeToLive> none;
+  return std::visit(
+      [](const auto& definition) -> const std::optional<op::TimeToLive>& {
+        if constexpr (requires { definition.ttl; }) return definition.ttl;
+        return none;
+      },
+      view.definition);
+}
+
+/// "for ever", or until when.
+std::string kept_for(const ViewPart& view) {
+  const auto& ttl = ttl_of(view);
+  if (!ttl) return "for ever";
+  const bool by_event = ttl->by == op::TimeToLive::By::event_time;
+  return fmt::format("until {} without a row{}", duration_text(ttl->length_us / 1000),
+                     by_event ? " of event time" : "");
+}
+
 /// Whether an operator's state grows with every new key or row, for ever.
 struct GrowsForEver {
-  bool operator()(const op::LatestView&) const { return true; }
+  bool operator()(const op::LatestView& view) const { return !view.ttl; }
   bool operator()(const op::AggregateView& view) const {
     if (view.query.window) return !view.retain_us;
+    if (view.ttl) return false;
     return view.query.key_count > 0 ||
            std::ranges::any_of(view.query.aggregates, &sql::AggregateCall::distinct);
   }
@@ -408,8 +447,8 @@ std::string state_bound(const ViewNode& view, const Schema& input) {
   if (const auto* latest = std::get_if<op::LatestView>(&view.definition)) {
     std::vector<std::string> names;
     for (const auto index : latest->key) names.push_back(input[index].name);
-    return fmt::format("one row per distinct {}{}, for ever", fmt::join(names, ", "),
-                       latest->deletes.empty() ? "" : " that is not deleted");
+    return fmt::format("one row per distinct {}{}, {}", fmt::join(names, ", "),
+                       latest->deletes.empty() ? "" : " that is not deleted", kept_for(view));
   }
   const auto* definition = std::get_if<op::AggregateView>(&view.definition);
   if (definition == nullptr || !view.parts.empty()) return state_of_parts(view);
@@ -420,6 +459,10 @@ std::string state_bound(const ViewNode& view, const Schema& input) {
     const auto kept = aggregate.retain_us ? fmt::format("until {} after its end",
                                                         duration_text(*aggregate.retain_us / 1000))
                                           : std::string("for ever");
+    if (aggregate.late == op::Late::update) {
+      return fmt::format("the groups of each window of {} until {} after its end, and its rows {}",
+                         width, duration_text(aggregate.allowed_lateness_us / 1000), kept);
+    }
     if (aggregate.emit == op::Emit::on_close) {
       return fmt::format("the groups of each window of {} until it closes, and its rows {}", width,
                          kept);
@@ -429,10 +472,10 @@ std::string state_bound(const ViewNode& view, const Schema& input) {
   if (query.key_count == 0) {
     return grows_for_ever(view) ? "every distinct value that it counts, for ever" : "one row";
   }
-  if (view.key.empty()) return "one row per distinct group, for ever";
+  if (view.key.empty()) return "one row per distinct group, " + kept_for(view);
   std::vector<std::string> names;
   for (const auto index : view.key) names.push_back(view.schema[index].name);
-  return fmt::format("one row per distinct {}, for ever", fmt::join(names, ", "));
+  return fmt::format("one row per distinct {}, {}", fmt::join(names, ", "), kept_for(view));
 }
 
 }  // namespace leat::pipeline

@@ -47,6 +47,15 @@ bool is_untouched(const CommitRecord& commit, const pipeline::Graph& graph) {
          std::ranges::none_of(graph.sinks, has_rows);
 }
 
+bool drops_late(const pipeline::ViewPart& part) {
+  return std::visit(
+      [](const auto& definition) {
+        if constexpr (requires { definition.late; }) return definition.late == op::Late::drop;
+        return false;
+      },
+      part.definition);
+}
+
 unsigned power_of_two_at_least(unsigned number) {
   unsigned power = 1;
   while (power < number) power *= 2;
@@ -356,7 +365,12 @@ Status Assembly::connect_all() {
     for (std::size_t i = 0; i < slot.part->inputs.size(); ++i) {
       const auto stream = find_stream(slot.part->inputs[i]);
       if (!stream) continue;
-      streams[*stream].stage->add_view({slot.view.get(), slot.node, slot.index, i, &slot.context});
+      streams[*stream].stage->add_view({.view = slot.view.get(),
+                                        .node = slot.node,
+                                        .index = slot.index,
+                                        .input = i,
+                                        .drops_late = drops_late(*slot.part),
+                                        .context = &slot.context});
     }
   }
   for (std::size_t i = 0; i < sinks.size(); ++i) {

@@ -14,10 +14,15 @@ json to_json(const CommitRecord::OfStream& stream) {
   for (const auto& expected : stream.tally.expectations) {
     expectations.push_back({expected.passed, expected.refused});
   }
-  return {{"accepted", stream.tally.accepted},         {"out", stream.tally.out},
-          {"filtered", stream.tally.filtered},         {"late", stream.tally.late},
-          {"dead_letters", stream.tally.dead_letters}, {"expectations", std::move(expectations)},
-          {"watermark", stream.watermark.current},     {"newest", stream.watermark.newest}};
+  return {{"accepted", stream.tally.accepted},
+          {"out", stream.tally.out},
+          {"filtered", stream.tally.filtered},
+          {"late", stream.tally.late},
+          {"dead_letters", stream.tally.dead_letters},
+          {"expectations", std::move(expectations)},
+          {"watermark", stream.watermark.current},
+          {"newest", stream.watermark.newest},
+          {"future", stream.tally.future}};
 }
 
 CommitRecord::OfStream stream_from(const json& value) {
@@ -27,6 +32,7 @@ CommitRecord::OfStream stream_from(const json& value) {
   stream.tally.filtered = value.at("filtered");
   stream.tally.late = value.at("late");
   stream.tally.dead_letters = value.at("dead_letters");
+  stream.tally.future = value.value("future", std::uint64_t{0});
   for (const json& expected : value.at("expectations")) {
     stream.tally.expectations.push_back({expected.at(0), expected.at(1)});
   }

@@ -22,6 +22,8 @@ std::string_view name_of(Stage stage) {
       return "select";
     case Stage::expect:
       return "expect";
+    case Stage::future:
+      return "future";
     case Stage::late:
       return "late";
     case Stage::view:

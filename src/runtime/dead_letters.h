@@ -13,7 +13,7 @@ namespace leat::runtime {
 inline constexpr const char* dead_letters_topic = "dead_letters";
 
 /// Where on its way a record or row was refused.
-enum class Stage { decode, select, expect, late, view, sink };
+enum class Stage { decode, select, expect, future, late, view, sink };
 
 /// One refused record, with why. `record` indexes the slice it came with.
 struct DeadLetter {

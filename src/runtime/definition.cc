@@ -54,7 +54,14 @@ void add_stream(const pipeline::StreamNode& stream, Description& out) {
   if (stream.event_time) {
     out.add(static_cast<std::int64_t>(stream.event_time->column));
     out.add(stream.event_time->delay_ms);
+    if (stream.event_time->keeps_future) out.add("keeps future");
   }
+}
+
+void add_ttl(const std::optional<op::TimeToLive>& ttl, Description& out) {
+  if (!ttl) return;
+  out.add(ttl->by == op::TimeToLive::By::event_time ? "ttl by event time" : "ttl");
+  out.add(ttl->length_us);
 }
 
 void add_definition(const op::LatestView& view, Description& out) {
@@ -62,6 +69,7 @@ void add_definition(const op::LatestView& view, Description& out) {
   for (const std::size_t column : view.key) out.add(static_cast<std::int64_t>(column));
   out.add(view.version ? static_cast<std::int64_t>(*view.version) : -1);
   out.add(view.deletes);
+  add_ttl(view.ttl, out);
 }
 
 void add_definition(const op::AggregateView& view, Description& out) {
@@ -76,6 +84,8 @@ void add_definition(const op::AggregateView& view, Description& out) {
   }
   out.add(static_cast<std::int64_t>(view.emit));
   out.add(view.retain_us.value_or(-1));
+  if (view.late == op::Late::update) out.add(view.allowed_lateness_us);
+  add_ttl(view.ttl, out);
 }
 
 void add_input(const sql::ViewInput& input, Description& out) {

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "runtime/dead_letters.h"
@@ -18,7 +19,21 @@ std::uint64_t resident_bytes() {
   return read == 2 ? resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
 }
 
+double cpu_seconds() {
+  rusage used{};
+  if (::getrusage(RUSAGE_SELF, &used) != 0) return 0;
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
 TimestampMs to_ms(op::EventTimeUs time) { return time == op::no_watermark ? 0 : time / 1000; }
+
+std::optional<double> lag_of(op::EventTimeUs watermark, const Clock& clock) {
+  if (watermark == op::no_watermark) return std::nullopt;
+  return static_cast<double>(clock.now_ms() - watermark / 1000) / 1e3;
+}
 
 void add_embedded_topics(const Assembly& assembly, EngineStatus& status) {
   for (log::Topic* topic : assembly.topics->all()) {
@@ -162,7 +177,9 @@ void add_streams(const Assembly& assembly, const EpochLoop::Counts& counts, Engi
                       .filtered = tally.filtered,
                       .late = tally.late,
                       .dead_letters = tally.dead_letters,
+                      .future = tally.future,
                       .watermark_ms = to_ms(counts.watermarks[i]),
+                      .lag_seconds = lag_of(counts.watermarks[i], assembly.options.context.clock),
                       .expectations = {}};
     for (std::size_t k = 0; k < node.expectations.size(); ++k) {
       static constexpr const char* names[] = {"quarantine", "drop", "warn", "fail"};
@@ -189,6 +206,7 @@ EngineStatus status_of(const Assembly& assembly, const EpochLoop& loop) {
   status.commit_ms_p50 = loop.committer().latency().quantile_ms(0.5);
   status.commit_ms_p99 = loop.committer().latency().quantile_ms(0.99);
   status.memory_bytes = resident_bytes();
+  status.cpu_seconds = cpu_seconds();
   add_embedded_topics(assembly, status);
   add_sources(assembly, status);
   add_inputs(counts, status);

@@ -28,9 +28,46 @@ constexpr int overdue_intervals = 2;
 bool EpochLoop::has_input() const {
   if (paused_) return false;
   for (const auto& input : assembly_.inputs) {
-    if (input->may_have_data()) return true;
+    if (input->may_have_data() && !held_.contains(input.get())) return true;
   }
   return false;
+}
+
+/// Finds the partitions that are to wait for others, by their streams' `max_drift`. One that has
+/// nothing unread is waited for until it is idle; where all wait for one another (two streams see
+/// other rows of the same partitions), the furthest behind goes on.
+void EpochLoop::hold_back() {
+  held_.clear();
+  const auto now = assembly_.options.context.clock.steady();
+  bool by_silence = false;
+  for (StreamSlot& slot : assembly_.streams) {
+    if (!slot.watermark || !slot.watermark->bounds_drift()) continue;
+    for (const auto& input : assembly_.inputs) {
+      if (input->topic() != slot.topic) continue;
+      slot.watermark->set_waiting(input->id(), input->is_behind());
+      if (input->ended()) slot.watermark->end(input->id());
+    }
+    const Watermark::Slowest slowest = slot.watermark->slowest(now, !inputs_closed_);
+    by_silence |= slowest.time != op::end_of_time && !slowest.waiting;
+    for (const auto& input : assembly_.inputs) {
+      if (input->topic() != slot.topic) continue;
+      if (slot.watermark->is_too_far_ahead(input->id(), slowest)) held_.insert(input.get());
+    }
+  }
+  if (!held_.empty() && !by_silence && !has_input()) held_.erase(furthest_behind());
+}
+
+InputPartition* EpochLoop::furthest_behind() const {
+  InputPartition* furthest = nullptr;
+  op::EventTimeUs least = op::end_of_time;
+  for (const auto& input : assembly_.inputs) {
+    if (!input->may_have_data()) continue;
+    const op::EventTimeUs reached = progress_of(*input).reached;
+    if (furthest != nullptr && reached >= least) continue;
+    furthest = input.get();
+    least = reached;
+  }
+  return furthest;
 }
 
 bool EpochLoop::all_ended() const {
@@ -65,6 +102,7 @@ InputPlanner::Progress EpochLoop::progress_of(const InputPartition& input) const
   for (const StreamSlot& slot : assembly_.streams) {
     if (!slot.watermark || slot.topic != input.topic()) continue;
     progress.reached = slot.watermark->newest(input.id());
+    if (slot.watermark->bounds_drift()) progress.drift_max = slot.watermark->max_drift_us();
   }
   const auto step = event_time_per_slice_.find(input.id());
   if (step != event_time_per_slice_.end()) progress.per_slice = step->second;

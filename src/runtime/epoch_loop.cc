@@ -119,8 +119,9 @@ Status EpochLoop::settle() {
 
 Result<bool> EpochLoop::step() {
   LEAT_TRY(committer_.failure());
+  hold_back();
   const bool has_records = has_input();
-  if (!has_records && !advance_watermarks()) return false;
+  if (!has_records && !advance_watermarks() && !rows_end()) return false;
   LEAT_TRY(run_epoch(!has_records));
   return true;
 }
@@ -131,8 +132,9 @@ Status EpochLoop::turn(const std::stop_token& stop) {
     discover_partitions();
     LEAT_TRY(committer_.failure());
     tell_committed();
+    hold_back();
     const bool has_records = has_input();
-    if (has_records || advance_watermarks()) {
+    if (has_records || advance_watermarks() || rows_end()) {
       const Status ran = run_epoch(!has_records);
       // It waited for a table, and is not to be committed: nothing but the start's recovery is.
       if (!ran && ran.error().code == "stopping" && stop.stop_requested()) return {};
@@ -173,6 +175,7 @@ void EpochLoop::begin_epoch() {
   }
   for (ViewSlot& slot : assembly_.views) {
     slot.context.epoch = epoch_;
+    slot.context.now = assembly_.options.context.clock.now_ms() * 1000;
     slot.context.watermark = watermark_of(slot);
     slot.context.changes_wanted =
         !slot.dependents.empty() || !slot.sinks.empty() || slot.feed->followed();
@@ -183,6 +186,7 @@ Status EpochLoop::read_input() {
   std::vector<InputPartition*> inputs;
   std::uint64_t lag = 0;
   for (const auto& input : assembly_.inputs) {
+    if (held_.contains(input.get())) continue;
     inputs.push_back(input.get());
     lag += input->lag();
   }
@@ -254,7 +258,7 @@ bool EpochLoop::advance_watermarks() {
     if (!slot.watermark) continue;
     for (const auto& input : assembly_.inputs) {
       if (input->topic() != slot.topic) continue;
-      slot.watermark->set_waiting(input->id(), input->lag() > 0);
+      slot.watermark->set_waiting(input->id(), input->is_behind());
       if (input->ended()) slot.watermark->end(input->id());
     }
     const op::EventTimeUs before = slot.watermark->current();
@@ -276,6 +280,13 @@ op::EventTimeUs EpochLoop::watermark_of(const ViewSlot& slot) const {
   }
   if (!least || *least == op::no_watermark) return op::no_watermark;
   return *least - slot.part->behind_us;
+}
+
+/// Whether some view has rows whose time to live is over by the clock.
+bool EpochLoop::rows_end() const {
+  const op::EventTimeUs now = assembly_.options.context.clock.now_ms() * 1000;
+  return std::ranges::any_of(assembly_.views,
+                             [&](const ViewSlot& slot) { return slot.view->wakes_at() <= now; });
 }
 
 /// Level by level: each view takes in the changes of those below it.
@@ -330,6 +341,10 @@ Status EpochLoop::update_level(std::size_t level) {
 
 /// Whether the epoch may have changed the view: rows came to it, or its windows may close.
 void EpochLoop::note_touched(ViewSlot& slot) const {
+  if (slot.view->wakes_at() <= slot.context.now) {
+    slot.touched = epoch_;
+    return;
+  }
   for (const std::string& input : slot.part->inputs) {
     if (const auto view = assembly_.find_part(input)) {
       slot.touched = std::max(slot.touched, assembly_.views[*view].touched);

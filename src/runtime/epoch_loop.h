@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <vector>
 
@@ -99,6 +100,7 @@ class EpochLoop {
   Status take_slice(SliceWork& work);
   void fold_slices();
   bool advance_watermarks();
+  bool rows_end() const;
   Status update_views();
   Status update_level(std::size_t level);
   void note_touched(ViewSlot& view) const;
@@ -116,6 +118,8 @@ class EpochLoop {
   void publish_view(ViewSlot& slot);
 
   // Around the epochs.
+  void hold_back();
+  InputPartition* furthest_behind() const;
   bool has_input() const;
   bool all_ended() const;
   Status turn(const std::stop_token& stop);
@@ -150,6 +154,7 @@ class EpochLoop {
   std::mutex slices_mutex_;
   mutable std::mutex slots_mutex_;  // of the refusals and parts in views' slots
   std::map<std::string, op::EventTimeUs> event_time_per_slice_;  // by input
+  std::set<const InputPartition*> held_;                         // too far ahead of the others
   std::chrono::steady_clock::time_point last_commit_{};
   std::size_t last_commit_bytes_ = 0;  // of the views' state
   std::chrono::steady_clock::time_point last_discovery_{};

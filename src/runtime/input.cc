@@ -121,6 +121,7 @@ void ReaderInput::show(const char* state) {
 }
 
 void ReaderInput::note_success() {
+  answered_ = true;
   if (failures_ == 0) return;
   failures_ = 0;
   if (--setup_.status.partitions_failing == 0) setup_.status.set_error("");
@@ -149,6 +150,11 @@ InputPartition::Outcome ReaderInput::note_failure(Error error) {
   status.set_state("failed");
   failure_ = std::move(error);
   return Outcome::nothing;
+}
+
+bool ReaderInput::is_behind() const {
+  if (ended_ || failure_) return false;
+  return lag() > 0 || failures_ > 0 || !answered_;
 }
 
 bool ReaderInput::may_have_data() const {

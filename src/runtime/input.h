@@ -43,6 +43,9 @@ class InputPartition {
   virtual bool may_have_data() const = 0;
   /// Records (or bytes, where records can't be counted) not yet read.
   virtual std::uint64_t lag() const = 0;
+  /// There is something that it has not read, or may be, as far as can be told while its system
+  /// does not answer: it is not silent.
+  virtual bool is_behind() const { return lag() > 0; }
   /// Everything before `position` is part of a durable commit.
   virtual void committed(Offset position) { (void)position; }
   /// What `$topic` and `$partition` say of its records; nothing: its topic and number.
@@ -112,6 +115,7 @@ class ReaderInput final : public InputPartition {
   Result<Outcome> read(Slice& slice, std::size_t bytes_max) override;
   bool may_have_data() const override;
   std::uint64_t lag() const override { return reader_->lag(); }
+  bool is_behind() const override;
   void committed(Offset position) override { reader_->committed(position); }
   std::optional<connector::PartitionReader::Origin> origin() const override {
     return reader_->origin();
@@ -128,6 +132,7 @@ class ReaderInput final : public InputPartition {
   std::atomic<bool> told_{false};
   Backoff backoff_;
   unsigned failures_ = 0;  // in a row
+  bool answered_ = false;
   std::chrono::steady_clock::time_point failing_since_{};
   std::unique_ptr<connector::PartitionReader> reader_;  // last: it may tell us until it is gone
 };

@@ -25,10 +25,24 @@ op::EventTimeUs InputPlanner::expected(const Candidate& candidate) {
   return candidate.progress.reached + slices * candidate.progress.per_slice;
 }
 
+/// Where the one furthest behind will be, of those that have more.
+op::EventTimeUs InputPlanner::slowest() const {
+  op::EventTimeUs slowest = op::end_of_time;
+  for (const Candidate& candidate : candidates_) {
+    if (!candidate.exhausted) slowest = std::min(slowest, expected(candidate));
+  }
+  return slowest;
+}
+
 InputPlanner::Candidate* InputPlanner::choose() {
+  const op::EventTimeUs slowest = this->slowest();
   Candidate* best = nullptr;
   for (Candidate& candidate : candidates_) {
     if (candidate.exhausted || candidate.leased) continue;
+    const op::EventTimeUs at = expected(candidate);
+    const std::int64_t drift_max = candidate.progress.drift_max;
+    const bool compared = drift_max > 0 && at != op::end_of_time && at > slowest;
+    if (compared && (slowest == op::no_watermark || at - slowest > drift_max)) continue;
     const auto rank = [](const Candidate& c) { return std::tuple(expected(c), c.slices); };
     if (best == nullptr || rank(candidate) < rank(*best)) best = &candidate;
   }

@@ -19,6 +19,7 @@ class InputPlanner {
   struct Progress {
     op::EventTimeUs reached = op::no_watermark;
     op::EventTimeUs per_slice = 0;
+    std::int64_t drift_max = 0;  ///< how far ahead of the others it may get; 0: no bound
   };
   using ProgressOf = std::function<Progress(const InputPartition&)>;
 
@@ -46,6 +47,7 @@ class InputPlanner {
   /// Where the candidate will be once the slices already dealt are done.
   static op::EventTimeUs expected(const Candidate& candidate);
   Candidate* choose();
+  op::EventTimeUs slowest() const;
 
   std::mutex mutex_;
   std::condition_variable returned_;

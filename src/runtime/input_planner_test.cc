@@ -1,6 +1,8 @@
 #include "runtime/input_planner.h"
 
+#include <atomic>
 #include <map>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -66,6 +68,27 @@ TEST(InputPlanner, AsksPartitionsOfUnknownEventTimeOnceBeforeAllOthers) {
   const auto dealt = deal(planner, 100);
   EXPECT_EQ(dealt.at("fresh"), 1);
   EXPECT_EQ(dealt.at("known"), 3);
+}
+
+TEST(InputPlanner, WaitsRatherThanToLetAPartitionDrift) {
+  Plenty slow("slow"), fast("fast");
+  InputPlanner planner;
+  planner.begin_epoch({&slow, &fast}, 2000, [](const InputPartition& input) {
+    return InputPlanner::Progress{
+        .reached = input.name() == "fast" ? 950 : 0, .per_slice = 100, .drift_max = 500};
+  });
+  const auto slow_lease = planner.lease();
+  EXPECT_EQ(slow_lease.partition, &slow);
+  std::atomic<bool> dealt = false;
+  std::thread other([&] {
+    EXPECT_EQ(planner.lease().partition, &slow) << "fast is still 850 ahead";
+    dealt = true;
+  });
+  EXPECT_FALSE(dealt);
+  planner.give_back(&slow, 100, true);
+  other.join();
+  planner.give_back(&slow, 100, true);
+  EXPECT_EQ(deal(planner, 100).size(), 2u) << "in the end both are read";
 }
 
 TEST(InputPlanner, LeavesOutWhatHasNothing) {

@@ -8,6 +8,7 @@ void StreamTally::add(const StreamTally& other) {
   filtered += other.filtered;
   late += other.late;
   dead_letters += other.dead_letters;
+  future += other.future;
   expectations.resize(std::max(expectations.size(), other.expectations.size()));
   for (std::size_t i = 0; i < other.expectations.size(); ++i) {
     expectations[i].passed += other.expectations[i].passed;

@@ -21,6 +21,9 @@ struct StreamTally {
   std::uint64_t filtered = 0;
   std::uint64_t late = 0;
   std::uint64_t dead_letters = 0;
+  /// Rows that claimed to be further ahead of the clock than may be: of `dead_letters`, or of the
+  /// others where they are kept.
+  std::uint64_t future = 0;
   struct Expected {
     std::uint64_t passed = 0;
     std::uint64_t refused = 0;

@@ -41,7 +41,9 @@ struct TopicState {
 struct StreamState {
   std::string name;
   std::uint64_t accepted = 0, out = 0, filtered = 0, late = 0, dead_letters = 0;
+  std::uint64_t future = 0;  ///< rows further ahead of the clock than may be, wherever they went
   TimestampMs watermark_ms = 0;
+  std::optional<double> lag_seconds;  ///< how far the watermark is behind the clock
   struct Expectation {
     std::string name, otherwise;
     std::uint64_t passed = 0, refused = 0;
@@ -92,6 +94,7 @@ struct EngineStatus {
   std::uint64_t dead_letters = 0;
   double epoch_ms_p50 = 0, epoch_ms_p99 = 0, commit_ms_p50 = 0, commit_ms_p99 = 0;
   std::uint64_t memory_bytes = 0;  ///< resident
+  double cpu_seconds = 0;          ///< of the process, since its start
   std::uint64_t state_bytes = 0;
   double uptime_seconds = 0;
   bool ready = false;

@@ -11,6 +11,7 @@ namespace leat::runtime {
 
 Status StreamStage::hand_on(SliceWork& work, Pass& pass, Rows rows) const {
   LEAT_TRY(expect(work, pass, rows));
+  LEAT_TRY(refuse_future(work, pass, rows));
   if (rows.changes.rows.size() == 0) return {};
   rows.changes.order = (work.order << 32) | work.chunks++;
   for (const std::uint32_t input_row : rows.input_row) pass.mark(input_row, Fate::out);
@@ -183,6 +184,10 @@ Status StreamStage::absorb_by_halves(SliceWork& work, Pass& pass, const Rows& ro
 void StreamStage::refuse_late(SliceWork& work, Pass& pass, std::uint32_t input_row,
                               const op::LateRow& late, const ViewConsumer& view) const {
   ++work.late_of_view[view.index];
+  if (view.drops_late) {
+    pass.mark(input_row, Fate::late);
+    return;
+  }
   const std::string which =
       late.closed + late.open == 1 ? fmt::format("its window of view {} is closed", view.node->name)
       : late.open == 0
@@ -202,15 +207,46 @@ void StreamStage::refuse_late(SliceWork& work, Pass& pass, std::uint32_t input_r
           .windows_open = late.open});
 }
 
+op::EventTimeUs StreamStage::newest_allowed() const {
+  if (node_.event_time->max_ahead_ms == 0) return op::end_of_time;
+  return (clock_.now_ms() + node_.event_time->max_ahead_ms) * 1000;
+}
+
+/// Counts the rows whose clocks must be wrong; takes them out unless they are to be kept.
+Status StreamStage::refuse_future(SliceWork& work, Pass& pass, Rows& rows) const {
+  if (!node_.event_time || node_.event_time->max_ahead_ms == 0) return {};
+  const duckdb_vector vector = rows.changes.rows.vector(node_.event_time->column);
+  const auto* times = static_cast<const std::int64_t*>(duckdb_vector_get_data(vector));
+  const std::uint64_t* validity = duckdb_vector_get_validity(vector);
+  const op::EventTimeUs newest_allowed = this->newest_allowed();
+  std::vector<std::uint32_t> ahead;
+  for (std::uint32_t row = 0; row < rows.changes.rows.size(); ++row) {
+    if (is_valid(validity, row) && times[row] > newest_allowed) ahead.push_back(row);
+  }
+  work.streams[index_].tally.future += ahead.size();
+  if (ahead.empty() || node_.event_time->keeps_future) return {};
+  std::vector<bool> goes_on(rows.changes.rows.size(), true);
+  for (const std::uint32_t row : ahead) {
+    goes_on[row] = false;
+    const auto seconds = (times[row] - newest_allowed) / 1'000'000;
+    refuse(work, pass, rows.input_row[row],
+           {.stage = Stage::future,
+            .stream = node_.name,
+            .column = node_.schema[node_.event_time->column].name,
+            .reason = fmt::format("its event time is {} s further ahead of the clock than "
+                                  "max_ahead ({} s) allows",
+                                  seconds, node_.event_time->max_ahead_ms / 1000)});
+  }
+  take_out(rows, goes_on);
+  return {};
+}
+
 void StreamStage::note_event_time(SliceWork& work, const ChangeChunk& changes) const {
   if (!node_.event_time) return;
   const duckdb_vector vector = changes.rows.vector(node_.event_time->column);
   const auto* times = static_cast<const std::int64_t*>(duckdb_vector_get_data(vector));
   const std::uint64_t* validity = duckdb_vector_get_validity(vector);
-  op::EventTimeUs newest_allowed = op::end_of_time;
-  if (node_.event_time->ahead_ms > 0) {
-    newest_allowed = (clock_.now_ms() + node_.event_time->ahead_ms) * 1000;
-  }
+  const op::EventTimeUs newest_allowed = this->newest_allowed();
   op::EventTimeUs& newest = work.streams[index_].newest;
   for (std::size_t row = 0; row < changes.rows.size(); ++row) {
     if (!is_valid(validity, row) || times[row] > newest_allowed) continue;

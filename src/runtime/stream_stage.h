@@ -39,6 +39,7 @@ class StreamStage {
     const pipeline::ViewNode* node;
     std::size_t index;
     std::size_t input;                ///< which of the view's inputs the stream is
+    bool drops_late;                  ///< late rows are only counted
     const op::EpochContext* context;  ///< of the epoch that runs
   };
   void add_view(ViewConsumer view) { views_.push_back(view); }
@@ -109,6 +110,8 @@ class StreamStage {
   static Status judge_part(sql::Program& program, const pipeline::Expectation& expectation,
                            const Chunk& chunk, Part part, std::vector<std::uint32_t>& refused,
                            std::vector<std::string>& reasons);
+  Status refuse_future(SliceWork& work, Pass& pass, Rows& rows) const;
+  op::EventTimeUs newest_allowed() const;
   void take_out(Rows& rows, const std::vector<bool>& goes_on) const;
   Status feed_sink(SliceWork& work, Pass& pass, const Rows& rows, const SinkConsumer& sink) const;
   Status feed_views(SliceWork& work, Pass& pass, const Rows& rows) const;

@@ -24,15 +24,29 @@ op::EventTimeUs Watermark::advance(Moment now) {
   op::EventTimeUs lowest = op::end_of_time;
   bool any = false;
   for (const auto& [name, time] : partitions_) {
-    const bool idle = !time.waiting && event_time_.idle_ms > 0 &&
-                      now - time.last_seen > std::chrono::milliseconds(event_time_.idle_ms);
-    if (time.ended || idle) continue;
+    if (time.ended || is_idle(time, now)) continue;
     if (time.newest == op::no_watermark) return current_;
     lowest = std::min(lowest, time.newest - event_time_.delay_ms * 1000);
     any = true;
   }
   if (any) current_ = std::max(current_, lowest);
   return current_;
+}
+
+Watermark::Slowest Watermark::slowest(Moment now, bool with_silent) const {
+  Slowest slowest;
+  for (const auto& [name, time] : partitions_) {
+    if (time.ended || is_idle(time, now) || (!time.waiting && !with_silent)) continue;
+    if (time.newest < slowest.time) slowest = {time.newest, time.waiting};
+  }
+  return slowest;
+}
+
+bool Watermark::is_too_far_ahead(const std::string& partition, const Slowest& slowest) const {
+  const op::EventTimeUs reached = newest(partition);
+  if (!bounds_drift() || reached == op::no_watermark) return false;
+  if (slowest.time == op::no_watermark) return true;
+  return reached > slowest.time && reached - slowest.time > event_time_.max_drift_ms * 1000;
 }
 
 Watermark::State Watermark::state() const {

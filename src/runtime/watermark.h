@@ -29,6 +29,19 @@ class Watermark {
   /// Nothing more will come from it: it leaves the minimum for good.
   void end(const std::string& partition);
 
+  /// How far the slowest of the active partitions has come: `end_of_time` where there is none,
+  /// `no_watermark` where one has had no event yet.
+  struct Slowest {
+    op::EventTimeUs time = op::end_of_time;
+    bool waiting = false;  ///< it has unread data; else it is silent, and will be idle some day
+  };
+  /// `with_silent`: also those count that have nothing unread, until they are idle.
+  Slowest slowest(Moment now, bool with_silent) const;
+  /// Whether the partition is to wait for that one, by `max_drift`.
+  bool is_too_far_ahead(const std::string& partition, const Slowest& slowest) const;
+  bool bounds_drift() const { return event_time_.max_drift_ms > 0; }
+  std::int64_t max_drift_us() const { return event_time_.max_drift_ms * 1000; }
+
   /// The watermark now. With all partitions ended it stays where it was: `end_of_time` is the
   /// pipeline's to say.
   op::EventTimeUs advance(Moment now);
@@ -51,6 +64,11 @@ class Watermark {
     bool waiting = false;
     bool ended = false;
   };
+
+  bool is_idle(const PartitionTime& time, Moment now) const {
+    return !time.waiting && event_time_.idle_ms > 0 &&
+           now - time.last_seen > std::chrono::milliseconds(event_time_.idle_ms);
+  }
 
   const pipeline::EventTime event_time_;
   std::map<std::string, PartitionTime> partitions_;

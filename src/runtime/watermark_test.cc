@@ -12,7 +12,7 @@ constexpr op::EventTimeUs second = 1'000'000;
 const Watermark::Moment start{};
 
 pipeline::EventTime five_seconds_late(std::int64_t idle_ms = 0) {
-  return {.column = 0, .delay_ms = 5000, .idle_ms = idle_ms, .ahead_ms = 0};
+  return {.column = 0, .delay_ms = 5000, .idle_ms = idle_ms};
 }
 
 TEST(Watermark, IsTheSlowestPartitionLessTheDelay) {
@@ -58,6 +58,30 @@ TEST(Watermark, LeavesOutEndedPartitionsAndStaysWhenAllHaveEnded) {
   EXPECT_EQ(watermark.advance(start), 95 * second);
   watermark.end("a");
   EXPECT_EQ(watermark.advance(start), 95 * second);
+}
+
+TEST(Watermark, HoldsPartitionsBackThatAreAheadOfTheSlowestActiveOne) {
+  pipeline::EventTime event_time = five_seconds_late(1000);
+  event_time.max_drift_ms = 60'000;
+  Watermark watermark(event_time);
+  watermark.saw("a", 100 * second, start);
+  watermark.add_partition("unread", start);
+  watermark.set_waiting("unread", true);
+  EXPECT_TRUE(watermark.is_too_far_ahead("a", watermark.slowest(start + seconds(9), true)));
+  EXPECT_FALSE(watermark.is_too_far_ahead("unread", watermark.slowest(start, true)));
+  watermark.saw("unread", 40 * second, start);
+  EXPECT_FALSE(watermark.is_too_far_ahead("a", watermark.slowest(start, true)));
+  watermark.saw("a", 101 * second, start);
+  EXPECT_TRUE(watermark.is_too_far_ahead("a", watermark.slowest(start, true)));
+  watermark.set_waiting("unread", false);
+  EXPECT_TRUE(watermark.is_too_far_ahead("a", watermark.slowest(start + milliseconds(999), true)));
+  EXPECT_FALSE(watermark.slowest(start, true).waiting);
+  EXPECT_FALSE(watermark.is_too_far_ahead("a", watermark.slowest(start + seconds(2), true)))
+      << "it is idle";
+  EXPECT_FALSE(watermark.is_too_far_ahead("a", watermark.slowest(start, false)))
+      << "nothing more can come";
+  watermark.end("unread");
+  EXPECT_FALSE(watermark.is_too_far_ahead("a", watermark.slowest(start, true)));
 }
 
 TEST(Watermark, ComesBackFromItsState) {

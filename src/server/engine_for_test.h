@@ -42,7 +42,7 @@ class TestEngine final : public runtime::Engine {
     add_panel("broken", "SELECT error('no such luck') AS x FROM totals", {"totals"});
     status_.ready = true;
     status_.topics.push_back({"readings", true, 3, 120, 1, 0, {{0, "", 0, 3, 2, 3, 120, 0}}});
-    status_.streams.push_back({"clean", 10, 7, 1, 1, 1, 0, {{"positive", "drop", 9, 1}}});
+    status_.streams.push_back({"clean", 10, 7, 1, 1, 1, 0, 0, {}, {{"positive", "drop", 9, 1}}});
     status_.sources.push_back({"archive", "file", "archived", "retrying", "gone \"away\"", 5});
   }
 
@@ -56,7 +56,7 @@ class TestEngine final : public runtime::Engine {
   void add_view(const std::string& name, const std::string& sql) {
     pipeline::ViewNode view;
     view.name = name;
-    view.input = "clean";
+    view.inputs = {"clean"};
     view.schema = database_.schema_of(sql);
     graph_.views.push_back(view);
     rows_[name] = sql;

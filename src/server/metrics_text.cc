@@ -79,6 +79,7 @@ void add_engine(const runtime::EngineStatus& status, Families& out) {
   out.quantiles("leat_commit_milliseconds", "How long a commit takes.", status.commit_ms_p50,
                 status.commit_ms_p99);
   out.gauge("leat_memory_bytes", "Resident memory of the process.", number(status.memory_bytes));
+  out.counter("leat_cpu_seconds_total", "CPU time of the process.", status.cpu_seconds);
   out.gauge("leat_state_bytes", "State of all views.", number(status.state_bytes));
   out.gauge("leat_uptime_seconds", "Time since the start.", status.uptime_seconds);
   out.gauge("leat_ready", "1 when recovered and running.", status.ready ? 1 : 0);
@@ -157,6 +158,15 @@ void add_flow(const runtime::EngineStatus& status, Families& out) {
     stream_counter("leat_stream_filtered_total", "Rows filtered out.", stream.filtered, labels);
     stream_counter("leat_stream_late_total", "Rows that came too late.", stream.late, labels);
     stream_counter("leat_stream_dead_letters_total", "Rows refused.", stream.dead_letters, labels);
+    stream_counter("leat_stream_future_total",
+                   "Rows further ahead of the clock than max_ahead allows.", stream.future, labels);
+    if (stream.lag_seconds) {
+      out.gauge("leat_stream_watermark_timestamp_seconds",
+                "How far event time has come, in seconds since 1970.",
+                static_cast<double>(stream.watermark_ms) / 1e3, labels);
+      out.gauge("leat_stream_watermark_lag_seconds", "How far the watermark is behind the clock.",
+                *stream.lag_seconds, labels);
+    }
     for (const auto& expectation : stream.expectations) {
       const Labels both = {{"stream", stream.name}, {"expectation", expectation.name}};
       stream_counter("leat_expectation_passed_total", "Rows that met it.", expectation.passed,

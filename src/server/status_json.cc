@@ -33,7 +33,9 @@ Json counters(const runtime::StreamState& stream) {
           {"filtered", stream.filtered},
           {"late", stream.late},
           {"dead_letters", stream.dead_letters},
+          {"future", stream.future},
           {"watermark", time_json(stream.watermark_ms)},
+          {"lag_seconds", stream.lag_seconds ? Json(*stream.lag_seconds) : Json(nullptr)},
           {"expectations", std::move(expectations)}};
 }
 
@@ -163,6 +165,7 @@ Json status_json(const runtime::EngineStatus& status) {
           {"lag", status.lag},
           {"dead_letters", status.dead_letters},
           {"memory_bytes", status.memory_bytes},
+          {"cpu_seconds", status.cpu_seconds},
           {"state_bytes", status.state_bytes},
           {"uptime_seconds", status.uptime_seconds},
           {"ready", status.ready},

@@ -404,43 +404,6 @@ void KeyedShard::publish_counts() {
                       std::memory_order_relaxed);
 }
 
-Result<std::optional<std::string>> KeyedShard::edge_in_store(std::string_view prefix, bool last) {
-  const std::string begin = stored_key(prefix);
-  const std::string end = end_of_prefix(begin);
-  std::optional<std::string> found;
-  // Keys that are in memory, alive or dead, are decided there.
-  const auto row = [&](std::string_view stored, std::string_view) {
-    const std::string_view key = stored.substr(options_.prefix.size());
-    if (look_up({key, hash_bytes(key)}) != nullptr) return true;
-    found = key;
-    return false;
-  };
-  LEAT_TRY(last ? options_.store->for_each_backwards(*options_.family, begin, end, row)
-                : options_.store->for_each(*options_.family, begin, end, row));
-  return found;
-}
-
-Result<std::optional<std::string>> KeyedShard::first_in(std::string_view prefix) {
-  std::optional<std::string> edge;
-  const auto it = index_.lower_bound(prefix);
-  if (it != index_.end() && key_of(*it).starts_with(prefix)) edge = key_of(*it);
-  if (complete_) return edge;
-  std::optional<std::string> stored = LEAT_TRY(edge_in_store(prefix, false));
-  if (stored && (!edge || *stored < *edge)) edge = std::move(stored);
-  return edge;
-}
-
-Result<std::optional<std::string>> KeyedShard::last_in(std::string_view prefix) {
-  std::optional<std::string> edge;
-  const std::string end = end_of_prefix(prefix);
-  auto it = end.empty() ? index_.end() : index_.lower_bound(std::string_view(end));
-  if (it != index_.begin() && key_of(*--it).starts_with(prefix)) edge = key_of(*it);
-  if (complete_) return edge;
-  std::optional<std::string> stored = LEAT_TRY(edge_in_store(prefix, true));
-  if (stored && (!edge || *stored > *edge)) edge = std::move(stored);
-  return edge;
-}
-
 const std::byte* KeyedShard::record_at(const Entry* entry, std::uint64_t epoch) const {
   if (entry->epoch <= epoch) return entry->has(Entry::live) ? entry->record() : nullptr;
   const Version* version = entry->undo;

@@ -97,6 +97,18 @@ class KeyedShard {
   Result<std::optional<std::string>> first_in(std::string_view prefix);
   Result<std::optional<std::string>> last_in(std::string_view prefix);
 
+  /// Calls `visit` for the live keys in [begin, end) that are in memory, without the table's own
+  /// prefix and in order, until it says false; an empty `end` is the end of the table. Only of an
+  /// ordered table.
+  void for_each_in_memory(std::string_view begin, std::string_view end,
+                          const std::function<bool(std::string_view)>& visit) const;
+  /// The same for those that are in the store alone. All shards of a table have one store, so other
+  /// shards' keys are among them.
+  Status for_each_in_store(std::string_view begin, std::string_view end,
+                           const std::function<bool(std::string_view)>& visit) const;
+  /// All rows are in memory.
+  bool is_complete() const { return complete_; }
+
   /// Writes what changed since the last call into the batch. Takes the lock itself.
   void persist(CommitBatch& batch);
   /// Takes a row from the store in, at restore. Returns its entry, or null when it was only

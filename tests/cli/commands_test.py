@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from leat_program import PROJECT, Server, run  # noqa: E402
 
-COMMANDS = [["init"], ["check"], ["test"], ["run"], ["sql"], ["tail"], ["topics"], ["explain"], ["mock"],
+COMMANDS = [["init"], ["check"], ["test"], ["run"], ["sql"], ["tail"], ["top"], ["topics"], ["explain"], ["mock"],
             ["mock", "random-user"], ["completion"], ["version"]]
 ORDERS = [{"id": 1, "ordered_at": "2026-01-01T10:00:00Z", "customer": "Ada", "amount": 12.50},
           {"id": 2, "ordered_at": "2026-01-01T11:00:00Z", "customer": "Bo, \"the\" Ärger", "amount": 3},

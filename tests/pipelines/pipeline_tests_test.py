@@ -56,7 +56,7 @@ streams:
   shipments:
     from: shipped
     columns: {id: bigint, at: timestamp}
-    event_time: {column: at, delay: 0s, idle: 30s}
+    event_time: {column: at, delay: 0s, idle_after: 30s}
 views:
   by_customer:
     query: |
@@ -143,7 +143,9 @@ PASSES = [
     ("a clock that an event is ahead of", """\
     now: 2026-01-01T00:00:00Z
     given: [{stream: shipments, rows: [{id: 1, at: "2026-01-01T00:00:30Z"}, {id: 2, at: "2027-01-01T00:00:30Z"}]}]
-    expect: [{view: per_minute, rows: []}]
+    expect:
+      - {view: per_minute, rows: []}
+      - {dead_letters: [{stage: future, stream: shipments, column: at, reason: ahead of the clock}]}
 """),
     ("no clock to be ahead of, and an end", """\
     given:

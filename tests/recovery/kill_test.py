@@ -47,14 +47,14 @@ streams:
     select: |
       SELECT "partition", "offset", producer, seq, key, version, "at", amount, code::INTEGER AS code
       WHERE amount %% 7 <> 3
-    event_time: {column: at, delay: 1h, idle: 1h}
+    event_time: {column: at, delay: 1h, idle_after: 1h}
     expect:
       not_thirteen: {that: amount <> 13, else: quarantine}
       not_eighteen: {that: amount <> 18, else: drop}
   hasty:
     from: events
     columns: {version: bigint, at: timestamp}
-    event_time: {column: at, delay: 0s, idle: 1h}
+    event_time: {column: at, delay: 0s, idle_after: 1h}
   pulled_rows: {from: pulled, columns: {id: bigint, part: text}}
   line_rows: {from: lines, columns: {n: bigint, part: text}}
 views:

@@ -1,0 +1,89 @@
+#include "pipeline/ttl_check.h"
+
+#include <fmt/format.h>
+
+namespace leat::pipeline {
+namespace {
+
+/// What the file says, with the place to blame.
+std::optional<op::TimeToLive> read_ttl(const Fields& fields, Diagnostics& diagnostics) {
+  using By = op::TimeToLive::By;
+  const Node* value = fields.find("ttl");
+  if (value == nullptr) return std::nullopt;
+  if (value->is_scalar()) {
+    const auto length = fields.number("ttl");
+    if (!length) return std::nullopt;
+    return op::TimeToLive{By::processing_time, *length * 1000};
+  }
+  const Fields clocks(*value, section("view.ttl"), diagnostics);
+  const bool by_event = clocks.has("event_time");
+  if (by_event == clocks.has("processing_time")) {
+    diagnostics.error(value->at, "conflicting-keys",
+                      "ttl is by one clock; write ttl: {event_time: 7d} or ttl: {processing_time: "
+                      "7d}");
+    return std::nullopt;
+  }
+  const auto length = clocks.number(by_event ? "event_time" : "processing_time");
+  if (!length) return std::nullopt;
+  return op::TimeToLive{by_event ? By::event_time : By::processing_time, *length * 1000};
+}
+
+/// Why the view can't forget groups; empty: it can.
+std::string hindrance(const Scope& scope, const ViewNode& view) {
+  const auto* aggregate = std::get_if<op::AggregateView>(&view.definition);
+  const bool latest = std::holds_alternative<op::LatestView>(view.definition);
+  if (!view.parts.empty() || (aggregate == nullptr && !latest)) {
+    return "only the newest row per key and the groups of one GROUP BY, which is computed in one "
+           "step, have a time to live; remove ttl, or bound what this query keeps by windows, or "
+           "give the views that it reads a ttl";
+  }
+  if (aggregate != nullptr && aggregate->query.window) {
+    return "a view of windows forgets them by retain: 7d; write that instead of ttl";
+  }
+  if (aggregate != nullptr && aggregate->query.key_count == 0) {
+    return "this view has one row and no groups that could leave it; remove ttl, or group by "
+           "something";
+  }
+  const auto* below = scope.view(view.inputs.front());
+  if (below != nullptr && !below->append_only) {
+    return fmt::format(
+        "rows of the view \"{0}\" are taken back, also such as this one would have "
+        "forgotten; give \"{0}\" the ttl, whose rows then leave here as well",
+        view.inputs.front());
+  }
+  return {};
+}
+
+}  // namespace
+
+void take_ttl(const Fields& fields, Scope& scope, ViewNode& view) {
+  auto ttl = read_ttl(fields, scope.diagnostics);
+  if (!ttl) return;
+  if (const auto why = hindrance(scope, view); !why.empty()) {
+    scope.diagnostics.error(fields.at("ttl"), "conflicting-keys", why);
+    return;
+  }
+  if (ttl->by == op::TimeToLive::By::event_time) {
+    const auto* stream = scope.stream(view.inputs.front());
+    if (stream == nullptr || !stream->event_time) {
+      scope.diagnostics.error(
+          fields.at("ttl"), "no-event-time",
+          stream == nullptr
+              ? fmt::format("\"{}\" is a view, and only streams have event time; write ttl: "
+                            "{{processing_time: …}}, or read its stream",
+                            view.inputs.front())
+              : fmt::format("a ttl by event time needs that of the stream \"{}\"; add event_time: "
+                            "{{column: …}} there, or write ttl: {{processing_time: …}}",
+                            view.inputs.front()));
+      return;
+    }
+    ttl->time_column = stream->event_time->column;
+  }
+  std::visit(
+      [&](auto& definition) {
+        if constexpr (requires { definition.ttl; }) definition.ttl = ttl;
+      },
+      view.definition);
+}
+
+}  // namespace leat::pipeline

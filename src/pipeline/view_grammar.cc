@@ -1,0 +1,106 @@
+#include "pipeline/view_grammar.h"
+
+namespace leat::pipeline {
+namespace {
+
+std::vector<Key> newest_row_keys() {
+  return {{"from", Form::reference, "The stream whose newest row per key is kept."},
+          {"key", Form::names, "The column, or list of columns, that identifies a row."},
+          {"version", Form::reference,
+           "The column by which a row is newer than another; an equal one replaces. Left out: the "
+           "row "
+           "that arrived last."},
+          {"deletes", Form::expression,
+           "A boolean over the columns: a row for which it is true removes its key."}};
+}
+
+std::vector<Key> query_keys() {
+  return {
+      {"query", Form::sql,
+       "A SELECT … [WHERE] GROUP BY … [HAVING] over one stream or view, or over its "
+       "[windows](windows.md), as in `tumble(stream, time_column, INTERVAL '1 hour')`, which "
+       "adds "
+       "window_start and window_end."},
+      {"emit",
+       Form::choice,
+       "When rows of a query leave it. `on_update`: whenever they change. `on_close`: once, when "
+       "their window has closed; rows that come later are late.",
+       false,
+       "on_update",
+       {"on_update", "on_close"}},
+      {"retain", Form::duration,
+       "Windows that ended longer ago than this in event time are forgotten, and rows for them "
+       "are "
+       "late. Left out: kept for ever."},
+      {"late",
+       Form::choice,
+       "What becomes of a row whose window has been given out or forgotten. `dead_letters`: it "
+       "goes there, with its reason. `drop`: it is only counted. `update`: for as long as "
+       "`allowed_lateness` says it still changes the window that `emit: on_close` gave out (the "
+       "old row is taken back, the new one put in), and after that it goes to the dead letters.",
+       false,
+       "dead_letters",
+       {"dead_letters", "drop", "update"}},
+      {"allowed_lateness", Form::duration,
+       "With `late: update`: how long after its end, in event time, a window takes rows."}};
+}
+
+std::vector<Key> view_keys() {
+  std::vector<Key> keys = newest_row_keys();
+  for (const Key& key : query_keys()) keys.push_back(key);
+  keys.push_back({"ttl",
+                  Form::duration_or_section,
+                  "A key or group that nothing has touched for this long leaves the view and its "
+                  "state; when it comes again it begins anew. A duration alone is by the clock. "
+                  "Left out: kept for ever. Windows have `retain`.",
+                  false,
+                  {},
+                  {},
+                  1,
+                  {},
+                  "view.ttl"});
+  return keys;
+}
+
+}  // namespace
+
+std::vector<Section> view_sections() {
+  return {
+      {"view", "views.NAME",
+       "Either the newest row per key of a stream (`from` and `key`), or an aggregate (`query`). "
+       "Views of views are kept by the same rules: an aggregate over a view takes an old row back "
+       "when it changes.",
+       view_keys(), std::nullopt,
+       "views:\n"
+       "  customers: {from: customer_changes, key: id, version: changed_at, deletes: deleted}\n"
+       "  orders_per_hour:\n"
+       "    query: |\n"
+       "      SELECT window_start, country, count(*) AS orders\n"
+       "      FROM tumble(orders, ordered_at, INTERVAL '1 hour') GROUP BY window_start, country\n"
+       "    emit: on_close\n"
+       "    retain: 7d\n"},
+      {"view.ttl",
+       "views.NAME.ttl",
+       "By one of two clocks. A row that leaves is taken back from sinks, followers and the views "
+       "above.",
+       {{"event_time",
+         Form::duration,
+         "By the event time of the stream that the view reads: the group's newest row is this far "
+         "behind the watermark. The same rows give the same view again.",
+         false,
+         {},
+         {},
+         1},
+        {"processing_time",
+         Form::duration,
+         "By the clock: no row has come for this long.",
+         false,
+         {},
+         {},
+         1}},
+       std::nullopt,
+       "views:\n"
+       "  sessions: {from: clicks, key: session, ttl: {event_time: 1d}}\n"}};
+}
+
+}  // namespace leat::pipeline

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <vector>
+
+#include "pipeline/grammar.h"
+
+namespace leat::pipeline {
+
+/// The sections of `views:`.
+std::vector<Section> view_sections();
+
+}  // namespace leat::pipeline
