@@ -224,6 +224,8 @@ Result<StatementHandle> LockedQueries::prepare(Desk& desk, std::string_view sql,
     if (fault.type == "Out of Memory") {
       return user_error("query-too-large", "the query needs too much memory: {}", fault.message);
     }
+    // Of a table whose files have been merged away since they were listed.
+    if (fault.type == "IO") return transient_error("files-unreadable", "{}", fault.message);
     return refused(sql, fault_of(fault, names, 0, sql.size()));
   }
   if (duckdb_prepared_statement_type(raw) != DUCKDB_STATEMENT_TYPE_SELECT) {

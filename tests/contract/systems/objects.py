@@ -55,7 +55,9 @@ class ParquetSink(StoreSystem, SinkSystem):
         import pyarrow.fs
         store = pyarrow.fs.S3FileSystem(access_key=USER, secret_key=PASSWORD, scheme="http", region="us-east-1",
                                         endpoint_override="{}:{}".format(*self.server.nodes[0].back))
-        return pyarrow.dataset.dataset(f"{BUCKET}/{target}", filesystem=store).to_table(columns).to_pylist()
+        dataset = pyarrow.dataset.dataset(f"{BUCKET}/{target}", filesystem=store)
+        # Before the first object is whole there is a folder without a file in it, of no schema.
+        return dataset.to_table(columns).to_pylist() if dataset.files else []
 
     def rows(self, target):
         return self.stored(target, ["id", "k", "n", "note"])
