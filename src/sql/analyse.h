@@ -1,7 +1,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -24,8 +23,6 @@ struct Relation {
   /// late.
   std::set<std::size_t> event_times = {};
   std::int64_t behind_us = 0;  ///< how much further back they may be
-  /// Of rows that a window function has put into windows of event time: which column is their end.
-  std::optional<std::size_t> window_end = {};
 };
 using Catalog = std::map<std::string, Relation, std::less<>>;
 

@@ -22,13 +22,6 @@ bool has_class(const Node& node, std::string_view name) {
   return found;
 }
 
-bool is_grouped(const Node& query, const FunctionCatalog& functions) {
-  return !query.at("group_expressions").empty() || query.at("group_sets").size() > 1 ||
-         text_in(query, "aggregate_handling") == "FORCE_AGGREGATES" ||
-         find_aggregate(query.at("select_list"), functions) != nullptr ||
-         !query.at("having").is_null();
-}
-
 /// Names of all common table expressions, in lower case.
 void collect_ctes(const Node& node, std::set<std::string>& names) {
   if (!node.is_structured()) return;
@@ -166,11 +159,11 @@ Analysed<std::string> Planner::plan_node(const Node& query, const Environment& o
   Environment env{&outer};
   if (query.contains("cte_map")) {
     for (const Node& entry : query.at("cte_map").at("map")) {
-      Environment::Cte cte{&entry.at("value").at("query").at("node"), {}, &outer, std::nullopt};
+      Environment::Cte cte;
       for (const Node& alias : entry.at("value").at("aliases")) {
         cte.columns.push_back(alias.get<std::string>());
       }
-      cte.relation = LEAT_TRY_SQL(plan(*cte.query, env));
+      cte.relation = LEAT_TRY_SQL(plan(entry.at("value").at("query").at("node"), env));
       env.ctes.emplace(lower(text_in(entry, "key")), std::move(cte));
     }
   }
@@ -220,16 +213,12 @@ Analysed<std::string> Planner::plan_select(Node query, const Environment& env) {
     needed_ = std::move(needed);
     all_needed_ = has_class(above.at("select_list"), "STAR");
   }
-  const std::set<std::string> needed = needed_;
-  const bool all_needed = all_needed_;
   Block block;
   Node from = query.at("from_table");
   if (text_in(from, "type") == "SUBQUERY") {
     push_rank_filter(from.at("subquery").at("node"), where, text_in(from, "alias"));
   }
   block.from = LEAT_TRY_SQL(plan_from(from, env, where));
-  needed_ = needed;
-  all_needed_ = all_needed;
   LEAT_TRY_SQL(name_items(query, block.from.scope));
   query["where_clause"] = nullptr;
   query["from_table"] = nullptr;
@@ -276,6 +265,13 @@ Analysed<void> Planner::name_items(Node& query, const FromScope& scope) {
   }
   query["select_list"] = std::move(items);
   return {};
+}
+
+bool Planner::is_grouped(const Node& query) const {
+  return !query.at("group_expressions").empty() || query.at("group_sets").size() > 1 ||
+         text_in(query, "aggregate_handling") == "FORCE_AGGREGATES" ||
+         find_aggregate(query.at("select_list"), binding_.functions()) != nullptr ||
+         !query.at("having").is_null();
 }
 
 /// `1` in GROUP BY or ORDER BY means the first item of SELECT.
@@ -331,7 +327,7 @@ Analysed<std::string> Planner::plan_block(Block block) {
     if (call.window.kind == Window::Kind::session) return sessions(std::move(block), modifiers);
   }
   const bool windowed = is_windowed(block.query);
-  if (is_grouped(block.query, binding_.functions())) {
+  if (is_grouped(block.query)) {
     const bool sets = block.query.at("group_sets").size() > 1;
     if (!windowed && modifiers.distinct_on.empty() && !modifiers.limit) {
       std::string groups = LEAT_TRY_SQL(sets ? grouping_sets(block) : aggregate(block));
@@ -399,11 +395,7 @@ Analysed<std::string> Planner::select(Block& block) {
 Analysed<std::string> Planner::top_rows(const std::string& input, Modifiers& modifiers) {
   Block block;
   block.query = LEAT_TRY_SQL(binding_.parse("SELECT 1"));
-  Node items = Node::array();
-  for (const Column& column : relation(input).schema) {
-    items.push_back(column_ref(column.name));
-    items.back()["alias"] = column.name;
-  }
+  Node items = items_of(relation(input).schema.names());
   for (Node& order : modifiers.order) {
     Node& by = order.at("expression");
     if (const auto index = ordinal_of(by); index && *index < items.size()) by = items[*index];

@@ -33,10 +33,8 @@ class Planner {
   /// The common table expressions that a query may name, those around it included.
   struct Environment {
     struct Cte {
-      const Node* query;
-      std::vector<std::string> columns;
-      const Environment* home;
-      std::optional<std::string> relation;
+      std::vector<std::string> columns;  ///< as the query names them anew
+      std::string relation;
     };
     const Environment* outer = nullptr;
     std::map<std::string, Cte> ctes = {};
@@ -88,11 +86,10 @@ class Planner {
   Analysed<From> plan_from(const Node& from, const Environment& env, std::vector<Node>& where);
   Analysed<From> plan_table(const Node& from, const Environment& env);
   Analysed<From> plan_window_call(const Node& from, const Environment& env);
-  Analysed<From> plan_session_call(const Node& from, const Environment& env);
   Analysed<void> make_windows(From& from);
   Analysed<std::string> relation_of(const std::string& name, const Environment& env,
                                     std::size_t position);
-  static bool push_rank_filter(Node& subquery, std::vector<Node>& where, const std::string& alias);
+  static void push_rank_filter(Node& subquery, std::vector<Node>& where, const std::string& alias);
 
   // planner_joins.cc
   struct JoinSide;
@@ -178,6 +175,7 @@ class Planner {
   std::string add(decltype(QueryPart::query) query, Schema output, std::vector<std::string> inputs,
                   Relation made);
   Analysed<Schema> columns_of(const From& from) const;
+  bool is_grouped(const Node& query) const;
   static std::optional<std::size_t> ordinal_of(const Node& expression);
 
   Binding& binding_;

@@ -7,21 +7,6 @@ namespace {
 
 constexpr std::string_view code = "not-incremental";
 
-Node comparison(const char* type, Node left, Node right) {
-  return {{"class", "COMPARISON"},
-          {"type", type},
-          {"alias", ""},
-          {"query_location", 0},
-          {"left", std::move(left)},
-          {"right", std::move(right)}};
-}
-
-Node column_of(const char* table, const std::string& column) {
-  Node node = column_ref(column);
-  node["column_names"] = Node::array({table, column});
-  return node;
-}
-
 /// The two sides as the query that is run knows them.
 constexpr const char* left_name = "l";
 constexpr const char* right_name = "r";

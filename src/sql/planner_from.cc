@@ -53,7 +53,7 @@ Analysed<std::string> Planner::relation_of(const std::string& name, const Enviro
                                            std::size_t position) {
   for (const Environment* at = &env; at != nullptr; at = at->outer) {
     if (const auto cte = at->ctes.find(lower(name)); cte != at->ctes.end()) {
-      return *cte->second.relation;
+      return cte->second.relation;
     }
   }
   const Relation* found = LEAT_TRY_SQL(find_relation(catalog_, name, position));
@@ -114,30 +114,18 @@ Analysed<void> Planner::make_windows(From& from) {
   if (call.window.kind == Window::Kind::session) {
     Block all;
     all.query = LEAT_TRY_SQL(binding_.parse("SELECT 1"));
-    Node list = Node::array();
-    for (const Column& column : call.columns) {
-      list.push_back(column_ref(column.name));
-      list.back()["alias"] = column.name;
-    }
-    all.query["select_list"] = std::move(list);
+    all.query["select_list"] = items_of(call.columns.names());
     all.from = from;
     from.relation = LEAT_TRY_SQL(sessions(std::move(all), {}));
     from.window_call.reset();
     return {};
   }
-  std::vector<Node> items;
-  for (const Column& column : call.columns) {
-    items.push_back(column_ref(column.name));
-    items.back()["alias"] = column.name;
-  }
+  const std::vector<Node> items = items_of(call.columns.names());
   SelectQuery query;
   query.inputs.push_back(LEAT_TRY_SQL(row_input(call.input, items, {}, call.source)));
   query.output = query.inputs.front().schema;
   Relation made = relation(call.input);
   made.schema = query.output;
-  if (made.event_times.contains(call.window.time_column)) {
-    made.window_end = call.columns.size() - 1;
-  }
   Schema output = query.output;
   from.relation = add(std::move(query), std::move(output), {call.input}, std::move(made));
   from.window_call.reset();
@@ -146,13 +134,12 @@ Analysed<void> Planner::make_windows(From& from) {
 
 /// `SELECT … FROM (SELECT *, row_number() OVER (…) AS n FROM …) WHERE n <= 10`: the condition
 /// becomes the subquery's QUALIFY, which need not keep what is dropped.
-bool Planner::push_rank_filter(Node& subquery, std::vector<Node>& where, const std::string& alias) {
-  if (text_in(subquery, "type") != "SELECT_NODE" || !subquery.at("modifiers").empty()) return false;
+void Planner::push_rank_filter(Node& subquery, std::vector<Node>& where, const std::string& alias) {
+  if (text_in(subquery, "type") != "SELECT_NODE" || !subquery.at("modifiers").empty()) return;
   std::set<std::string> ranks;
   for (const Node& item : subquery.at("select_list")) {
     if (is_class(item, "WINDOW")) ranks.insert(lower(text_in(item, "alias")));
   }
-  bool any = false;
   std::erase_if(where, [&](const Node& condition) {
     if (!is_class(condition, "COMPARISON") || !is_class(condition.at("left"), "COLUMN_REF") ||
         !is_class(condition.at("right"), "CONSTANT")) {
@@ -166,10 +153,8 @@ bool Planner::push_rank_filter(Node& subquery, std::vector<Node>& where, const s
     std::vector<Node> all = conjuncts_of(subquery.at("qualify"));
     all.push_back(std::move(moved));
     subquery["qualify"] = conjunction_of(all);
-    any = true;
     return true;
   });
-  return any;
 }
 
 }  // namespace leat::sql

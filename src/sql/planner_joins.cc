@@ -34,12 +34,8 @@ std::vector<Node> without_between(const std::vector<Node>& conditions) {
     }
     for (const auto& [type, bound] : {std::pair{"COMPARE_GREATERTHANOREQUALTO", "lower"},
                                       std::pair{"COMPARE_LESSTHANOREQUALTO", "upper"}}) {
-      out.push_back({{"class", "COMPARISON"},
-                     {"type", type},
-                     {"alias", ""},
-                     {"query_location", position_of(condition)},
-                     {"left", condition.at("input")},
-                     {"right", condition.at(bound)}});
+      out.push_back(comparison(type, condition.at("input"), condition.at(bound)));
+      out.back()["query_location"] = position_of(condition);
     }
   }
   return out;

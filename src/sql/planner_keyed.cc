@@ -62,12 +62,9 @@ Analysed<std::string> Planner::add_keyed(KeyedQuery out, Node query, const Node&
   const std::string input = out.inputs.front().input;
   columns.push_back({key_column, Type::of(DUCKDB_TYPE_BIGINT)});
   if (out.survivors) columns.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
-  const bool grouped = !query.at("group_expressions").empty() ||
-                       text_in(query, "aggregate_handling") == "FORCE_AGGREGATES" ||
-                       find_aggregate(query.at("select_list"), binding_.functions()) != nullptr;
   query["from_table"] = source;
   Node key = column_ref(key_column);
-  if (grouped) {
+  if (is_grouped(query)) {
     key = LEAT_TRY_SQL(binding_.expression_of(fmt::format("SELECT any_value({})", key_column)));
   }
   query["select_list"].push_back(std::move(key));

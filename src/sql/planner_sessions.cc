@@ -22,11 +22,7 @@ bool is_bound_of_window(const Node& expression) {
 
 /// Groups must not reach over several sessions.
 Analysed<void> Planner::check_session_groups(const Block& block, const WindowCall& call) const {
-  const bool grouped =
-      !block.query.at("group_expressions").empty() ||
-      text_in(block.query, "aggregate_handling") == "FORCE_AGGREGATES" ||
-      find_aggregate(block.query.at("select_list"), binding_.functions()) != nullptr;
-  if (!grouped) return {};
+  if (!is_grouped(block.query)) return {};
   const std::vector<Node> keys = LEAT_TRY_SQL(group_keys(block));
   const std::size_t at = position_of(*block.from.window_call);
   if (std::ranges::none_of(keys, is_bound_of_window)) {

@@ -34,22 +34,6 @@ bool counts(const std::string& function) {
          function == "approx_count_distinct";
 }
 
-Node comparison(const char* type, Node left, Node right) {
-  return {{"class", "COMPARISON"},
-          {"type", type},
-          {"alias", ""},
-          {"query_location", 0},
-          {"left", std::move(left)},
-          {"right", std::move(right)}};
-}
-
-/// A reference to a column of a table alias.
-Node column_of(const std::string& table, const std::string& column) {
-  Node node = column_ref(column);
-  node["column_names"] = Node::array({table, column});
-  return node;
-}
-
 }  // namespace
 
 Analysed<void> Planner::plan_subqueries(Node& query, From& from, std::vector<Node>& where,

@@ -156,6 +156,30 @@ Node conjunction_of(const std::vector<Node>& conditions) {
           {"children", conditions}};
 }
 
+Node comparison(const std::string& type, Node left, Node right) {
+  return {{"class", "COMPARISON"},
+          {"type", type},
+          {"alias", ""},
+          {"query_location", 0},
+          {"left", std::move(left)},
+          {"right", std::move(right)}};
+}
+
+Node column_of(const std::string& table, const std::string& column) {
+  Node node = column_ref(column);
+  node["column_names"] = Node::array({table, column});
+  return node;
+}
+
+Node items_of(const std::vector<std::string>& columns) {
+  Node items = Node::array();
+  for (const std::string& column : columns) {
+    items.push_back(column_ref(column));
+    items.back()["alias"] = column;
+  }
+  return items;
+}
+
 Node base_table(const std::string& name, const std::string& alias) {
   return {{"type", "BASE_TABLE"},
           {"alias", alias},

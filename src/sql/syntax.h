@@ -56,6 +56,12 @@ std::string canonical_text(const Node& expression, const std::string& alias = ""
 std::vector<Node> conjuncts_of(const Node& condition);
 Node conjunction_of(const std::vector<Node>& conditions);
 
+/// A comparison (COMPARE_EQUAL, …), and a reference to a column of a table's alias.
+Node comparison(const std::string& type, Node left, Node right);
+Node column_of(const std::string& table, const std::string& column);
+/// Items of a SELECT list: the columns of these names, under their own names.
+Node items_of(const std::vector<std::string>& columns);
+
 /// FROM `name`.
 Node base_table(const std::string& name, const std::string& alias = "");
 
