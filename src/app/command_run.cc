@@ -83,14 +83,17 @@ Status serve(const RunOptions& options) {
   engine_options.state_memory_max = static_cast<std::size_t>(options.state_memory_mib) << 20;
   engine_options.context.allow_private_addresses = options.allow_private;
   engine_options.context.scratch_directory = options.data + "/scratch";
-  const auto engine =
-      LEAT_TRY(runtime::Engine::open(std::move(graph), connectors(), std::move(engine_options)));
+  StopSignal stop;
+  engine_options.stop = stop.token();
+  auto opened = runtime::Engine::open(std::move(graph), connectors(), std::move(engine_options));
+  // It was asked to end while it computed views anew: the next start goes on with that.
+  if (!opened && opened.error().code == "stopping" && stop.token().stop_requested()) return {};
+  const auto engine = LEAT_TRY(std::move(opened));
+  LEAT_TRY(note_pipeline(options.data, texts));
   const auto server = LEAT_TRY(server::Server::start(*engine, server_options));
   const std::string url = server->url();
-  LEAT_TRY(note_pipeline(options.data, texts));
   LEAT_TRY(note_address(options.data, url));
 
-  StopSignal stop;
   LEAT_TRY(engine->start());
   Status status;
   {

@@ -18,11 +18,14 @@ void add_commands(CLI::App& app, leat::app::Outcome& outcome) {
   leat::app::add_check(app, outcome);
   leat::app::add_test(app, outcome);
   leat::app::add_run(app, outcome);
+  leat::app::add_plan(app, outcome);
   leat::app::add_sql(app, outcome);
   leat::app::add_tail(app, outcome);
   leat::app::add_top(app, outcome);
   leat::app::add_topics(app, outcome);
   leat::app::add_explain(app, outcome);
+  leat::app::add_snapshot(app, outcome);
+  leat::app::add_restore(app, outcome);
   leat::app::add_mock(app, outcome);
   leat::app::add_completion(app, outcome);
   leat::app::add_reference(app, outcome);

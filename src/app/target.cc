@@ -21,6 +21,7 @@ Result<std::unique_ptr<Target>> Target::open(const Choice& choice) {
   }
   pipeline::Graph graph = LEAT_TRY(noted_graph(choice.data));
   runtime::Options options{.data_directory = choice.data};
+  options.at_rest = true;
   options.context.scratch_directory = choice.data + "/scratch";
   auto engine = runtime::Engine::open(std::move(graph), connectors(), std::move(options));
   if (!engine) {

@@ -9,15 +9,13 @@
 #include "base/check.h"
 #include "log/topics.h"
 #include "operator/view.h"
+#include "runtime/bounded_input.h"
 #include "runtime/dead_letters.h"
-#include "runtime/definition.h"
 #include "runtime/refused_row.h"
 
 namespace leat::runtime {
 namespace {
 
-/// Epochs of different runs never share a number: a run begins at the next multiple of this.
-constexpr std::uint64_t epochs_per_run = 1'000'000;
 /// Among the cursors: where the topics are kept that the rest of the store speaks of.
 constexpr const char* log_key = "$log";
 /// With `once`, a source that can't be read for longer ends the run.
@@ -33,18 +31,6 @@ log::TopicConfig config_of(const pipeline::TopicNode& node) {
   if (node.compression == "none") config.compression = log::Compression::none;
   if (node.compression == "zstd") config.compression = log::Compression::zstd;
   return config;
-}
-
-/// Nothing has come in yet, and nothing has gone out: no sink has a row of what a view says of no
-/// input at all.
-bool is_untouched(const CommitRecord& commit, const pipeline::Graph& graph) {
-  const auto at_zero = [](const auto& position) { return position.second == Offset(0); };
-  const auto has_rows = [&](const pipeline::SinkNode& sink) {
-    const auto view = commit.views.find(sink.from);
-    return view != commit.views.end() && view->second.changes > 0;
-  };
-  return std::ranges::all_of(commit.positions, at_zero) &&
-         std::ranges::none_of(graph.sinks, has_rows);
 }
 
 bool drops_late(const pipeline::ViewPart& part) {
@@ -73,7 +59,7 @@ Result<std::unique_ptr<Assembly>> Assembly::build(pipeline::Graph graph, Connect
   assembly->shards = power_of_two_at_least(2 * assembly->workers);
   LEAT_TRY(assembly->open_directory());
   LEAT_TRY(assembly->open_topics());
-  LEAT_TRY(assembly->take_over_definition());
+  LEAT_TRY(assembly->take_over_definitions());
   LEAT_TRY(assembly->make_tables());
   LEAT_TRY(assembly->make_streams());
   LEAT_TRY(assembly->make_views());
@@ -106,19 +92,19 @@ Status Assembly::open_directory() {
   LEAT_TRY(open_cursors());
   timeline = std::make_unique<state::Timeline>(*store);
   last_commit = LEAT_TRY(CommitRecord::load(*store, *family));
-  if (last_commit.epoch != Epoch(0)) {
-    const std::uint64_t run = last_commit.epoch.value() / epochs_per_run + 1;
-    first_epoch = Epoch(run * epochs_per_run + 1);
-    timeline->publish(last_commit.epoch);
-    timeline->committed(last_commit.epoch);
-  } else {
-    first_epoch = Epoch(1);
-  }
+  first_epoch = Epoch(1);
+  if (last_commit.epoch != Epoch(0)) go_on_after(last_commit.epoch);
   database = options.database ? options.database : LEAT_TRY(sql::Database::open());
   for (unsigned worker = 0; worker < workers; ++worker) {
     sessions.push_back(LEAT_TRY(database->connect()));
   }
   return {};
+}
+
+void Assembly::go_on_after(Epoch epoch) {
+  first_epoch = Epoch((epoch.value() / epochs_per_run + 1) * epochs_per_run + 1);
+  timeline->publish(epoch);
+  timeline->committed(epoch);
 }
 
 Status Assembly::open_topics() {
@@ -132,18 +118,28 @@ Status Assembly::open_topics() {
     LEAT_TRY(open_system_log());
     LEAT_TRY(topics->open(dead_letters_topic, letters_config));
   }
+  if (options.bound) topics = options.bound->topics;
   for (const pipeline::TopicNode& node : graph.topics) {
     if (!node.source.empty()) continue;
-    log::Topic* topic = LEAT_TRY(topics->open(node.name, config_of(node)));
+    log::Topic* topic = options.bound ? topics->find(node.name)
+                                      : LEAT_TRY(topics->open(node.name, config_of(node)));
+    LEAT_CHECK(topic != nullptr);
     for (Partition partition(0); partition < Partition(topic->partition_count()); ++partition) {
       inputs.push_back(
-          std::make_unique<LogInput>(node.name, partition, topic->partition(partition)));
+          bounded(std::make_unique<LogInput>(node.name, partition, topic->partition(partition))));
     }
   }
   log::Topic* letters = LEAT_TRY(feeds->open(dead_letters_topic, letters_config));
   dead_letters = &letters->partition(Partition(0));
   sink_letters = &letters->partition(sink_letters_partition);
   return {};
+}
+
+std::unique_ptr<InputPartition> Assembly::bounded(std::unique_ptr<InputPartition> input) const {
+  if (!options.bound) return input;
+  const auto end = options.bound->ends.find(input->id());
+  return std::make_unique<BoundedInput>(std::move(input),
+                                        end == options.bound->ends.end() ? Offset(0) : end->second);
 }
 
 /// Positions in the store are of one log's offsets.
@@ -171,65 +167,6 @@ Status Assembly::open_system_log() {
   context.durable_directory = options.data_directory + "/" + graph.log->connector + "_log";
   system_log = LEAT_TRY(maker->second.open(graph.log->settings, context));
   topics = system_log.get();
-  return {};
-}
-
-/// Streams and views that changed since the last run are computed anew: from the topics' first
-/// records, which is the same as if they had always been what they are now, as long as nothing was
-/// removed and nothing was written elsewhere.
-Status Assembly::take_over_definition() {
-  definition = definition_of(graph);
-  views_are_new = last_commit.epoch == Epoch(0);
-  if (views_are_new || last_commit.definition == definition) return {};
-  views_are_new = true;
-  if (is_untouched(last_commit, graph)) return drop_views();
-  bool complete = true;
-  for (const auto& input : inputs) complete &= input->position() == Offset(0);
-  if (!options.rebuild && (!complete || !graph.sinks.empty())) {
-    return user_error("pipeline-changed",
-                      "{}: streams or views are not what they were when this directory was last "
-                      "used, and {}; run "
-                      "once with --rebuild to compute all of them anew from what the topics still "
-                      "hold, or name another directory with --data",
-                      options.data_directory,
-                      complete ? "sinks have written rows already"
-                               : "retention has removed records that the old ones had seen");
-  }
-  spdlog::warn(
-      "streams or views have changed: all are computed anew from the topics' first records");
-  return begin_anew();
-}
-
-Status Assembly::drop_views() {
-  for (const std::string& name : store->family_names()) {
-    if (name.starts_with(op::family_of_view(""))) LEAT_TRY(store->drop_family(name));
-  }
-  return {};
-}
-
-Status Assembly::begin_anew() {
-  LEAT_TRY(drop_views());
-  CommitRecord anew;
-  anew.epoch = last_commit.epoch;
-  const auto batch = store->new_batch();
-  LEAT_TRY(store->for_each(*family, "", "", [&](std::string_view key, std::string_view) {
-    batch->remove(*family, key);
-    return true;
-  }));
-  batch->put(*family, "epoch", fmt::format("{}", anew.epoch));
-  if (graph.log) {
-    // Those that were copied to the other system can't be taken back.
-    anew.dead_letters = last_commit.dead_letters;
-    batch->put(*family, "dead_letters", fmt::format("{{\"0\":{}}}", anew.dead_letters));
-  }
-  // Changelogs go on where they are: what sinks have read is not read again.
-  for (const auto& [name, prepared] : last_commit.sinks) {
-    if (!name.starts_with(Changelog::topic_of(""))) continue;
-    anew.sinks[name] = prepared;
-    batch->put(*family, "sink/" + name, prepared);
-  }
-  last_commit = std::move(anew);
-  LEAT_TRY(store->commit(*batch));
   return {};
 }
 
@@ -311,9 +248,9 @@ Status Assembly::make_views() {
   std::vector<std::string> families;
   for (const pipeline::ViewNode& node : graph.views) {
     for (const pipeline::ViewPart& part : node.parts) {
-      families.push_back(op::family_of_view(part.name));
+      families.push_back(op::family_of_view(family_name_of(part.name)));
     }
-    families.push_back(op::family_of_view(node.name));
+    families.push_back(op::family_of_view(family_name_of(node.name)));
   }
   LEAT_TRY(store->make_families(families));
   const op::Resources resources{
@@ -335,7 +272,8 @@ Status Assembly::make_view(const pipeline::ViewNode& node, const pipeline::ViewP
   ViewSlot slot{.node = &node, .part = &part, .index = views.size()};
   std::vector<Schema> schemas;
   for (const std::string& input : part.inputs) schemas.push_back(schema_of(input));
-  slot.view = LEAT_TRY(op::make_view(part.name, part.definition, schemas, resources));
+  slot.view =
+      LEAT_TRY(op::make_view(family_name_of(part.name), part.definition, schemas, resources));
   slot.feed = std::make_shared<ChangeFeed>(options.changes_kept_bytes_max);
   slot.output.resize(shards);
   std::set<std::size_t> from;
@@ -466,8 +404,8 @@ Status Assembly::discover(SourceSlot& source) {
   for (auto& reader : readers) {
     ReaderInput::Setup setup{.source = source.node->name, .status = *source.status, .bell = bell};
     if (options.once) setup.patience = once_patience;
-    auto input = std::make_unique<ReaderInput>(source.node->topic, Partition(source.partitions++),
-                                               std::move(reader), std::move(setup));
+    auto input = bounded(std::make_unique<ReaderInput>(
+        source.node->topic, Partition(source.partitions++), std::move(reader), std::move(setup)));
     const auto found = last_commit.positions.find(input->id());
     if (found != last_commit.positions.end()) LEAT_TRY(input->seek(found->second));
     add_input(std::move(input));

@@ -17,6 +17,7 @@
 #include "runtime/connectors.h"
 #include "runtime/engine.h"
 #include "runtime/input.h"
+#include "runtime/pipeline_change.h"
 #include "runtime/recent_rows.h"
 #include "runtime/sink_status.h"
 #include "runtime/stream_stage.h"
@@ -133,7 +134,7 @@ class Assembly {
   InputBell bell;  ///< rung by inputs
   std::vector<std::unique_ptr<InputPartition>> inputs;
   CommitRecord last_commit;
-  std::string definition;      ///< of streams and views: see definition_of
+  Definitions definitions;     ///< of the pipeline that runs
   Epoch first_epoch;           ///< the next one to run
   bool views_are_new = false;  ///< no epoch has gone through them yet
 
@@ -146,8 +147,13 @@ class Assembly {
   std::optional<std::size_t> find_view(const std::string& name) const;
   /// Of a view or of a part of one.
   std::optional<std::size_t> find_part(const std::string& name) const;
+  /// Puts what the pipeline is made of into a commit, where the last one says otherwise.
+  void put_definitions(state::CommitBatch& batch) const;
 
  private:
+  /// Epochs of different runs never share a number: a run begins at the next multiple of this.
+  static constexpr std::uint64_t epochs_per_run = 1'000'000;
+
   Assembly(pipeline::Graph graph_, Connectors connectors_, Options options_)
       : graph(std::move(graph_)),
         connectors(std::move(connectors_)),
@@ -157,9 +163,23 @@ class Assembly {
   Status open_topics();
   Status open_system_log();
   Status check_same_log();
-  Status take_over_definition();
+  std::unique_ptr<InputPartition> bounded(std::unique_ptr<InputPartition> input) const;
+  void go_on_after(Epoch epoch);
+
+  // What to do about another pipeline than the last one: assembly_change.cc.
+  Status take_over_definitions();
+  Status take_over(const PipelineChange& change);
+  std::string hindrance_to(const PipelineChange& change, const pipeline::Graph& part) const;
+  bool needs_all_anew(const PipelineChange& change) const;
+  Status swap_in(const PipelineChange& change, Assembly* computed);
+  Status adopt_state(const PipelineChange& change, Assembly& computed, CommitRecord& now);
+  Status adopt_letters(const PipelineChange& change, Assembly& computed, CommitRecord& now);
+  Status drop_leftovers();
   Status begin_anew();
   Status drop_views();
+  bool is_remote(const pipeline::SinkNode& sink) const;
+  std::string family_name_of(const std::string& part) const;
+
   Status make_sources();
   Status look_first(SourceSlot& source);
   Status make_tables();

@@ -48,8 +48,10 @@ void read_row(std::string_view key, std::string_view value, CommitRecord& record
   };
   if (key == "epoch") {
     record.epoch = Epoch(static_cast<std::uint64_t>(number()));
-  } else if (key == "definition") {
-    record.definition = std::string(value);
+  } else if (key.starts_with("definition/")) {
+    json::parse(value).get_to(record.definitions[name_after("definition/")]);
+  } else if (key.starts_with("family/")) {
+    record.families[name_after("family/")] = std::string(value);
   } else if (key == "dead_letters") {
     record.dead_letters = Offset(json::parse(value).at("0").get<std::int64_t>());
   } else if (key.starts_with("position/")) {
@@ -89,7 +91,6 @@ Result<CommitRecord> CommitRecord::load(const state::Store& store, const state::
 std::map<std::string, std::string> CommitWriter::encode(const CommitRecord& record) {
   std::map<std::string, std::string> rows;
   rows["epoch"] = fmt::format("{}", record.epoch);
-  rows["definition"] = record.definition;
   rows["dead_letters"] = fmt::format("{{\"0\":{}}}", record.dead_letters);
   for (const auto& [id, position] : record.positions) {
     rows["position/" + id] = fmt::format("{}", position);
@@ -107,6 +108,9 @@ void CommitWriter::write(const CommitRecord& record, state::CommitBatch& batch) 
   for (const auto& [key, value] : rows) {
     const auto found = last_.find(key);
     if (found == last_.end() || found->second != value) batch.put(family_, key, value);
+  }
+  for (const auto& [key, value] : last_) {
+    if (!rows.contains(key) && !key.starts_with("position/")) batch.remove(family_, key);
   }
   last_ = std::move(rows);
 }

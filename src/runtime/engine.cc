@@ -4,6 +4,7 @@
 
 #include "model/nearest_name.h"
 #include "runtime/assembly.h"
+#include "runtime/data_snapshot.h"
 #include "runtime/dead_letters.h"
 #include "runtime/disk_guard.h"
 #include "runtime/engine_status.h"
@@ -148,6 +149,14 @@ class RunningEngine final : public Engine {
     return found->second->files(std::move(stop));
   }
 
+  Status write_snapshot(const std::string& directory) override {
+    std::lock_guard lock(snapshot_mutex_);
+    return runtime::write_snapshot({.files = assembly_->options.context.files,
+                                    .data_directory = assembly_->options.data_directory,
+                                    .store = *assembly_->store},
+                                   directory);
+  }
+
   Result<std::unique_ptr<Subscription>> subscribe(const std::string& name,
                                                   std::optional<Epoch> after) override {
     std::shared_ptr<ChangeFeed> feed;
@@ -283,6 +292,7 @@ class RunningEngine final : public Engine {
   std::vector<std::unique_ptr<SinkRunner>> sink_runners_;  // by index in assembly_->remote_sinks
   DiskGuard disk_;
   mutable Rate rate_;
+  std::mutex snapshot_mutex_;  // one at a time
 
   mutable std::mutex mutex_;
   std::condition_variable_any ended_changed_;

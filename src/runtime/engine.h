@@ -43,6 +43,14 @@ struct Options {
   std::uint64_t disk_reserve_bytes = 64u << 20;  ///< with less free than this nothing is accepted
   bool rebuild = false;  ///< compute streams and views anew where they changed, whatever was lost
   bool once = false;     ///< end when every source has ended
+  bool at_rest = false;  ///< for reading only: nothing is computed anew
+  std::stop_token stop = {};  ///< ends open(), where that has something to compute
+  /// Of a run over a part of what another engine has read: its topics, and where they end.
+  struct Bound {
+    log::Topics* topics = nullptr;
+    std::map<std::string, Offset> ends;  ///< by InputPartition::id
+  };
+  std::optional<Bound> bound = {};
   std::size_t slice_bytes = 1 << 20;        ///< what a worker takes at a time
   std::size_t epoch_bytes_max = 64u << 20;  ///< input of one epoch at most
   std::chrono::milliseconds commit_interval{
@@ -138,6 +146,10 @@ class Engine {
   /// the sink's system.
   virtual Result<std::vector<std::string>> files_of(const std::string& history,
                                                     std::stop_token stop) const = 0;
+
+  /// Writes a copy of the data directory, as of a commit, into a directory of the machine that this
+  /// runs on, which must not exist: docs/formats/snapshot.md. Epochs go on meanwhile.
+  virtual Status write_snapshot(const std::string& directory) = 0;
 
   /// Follows a stream or view from after epoch `after`, or from now. Error `changes-gone` (user):
   /// those epochs are no longer kept, take a snapshot first.

@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "runtime/bounded_input.h"
 #include "runtime/epoch_loop.h"
 
 namespace leat::runtime {
@@ -93,6 +94,31 @@ Status EpochLoop::finish() {
   return {};
 }
 
+Status EpochLoop::catch_up(const std::stop_token& stop) {
+  const auto is_read = [](const auto& input) {
+    const auto* bounded = dynamic_cast<const BoundedInput*>(input.get());
+    return bounded == nullptr || bounded->is_read();
+  };
+  while (!stop.stop_requested()) {
+    LEAT_TRY(committer_.failure());
+    if (has_input()) {
+      LEAT_TRY(run_epoch(false));
+      LEAT_TRY(commit_if_due(false));
+    } else if (std::ranges::all_of(assembly_.inputs, is_read)) {
+      return commit_if_due(true);
+    } else {
+      wait_for_input(stop);
+    }
+    for (const auto& input : assembly_.inputs) {
+      if (input->failure()) return std::unexpected(*input->failure());
+    }
+  }
+  LEAT_TRY(commit_if_due(true));
+  return transient_error("stopping",
+                         "stopped while streams and views were computed anew; the next "
+                         "start goes on with that");
+}
+
 unsigned EpochLoop::workers_for(std::size_t rows) const {
   return rows < assembly_.options.rows_for_all_workers ? 1 : pool_.size();
 }
@@ -150,9 +176,9 @@ Status EpochLoop::commit_if_due(bool force, bool last) {
       LEAT_TRY(slot.view->persist(shard, *batch));
     }
   }
+  if (!std::exchange(definitions_committed_, true)) assembly_.put_definitions(*batch);
   CommitRecord record;
   record.epoch = Epoch(visible_.load());
-  record.definition = assembly_.definition;
   record.dead_letters = dead_letters_end_;
   for (const auto& input : assembly_.inputs) record.positions[input->id()] = input->position();
   for (const StreamSlot& slot : assembly_.streams) {

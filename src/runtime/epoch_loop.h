@@ -37,6 +37,9 @@ class EpochLoop {
   /// One epoch of them, without a commit: what it took in comes again after a crash. False: there
   /// was none to run.
   Result<bool> step();
+  /// In place of run(), where inputs end at given positions: reads all up to there and commits. One
+  /// thread. Errors: `stopping` (transient) when `stop` was asked for, what ended an input.
+  Status catch_up(const std::stop_token& stop);
   /// Every source has ended: one more epoch closes what is open, and one more commit shows it all.
   Status finish();
 
@@ -160,6 +163,7 @@ class EpochLoop {
   std::chrono::steady_clock::time_point last_discovery_{};
   std::chrono::steady_clock::time_point last_sinks_asked_{};
   bool uncommitted_ = false;
+  bool definitions_committed_ = false;
   Epoch committing_;  // the newest epoch that the committer was given, and where inputs stood then
   std::map<std::string, Offset> committing_positions_;
   Offset dead_letters_end_;

@@ -19,6 +19,7 @@ constexpr std::array statuses = {
     StatusOfCode{"unknown-route", 404},          StatusOfCode{"unknown-topic", 404},
     StatusOfCode{"unknown-name", 404},           StatusOfCode{"method-not-allowed", 405},
     StatusOfCode{"not-acceptable", 406},         StatusOfCode{"request-timeout", 408},
+    StatusOfCode{"snapshot-exists", 409},        StatusOfCode{"not-local", 403},
     StatusOfCode{"out-of-sequence", 409},        StatusOfCode{"offset-out-of-range", 410},
     StatusOfCode{"changes-gone", 410},           StatusOfCode{"body-too-large", 413},
     StatusOfCode{"record-too-large", 413},       StatusOfCode{"query-too-large", 413},

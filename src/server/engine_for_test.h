@@ -185,6 +185,13 @@ class TestEngine final : public runtime::Engine {
                                             std::stop_token) const override {
     return user_error("unknown-name", "there is no {}", history);
   }
+  Status write_snapshot(const std::string& directory) override {
+    if (directory == "/taken") return user_error("snapshot-exists", "/taken is there already");
+    snapshots.push_back(directory);
+    return {};
+  }
+  std::vector<std::string> snapshots;  ///< where they were written to
+
   Result<std::unique_ptr<runtime::Subscription>> subscribe(const std::string& name,
                                                            std::optional<Epoch> after) override {
     if (const auto schema = schema_of(name); !schema) return std::unexpected(schema.error());

@@ -19,6 +19,11 @@ std::vector<Route> pipeline_routes(Services& services) {
                       exchange.reply(json_response(
                           pipeline_json(services.engine.graph(), services.engine.status())));
                     }});
+  routes.push_back(
+      {Method::get, "/v1/pipeline/definitions", [&services](Request, Exchange exchange) {
+         exchange.reply(
+             json_response(definitions_json(services.engine.graph(), services.engine.status())));
+       }});
   routes.push_back({Method::get, "/v1/topics", [&services](Request, Exchange exchange) {
                       exchange.reply(json_response(topics_json(services.engine.status())));
                     }});

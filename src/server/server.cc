@@ -49,7 +49,7 @@ std::vector<Route> all_routes(Services& services) {
   std::vector<Route> routes;
   // Pushes first: they are looked for the most.
   for (const auto group : {push_routes, sql_routes, view_routes, changes_routes, topic_routes,
-                           pipeline_routes, dashboard_routes, health_routes}) {
+                           pipeline_routes, snapshot_routes, dashboard_routes, health_routes}) {
     std::ranges::move(group(services), std::back_inserter(routes));
   }
   return routes;

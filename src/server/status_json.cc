@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/definition.h"
 #include "server/timestamp_text.h"
 
 namespace leat::server {
@@ -200,6 +201,19 @@ Json topics_json(const runtime::EngineStatus& status) {
     topics.push_back(std::move(json));
   }
   return {{"topics", std::move(topics)}};
+}
+
+Json definitions_json(const pipeline::Graph& graph, const runtime::EngineStatus& status) {
+  Json read = Json::object();
+  for (const auto& topic : status.topics) {
+    for (const auto& partition : topic.partitions) {
+      const std::string name =
+          partition.name.empty() ? std::to_string(partition.partition) : partition.name;
+      read[topic.name + "/" + name] = {{"first", partition.first_offset},
+                                       {"position", partition.read_offset}};
+    }
+  }
+  return {{"definitions", runtime::definitions_of(graph)}, {"read", std::move(read)}};
 }
 
 Json pipeline_json(const pipeline::Graph& graph, const runtime::EngineStatus& status) {

@@ -20,6 +20,9 @@ Json status_json(const runtime::EngineStatus& status);
 Json topics_json(const runtime::EngineStatus& status);
 Json pipeline_json(const pipeline::Graph& graph, const runtime::EngineStatus& status);
 
+/// What `leat plan` compares another pipeline with.
+Json definitions_json(const pipeline::Graph& graph, const runtime::EngineStatus& status);
+
 /// [{"name", "type"}]
 Json columns_json(const Schema& schema);
 

@@ -11,9 +11,11 @@
 #include <rocksdb/options.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
 #include "base/check.h"
+#include "state/checkpoint.h"
 #include "state/rocks_files.h"
 
 namespace leat::state {
@@ -330,6 +332,16 @@ class RocksStore final : public Store {
     return std::make_shared<RocksView>(database_);
   }
 
+  Status write_checkpoint(const std::string& directory) const {
+    rocksdb::Checkpoint* raw = nullptr;
+    const rocksdb::Status made = rocksdb::Checkpoint::Create(database_.get(), &raw);
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
+    if (!made.ok()) return error_of(made, directory_);
+    const rocksdb::Status written = checkpoint->CreateCheckpoint(directory);
+    if (!written.ok()) return error_of(written, directory);
+    return {};
+  }
+
   std::uint64_t bytes_on_disk() const override {
     std::uint64_t total = 0;
     for (const auto& [name, family] : families_) {
@@ -385,6 +397,12 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& directory, Options
   auto store = std::make_unique<RocksStore>(directory, options);
   LEAT_TRY(store->open_database());
   return store;
+}
+
+Status write_checkpoint(const Store& store, const std::string& directory) {
+  const auto* rocks = dynamic_cast<const RocksStore*>(&store);
+  LEAT_CHECK(rocks != nullptr);
+  return rocks->write_checkpoint(directory);
 }
 
 std::string end_of_prefix(std::string_view prefix) {

@@ -1,0 +1,139 @@
+#include "runtime/catch_up.h"
+
+#include <filesystem>
+#include <set>
+
+#include <spdlog/spdlog.h>
+#include <nlohmann/json.hpp>
+
+#include "runtime/bounded_input.h"
+#include "runtime/epoch_loop.h"
+
+namespace leat::runtime {
+namespace {
+
+/// Which run left what is there, as text: only the very same part goes on with it.
+constexpr const char* purpose_file = "/purpose";
+
+std::string purpose_of(const pipeline::Graph& graph) {
+  return nlohmann::json(definitions_of(graph)).dump();
+}
+
+/// True when the directory holds what a run for this purpose left.
+Result<bool> is_for(io::FileSystem& files, const std::string& path, const std::string& purpose) {
+  if (!LEAT_TRY(files.exists(path))) return false;
+  const auto file = LEAT_TRY(files.open(path, io::OpenMode::read));
+  std::string text(LEAT_TRY(file->size()), '\0');
+  const std::size_t read = LEAT_TRY(file->read_at(text, 0));
+  return read == text.size() && text == purpose;
+}
+
+/// The purpose is written before anything else, and durably: it never names another's state.
+Status begin(io::FileSystem& files, const std::string& directory, const std::string& purpose) {
+  LEAT_TRY(files.create_directories(directory));
+  const auto file = LEAT_TRY(files.open(directory + purpose_file, io::OpenMode::create));
+  LEAT_TRY(file->append(purpose));
+  LEAT_TRY(file->sync());
+  return files.sync_directory(directory);
+}
+
+/// Inputs that other engine has read, and that are not there.
+Status check_inputs(const Assembly& assembly, const std::map<std::string, Offset>& ends) {
+  std::set<std::string> topics, present;
+  for (const StreamSlot& slot : assembly.streams) topics.insert(slot.topic);
+  for (const auto& input : assembly.inputs) present.insert(input->id());
+  for (const auto& [id, end] : ends) {
+    const std::string topic = id.substr(0, id.find('/'));
+    if (end == Offset(0) || present.contains(id) || !topics.contains(topic)) continue;
+    if (assembly.options.rebuild) continue;
+    return user_error("records-gone",
+                      "{} was read earlier and is not there any more, but streams and views that "
+                      "are new or changed need its records; put it back, or run once with "
+                      "--rebuild to do without",
+                      id);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string CatchUp::directory_in(const std::string& data_directory) {
+  return data_directory + "/catch_up";
+}
+
+Status CatchUp::remove(const std::string& data_directory) {
+  std::error_code error;
+  std::filesystem::remove_all(directory_in(data_directory), error);
+  if (!error) return {};
+  return external_error("io-error", "{}: can't be removed: {}; look at its permissions",
+                        directory_in(data_directory), error.message());
+}
+
+Result<std::unique_ptr<Assembly>> CatchUp::run(const Setup& setup) {
+  io::FileSystem& files = setup.options.context.files;
+  const std::string directory = directory_in(setup.options.data_directory);
+  const std::string purpose = purpose_of(setup.graph);
+  if (!LEAT_TRY(is_for(files, directory + purpose_file, purpose))) {
+    LEAT_TRY(remove(setup.options.data_directory));
+    LEAT_TRY(begin(files, directory, purpose));
+  }
+  Options options = setup.options;
+  options.data_directory = directory;
+  options.once = true;
+  options.bound = {.topics = &setup.topics, .ends = setup.ends};
+  auto assembly = LEAT_TRY(Assembly::build(setup.graph, setup.connectors, std::move(options)));
+  LEAT_TRY(check_inputs(*assembly, setup.ends));
+  for (const auto& [name, table] : assembly->tables) table->start();
+  Status done;
+  {
+    EpochLoop loop(*assembly);
+    done = loop.begin();
+    if (done) done = loop.catch_up(setup.options.stop);
+  }
+  for (const auto& [name, table] : assembly->tables) table->stop();
+  LEAT_TRY(std::move(done));
+  assembly->last_commit = LEAT_TRY(CommitRecord::load(*assembly->store, *assembly->family));
+  return assembly;
+}
+
+pipeline::Graph part_to_compute(const pipeline::Graph& graph, const Definitions& definitions,
+                                const PipelineChange& change, const Connectors& connectors) {
+  std::set<std::string> wanted;
+  const std::function<void(const std::string&)> want = [&](const std::string& node) {
+    if (!wanted.insert(node).second || !definitions.contains(node)) return;
+    for (const std::string& input : inputs_of(definitions.at(node))) want(input);
+  };
+  for (const auto& [node, definition] : definitions) {
+    if (change.is_computed(node)) want(node);
+  }
+  std::set<std::string> tables;
+  const auto is_unwanted = [&](const char* kind) {
+    return [&wanted, kind](const auto& node) { return !wanted.contains(kind + node.name); };
+  };
+  pipeline::Graph part = graph;
+  part.log.reset();
+  part.panels.clear();
+  part.tests.clear();
+  part.sinks_at_rest.clear();
+  std::erase_if(part.streams, is_unwanted("stream/"));
+  std::erase_if(part.views, is_unwanted("view/"));
+  std::erase_if(part.topics, is_unwanted("topic/"));
+  for (const pipeline::StreamNode& stream : part.streams) {
+    for (const sql::Lookup& lookup : stream.query.lookups) tables.insert(lookup.table);
+  }
+  std::erase_if(part.tables, [&](const auto& node) { return !tables.contains(node.name); });
+  std::erase_if(part.sources, [&](const pipeline::SourceNode& node) {
+    const auto maker = connectors.sources.find(node.connector);
+    return !wanted.contains("topic/" + node.topic) || maker == connectors.sources.end() ||
+           !maker->second.replayable;
+  });
+  std::erase_if(part.sinks, [&](const pipeline::SinkNode& node) {
+    const auto maker = connectors.sinks.find(node.connector);
+    const bool computed = !node.from_topic && (change.is_computed("stream/" + node.from) ||
+                                               change.is_computed("view/" + node.from));
+    return !computed || maker == connectors.sinks.end() || maker->second.remote;
+  });
+  return part;
+}
+
+}  // namespace leat::runtime
