@@ -33,6 +33,8 @@ void add_check(CLI::App& app, Outcome& outcome);
 void add_test(CLI::App& app, Outcome& outcome);
 void add_run(CLI::App& app, Outcome& outcome);
 void add_plan(CLI::App& app, Outcome& outcome);
+void add_apply(CLI::App& app, Outcome& outcome);
+void add_replay(CLI::App& app, Outcome& outcome);
 void add_snapshot(CLI::App& app, Outcome& outcome);
 void add_restore(CLI::App& app, Outcome& outcome);
 void add_sql(CLI::App& app, Outcome& outcome);

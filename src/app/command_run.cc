@@ -2,21 +2,13 @@
 
 #include "app/checked_pipeline.h"
 #include "app/command.h"
-#include "app/connectors.h"
 #include "app/data_directory.h"
+#include "app/pipeline_host.h"
 #include "app/signals.h"
-#include "app/status_line.h"
-#include "app/terminal.h"
 #include "connector/random_user/mock_server.h"
-#include "runtime/engine.h"
-#include "server/server.h"
 
 namespace leat::app {
 namespace {
-
-/// What was acknowledged is safe anyway; a stop that takes longer than this ends all the same.
-constexpr std::chrono::milliseconds stop_time_max{20'000};
-constexpr std::chrono::milliseconds server_stop_time_max{2'000};
 
 struct RunOptions {
   std::vector<std::string> files;
@@ -84,25 +76,11 @@ Status serve(const RunOptions& options) {
   engine_options.context.allow_private_addresses = options.allow_private;
   engine_options.context.scratch_directory = options.data + "/scratch";
   StopSignal stop;
-  engine_options.stop = stop.token();
-  auto opened = runtime::Engine::open(std::move(graph), connectors(), std::move(engine_options));
-  // It was asked to end while it computed views anew: the next start goes on with that.
-  if (!opened && opened.error().code == "stopping" && stop.token().stop_requested()) return {};
-  const auto engine = LEAT_TRY(std::move(opened));
-  LEAT_TRY(note_pipeline(options.data, texts));
-  const auto server = LEAT_TRY(server::Server::start(*engine, server_options));
-  const std::string url = server->url();
-  LEAT_TRY(note_address(options.data, url));
-
-  LEAT_TRY(engine->start());
-  Status status;
-  {
-    StatusLine line(*engine, url, options.quiet);
-    status = engine->wait(stop.token());
-  }
-  server->stop(server_stop_time_max);
-  if (status) status = engine->stop(stop_time_max);
-  return status;
+  PipelineHost host({.engine = std::move(engine_options),
+                     .server = server_options,
+                     .quiet = options.quiet,
+                     .stop = stop.token()});
+  return host.run({.graph = std::move(graph), .texts = texts});
 }
 
 }  // namespace

@@ -19,6 +19,8 @@ void add_commands(CLI::App& app, leat::app::Outcome& outcome) {
   leat::app::add_test(app, outcome);
   leat::app::add_run(app, outcome);
   leat::app::add_plan(app, outcome);
+  leat::app::add_apply(app, outcome);
+  leat::app::add_replay(app, outcome);
   leat::app::add_sql(app, outcome);
   leat::app::add_tail(app, outcome);
   leat::app::add_top(app, outcome);

@@ -137,9 +137,13 @@ Status Assembly::open_topics() {
 
 std::unique_ptr<InputPartition> Assembly::bounded(std::unique_ptr<InputPartition> input) const {
   if (!options.bound) return input;
-  const auto end = options.bound->ends.find(input->id());
-  return std::make_unique<BoundedInput>(std::move(input),
-                                        end == options.bound->ends.end() ? Offset(0) : end->second);
+  const auto found_in = [&](const std::map<std::string, Offset>& offsets) {
+    const auto found = offsets.find(input->id());
+    return found == offsets.end() ? Offset(0) : found->second;
+  };
+  const Offset begin = found_in(options.bound->begins);
+  const Offset end = found_in(options.bound->ends);
+  return std::make_unique<BoundedInput>(std::move(input), begin, end);
 }
 
 /// Positions in the store are of one log's offsets.

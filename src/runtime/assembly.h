@@ -170,7 +170,6 @@ class Assembly {
   Status take_over_definitions();
   Status take_over(const PipelineChange& change);
   std::string hindrance_to(const PipelineChange& change, const pipeline::Graph& part) const;
-  bool needs_all_anew(const PipelineChange& change) const;
   Status swap_in(const PipelineChange& change, Assembly* computed);
   Status adopt_state(const PipelineChange& change, Assembly& computed, CommitRecord& now);
   Status adopt_letters(const PipelineChange& change, Assembly& computed, CommitRecord& now);

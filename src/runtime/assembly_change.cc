@@ -84,7 +84,8 @@ Status Assembly::take_over_definitions() {
   definitions = definitions_of(graph);
   views_are_new = last_commit.epoch == Epoch(0);
   if (views_are_new) return {};
-  const PipelineChange change(last_commit.definitions, definitions);
+  const std::string replayed = options.replay ? options.replay->view : "";
+  const PipelineChange change(last_commit.definitions, definitions, replayed);
   if (!change.touches_state()) return options.at_rest ? Status() : drop_leftovers();
   if (options.at_rest) {
     return user_error("pipeline-changed",
@@ -103,7 +104,12 @@ Status Assembly::take_over(const PipelineChange& change) {
   const bool some_are_new = std::ranges::any_of(
       definitions, [&](const auto& node) { return change.is_computed(node.first); });
   if (!some_are_new) return swap_in(change, nullptr);
-  pipeline::Graph part = part_to_compute(graph, definitions, change, connectors);
+  const pipeline::Graph part = part_to_compute(graph, definitions, change, connectors);
+  const CatchUp::Setup catch_up{.graph = part,
+                                .connectors = connectors,
+                                .options = options,
+                                .topics = *topics,
+                                .ends = last_commit.positions};
   const std::string hindrance = hindrance_to(change, part);
   if (!options.rebuild && !hindrance.empty()) {
     return user_error("pipeline-changed",
@@ -112,18 +118,15 @@ Status Assembly::take_over(const PipelineChange& change) {
                       "directory with --data",
                       options.data_directory, words_of(change), hindrance);
   }
-  if (!change.keeps_state() || needs_all_anew(change)) {
+  const bool is_prepared = LEAT_TRY(CatchUp::is_begun(catch_up));
+  if ((!change.keeps_state() && !is_prepared) || needs_all_anew(graph, change, connectors)) {
     spdlog::warn("all streams and views are computed anew from the topics' first records");
     views_are_new = true;
     LEAT_TRY(CatchUp::remove(options.data_directory));
     return begin_anew();
   }
   spdlog::warn("computed anew from the topics' first records: {}", words_of(change));
-  const auto caught_up = LEAT_TRY(CatchUp::run({.graph = std::move(part),
-                                                .connectors = connectors,
-                                                .options = options,
-                                                .topics = *topics,
-                                                .ends = last_commit.positions}));
+  const auto caught_up = LEAT_TRY(CatchUp::run(catch_up));
   return swap_in(change, caught_up.get());
 }
 
@@ -131,7 +134,7 @@ Status Assembly::take_over(const PipelineChange& change) {
 std::string Assembly::hindrance_to(const PipelineChange& change,
                                    const pipeline::Graph& part) const {
   for (const auto& input : inputs) {
-    if (input->position() == Offset(0)) continue;
+    if (options.replay || input->position() == Offset(0)) continue;
     if (std::ranges::find(part.topics, input->topic(), &pipeline::TopicNode::name) !=
         part.topics.end()) {
       return fmt::format("retention has removed records of topic {} that it would need",
@@ -157,13 +160,6 @@ std::string Assembly::hindrance_to(const PipelineChange& change,
 bool Assembly::is_remote(const pipeline::SinkNode& sink) const {
   const auto maker = connectors.sinks.find(sink.connector);
   return maker != connectors.sinks.end() && maker->second.remote != nullptr;
-}
-
-/// The rows of a stream are kept nowhere: a sink in another system gets them while they are read.
-bool Assembly::needs_all_anew(const PipelineChange& change) const {
-  return std::ranges::any_of(graph.sinks, [&](const pipeline::SinkNode& sink) {
-    return !sink.from_topic && is_remote(sink) && change.is_computed("stream/" + sink.from);
-  });
 }
 
 /// In one commit: the computed state takes the place of the old one, which is dropped after it.

@@ -4,20 +4,24 @@
 
 namespace leat::runtime {
 
-BoundedInput::BoundedInput(std::unique_ptr<InputPartition> whole, Offset end)
+BoundedInput::BoundedInput(std::unique_ptr<InputPartition> whole, Offset begin, Offset end)
     : InputPartition(whole->topic(), whole->name(), whole->number()),
       whole_(std::move(whole)),
+      begin_(std::max(whole_->position(), std::min(begin, end))),
       end_(end) {
-  position_ = whole_->position();
+  position_ = begin_;
+  must_seek_ = begin_ > whole_->position();
 }
 
 Status BoundedInput::seek(Offset position) {
+  must_seek_ = false;
   LEAT_TRY(whole_->seek(position));
   position_ = whole_->position();
   return {};
 }
 
 Result<InputPartition::Outcome> BoundedInput::read(Slice& slice, std::size_t bytes_max) {
+  if (must_seek_) LEAT_TRY(seek(begin_));
   const Outcome outcome = LEAT_TRY(whole_->read(slice, bytes_max));
   ended_ = whole_->ended();
   failure_ = whole_->failure();

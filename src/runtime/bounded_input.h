@@ -6,11 +6,12 @@
 
 namespace leat::runtime {
 
-/// Another partition up to a position: what lies before it is read, as if it were all that is there
-/// yet. The rest is never said to be gone or silent, so that event time waits for it.
+/// Another partition between two positions: what lies there is read, as if it were all that is
+/// there yet. The rest is never said to be gone or silent, so that event time waits for it.
 class BoundedInput final : public InputPartition {
  public:
-  BoundedInput(std::unique_ptr<InputPartition> whole, Offset end);
+  /// `begin` counts where it is behind the partition's own beginning.
+  BoundedInput(std::unique_ptr<InputPartition> whole, Offset begin, Offset end);
 
   Status seek(Offset position) override;
   Result<Outcome> read(Slice& slice, std::size_t bytes_max) override;
@@ -21,11 +22,14 @@ class BoundedInput final : public InputPartition {
   }
   /// All that is to be read has been.
   bool is_read() const { return position_ >= end_ || ended_; }
+  Offset begin() const { return begin_; }
   Offset end() const { return end_; }
 
  private:
   const std::unique_ptr<InputPartition> whole_;
+  Offset begin_;
   const Offset end_;
+  bool must_seek_ = false;
 };
 
 }  // namespace leat::runtime

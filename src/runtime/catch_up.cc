@@ -1,5 +1,6 @@
 #include "runtime/catch_up.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -15,8 +16,45 @@ namespace {
 /// Which run left what is there, as text: only the very same part goes on with it.
 constexpr const char* purpose_file = "/purpose";
 
-std::string purpose_of(const pipeline::Graph& graph) {
-  return nlohmann::json(definitions_of(graph)).dump();
+std::string purpose_of(const CatchUp::Setup& setup) {
+  std::string purpose = nlohmann::json(definitions_of(setup.graph)).dump();
+  if (const auto& replay = setup.options.replay) {
+    purpose +=
+        fmt::format("\nview {} from {} {}", replay->view, replay->from_offset ? "offset" : "time",
+                    replay->from_offset ? replay->from_offset->value() : *replay->from_time);
+  }
+  return purpose;
+}
+
+/// Where a replay begins in each partition of a topic.
+Result<std::map<std::string, Offset>> begins_of(const CatchUp::Setup& setup) {
+  std::map<std::string, Offset> begins;
+  if (!setup.options.replay) return begins;
+  const Replay& replay = *setup.options.replay;
+  for (const pipeline::TopicNode& node : setup.graph.topics) {
+    log::Topic* topic = node.source.empty() ? setup.topics.find(node.name) : nullptr;
+    if (topic == nullptr) {
+      return user_error("not-replayable",
+                        "view {} stands on {}, which a source is itself: only topics in the log "
+                        "can be read from a record in their middle",
+                        replay.view, node.name);
+    }
+    for (Partition partition(0); partition < Partition(topic->partition_count()); ++partition) {
+      const log::PartitionLog& log = topic->partition(partition);
+      Offset begin = replay.from_offset.value_or(log.next_offset());
+      if (replay.from_time) begin = LEAT_TRY(log.offset_at(*replay.from_time));
+      begins[fmt::format("{}/{}", node.name, partition)] = std::max(begin, log.first_offset());
+    }
+  }
+  return begins;
+}
+
+/// What was prepared knows of records that this engine has not read yet: its commit was lost.
+bool is_ahead(const Assembly& assembly, const std::map<std::string, Offset>& ends) {
+  return std::ranges::any_of(assembly.last_commit.positions, [&](const auto& position) {
+    const auto end = ends.find(position.first);
+    return position.second > (end == ends.end() ? Offset(0) : end->second);
+  });
 }
 
 /// True when the directory holds what a run for this purpose left.
@@ -69,19 +107,36 @@ Status CatchUp::remove(const std::string& data_directory) {
                         directory_in(data_directory), error.message());
 }
 
-Result<std::unique_ptr<Assembly>> CatchUp::run(const Setup& setup) {
+Result<bool> CatchUp::is_begun(const Setup& setup) {
+  const std::string directory = directory_in(setup.options.data_directory);
+  return is_for(setup.options.context.files, directory + purpose_file, purpose_of(setup));
+}
+
+Result<std::unique_ptr<Assembly>> CatchUp::open(const Setup& setup) {
   io::FileSystem& files = setup.options.context.files;
   const std::string directory = directory_in(setup.options.data_directory);
-  const std::string purpose = purpose_of(setup.graph);
-  if (!LEAT_TRY(is_for(files, directory + purpose_file, purpose))) {
+  if (!LEAT_TRY(is_begun(setup))) {
     LEAT_TRY(remove(setup.options.data_directory));
-    LEAT_TRY(begin(files, directory, purpose));
+    LEAT_TRY(begin(files, directory, purpose_of(setup)));
   }
   Options options = setup.options;
+  options.replay.reset();
   options.data_directory = directory;
   options.once = true;
-  options.bound = {.topics = &setup.topics, .ends = setup.ends};
-  auto assembly = LEAT_TRY(Assembly::build(setup.graph, setup.connectors, std::move(options)));
+  options.bound = {.topics = &setup.topics,
+                   .ends = setup.ends,
+                   .begins = LEAT_TRY(begins_of(setup)),
+                   .progress = setup.progress};
+  return Assembly::build(setup.graph, setup.connectors, std::move(options));
+}
+
+Result<std::unique_ptr<Assembly>> CatchUp::run(const Setup& setup) {
+  auto assembly = LEAT_TRY(open(setup));
+  if (is_ahead(*assembly, setup.ends)) {
+    assembly.reset();
+    LEAT_TRY(remove(setup.options.data_directory));
+    assembly = LEAT_TRY(open(setup));
+  }
   LEAT_TRY(check_inputs(*assembly, setup.ends));
   for (const auto& [name, table] : assembly->tables) table->start();
   Status done;
@@ -94,6 +149,15 @@ Result<std::unique_ptr<Assembly>> CatchUp::run(const Setup& setup) {
   LEAT_TRY(std::move(done));
   assembly->last_commit = LEAT_TRY(CommitRecord::load(*assembly->store, *assembly->family));
   return assembly;
+}
+
+bool needs_all_anew(const pipeline::Graph& graph, const PipelineChange& change,
+                    const Connectors& connectors) {
+  return std::ranges::any_of(graph.sinks, [&](const pipeline::SinkNode& sink) {
+    const auto maker = connectors.sinks.find(sink.connector);
+    return !sink.from_topic && maker != connectors.sinks.end() && maker->second.remote &&
+           change.is_computed("stream/" + sink.from);
+  });
 }
 
 pipeline::Graph part_to_compute(const pipeline::Graph& graph, const Definitions& definitions,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,9 +18,10 @@ class CatchUp {
   struct Setup {
     pipeline::Graph graph;  ///< the part: see part_to_compute
     const Connectors& connectors;
-    Options options;                     ///< of the engine that it is for
-    log::Topics& topics;                 ///< of that engine
-    std::map<std::string, Offset> ends;  ///< by input: where it has read to
+    Options options;                            ///< of the engine that it is for
+    log::Topics& topics;                        ///< of that engine
+    std::map<std::string, Offset> ends;         ///< by input: where it has read to
+    std::function<void(double)> progress = {};  ///< told how much of it is done, 0 … 1
   };
 
   /// Where it is kept in an engine's data directory.
@@ -27,15 +29,27 @@ class CatchUp {
   /// Forgets what an earlier run left.
   static Status remove(const std::string& data_directory);
 
-  /// Reads everything before the ends. The outcome is at rest, and all of it is committed. Errors:
-  /// `records-gone` (user) when an input is not there any more, `stopping` (transient) when
-  /// `options.stop` asked for that, those of the sources.
+  /// An earlier run of this part has left something.
+  static Result<bool> is_begun(const Setup& setup);
+
+  /// Reads everything before the ends, from `options.replay`'s beginning where that is given. The
+  /// outcome is at rest, and all of it is committed. Errors: `records-gone` (user) when an input is
+  /// not there any more, `stopping` (transient) when `options.stop` asked for that, those of the
+  /// sources.
   static Result<std::unique_ptr<Assembly>> run(const Setup& setup);
+
+ private:
+  static Result<std::unique_ptr<Assembly>> open(const Setup& setup);
 };
 
 /// What has to run so that everything that `change` says is computed can be: that, and all that it
 /// stands on. Of its sinks those that commit with the epoch.
 pipeline::Graph part_to_compute(const pipeline::Graph& graph, const Definitions& definitions,
                                 const PipelineChange& change, const Connectors& connectors);
+
+/// The rows of a stream are kept nowhere: a sink in another system gets them while they are read.
+/// So where such a stream is computed, all is computed anew in the open.
+bool needs_all_anew(const pipeline::Graph& graph, const PipelineChange& change,
+                    const Connectors& connectors);
 
 }  // namespace leat::runtime

@@ -32,4 +32,17 @@ Result<CommittedPipeline> committed_pipeline(const std::string& data_directory) 
   return committed;
 }
 
+CommittedPipeline committed_pipeline(const Engine& engine) {
+  CommittedPipeline committed{.definitions = definitions_of(engine.graph()), .inputs = {}};
+  for (const TopicState& topic : engine.status().topics) {
+    for (const PartitionState& partition : topic.partitions) {
+      const std::string name =
+          partition.name.empty() ? std::to_string(partition.partition) : partition.name;
+      committed.inputs[topic.name + "/" + name] = {.first = Offset(partition.first_offset),
+                                                   .position = Offset(partition.read_offset)};
+    }
+  }
+  return committed;
+}
+
 }  // namespace leat::runtime

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "runtime/definition.h"
+#include "runtime/engine.h"
 
 namespace leat::runtime {
 
@@ -22,5 +23,8 @@ struct CommittedPipeline {
 /// Reads it and changes nothing; a server may run on the directory. Errors: `no-store` (user),
 /// those of the store.
 Result<CommittedPipeline> committed_pipeline(const std::string& data_directory);
+
+/// The same of an engine that runs, as of now.
+CommittedPipeline committed_pipeline(const Engine& engine);
 
 }  // namespace leat::runtime

@@ -208,6 +208,7 @@ void put_settings(Definition& made, const pipeline::ShownSettings& settings) {
 
 /// What is without state: told of in `leat plan`, and nothing hangs on it.
 void add_surroundings(const pipeline::Graph& graph, Definitions& made) {
+  if (graph.log) put_settings(made["log/" + graph.log->connector], graph.log->shown);
   for (const pipeline::SourceNode& node : graph.sources) {
     Definition& source = made["source/" + node.name];
     put(source, "connector", node.connector);

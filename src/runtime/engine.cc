@@ -4,12 +4,14 @@
 
 #include "model/nearest_name.h"
 #include "runtime/assembly.h"
+#include "runtime/committed_pipeline.h"
 #include "runtime/data_snapshot.h"
 #include "runtime/dead_letters.h"
 #include "runtime/disk_guard.h"
 #include "runtime/engine_status.h"
 #include "runtime/epoch_loop.h"
 #include "runtime/letter_copier.h"
+#include "runtime/prepare_successor.h"
 #include "runtime/pusher.h"
 #include "runtime/refused_row.h"
 #include "runtime/sink_runner.h"
@@ -147,6 +149,10 @@ class RunningEngine final : public Engine {
     const auto found = assembly_->histories.find(history);
     if (found == assembly_->histories.end()) return unknown(history);
     return found->second->files(std::move(stop));
+  }
+
+  Status prepare(const Successor& successor) override {
+    return prepare_successor(*assembly_, successor, committed_pipeline(*this));
   }
 
   Status write_snapshot(const std::string& directory) override {

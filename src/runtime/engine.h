@@ -18,6 +18,7 @@
 #include "model/schema.h"
 #include "pipeline/graph.h"
 #include "runtime/connectors.h"
+#include "runtime/replay.h"
 #include "runtime/status.h"
 #include "sql/file_table.h"
 #include "state/store.h"
@@ -48,9 +49,12 @@ struct Options {
   /// Of a run over a part of what another engine has read: its topics, and where they end.
   struct Bound {
     log::Topics* topics = nullptr;
-    std::map<std::string, Offset> ends;  ///< by InputPartition::id
+    std::map<std::string, Offset> ends;    ///< by InputPartition::id
+    std::map<std::string, Offset> begins;  ///< those that don't begin at their first record
+    std::function<void(double)> progress;  ///< told how much of it is read, 0 … 1
   };
   std::optional<Bound> bound = {};
+  std::optional<Replay> replay = {};        ///< a view that is computed anew all the same
   std::size_t slice_bytes = 1 << 20;        ///< what a worker takes at a time
   std::size_t epoch_bytes_max = 64u << 20;  ///< input of one epoch at most
   std::chrono::milliseconds commit_interval{
@@ -146,6 +150,19 @@ class Engine {
   /// the sink's system.
   virtual Result<std::vector<std::string>> files_of(const std::string& history,
                                                     std::stop_token stop) const = 0;
+
+  /// Of a pipeline that is to take this one's place (with its data directory, once this engine is
+  /// gone): computes what is new or changed in it from the topics' records up to now, beside what
+  /// runs, so that opening it is quick. Nothing else changes. Errors: those that opening it would
+  /// give, `stopping` (transient) when `stop` was asked for.
+  struct Successor {
+    pipeline::Graph graph;
+    std::optional<Replay> replay;
+    bool rebuild = false;                  ///< whatever was lost
+    std::function<void(double)> progress;  ///< told how much of it is done, 0 … 1
+    std::stop_token stop;
+  };
+  virtual Status prepare(const Successor& successor) = 0;
 
   /// Writes a copy of the data directory, as of a commit, into a directory of the machine that this
   /// runs on, which must not exist: docs/formats/snapshot.md. Epochs go on meanwhile.

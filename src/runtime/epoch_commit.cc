@@ -94,6 +94,18 @@ Status EpochLoop::finish() {
   return {};
 }
 
+/// Inputs whose length can't be told in records count in bytes; together they make a fair guess.
+double EpochLoop::read_of_bound() const {
+  double all = 0, read = 0;
+  for (const auto& input : assembly_.inputs) {
+    const auto* bounded = dynamic_cast<const BoundedInput*>(input.get());
+    if (bounded == nullptr || bounded->end() <= bounded->begin()) continue;
+    all += static_cast<double>(bounded->end() - bounded->begin());
+    read += static_cast<double>(std::max<std::int64_t>(0, bounded->position() - bounded->begin()));
+  }
+  return all > 0 ? read / all : 1;
+}
+
 Status EpochLoop::catch_up(const std::stop_token& stop) {
   const auto is_read = [](const auto& input) {
     const auto* bounded = dynamic_cast<const BoundedInput*>(input.get());
@@ -101,6 +113,7 @@ Status EpochLoop::catch_up(const std::stop_token& stop) {
   };
   while (!stop.stop_requested()) {
     LEAT_TRY(committer_.failure());
+    if (assembly_.options.bound->progress) assembly_.options.bound->progress(read_of_bound());
     if (has_input()) {
       LEAT_TRY(run_epoch(false));
       LEAT_TRY(commit_if_due(false));

@@ -125,6 +125,7 @@ class EpochLoop {
   InputPartition* furthest_behind() const;
   bool has_input() const;
   bool all_ended() const;
+  double read_of_bound() const;
   Status turn(const std::stop_token& stop);
   Status run_epoch(bool due);
   Status commit_if_due(bool force, bool last = false);

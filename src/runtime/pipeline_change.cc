@@ -42,7 +42,9 @@ const char* word_of(Fate fate) {
   return "";
 }
 
-PipelineChange::PipelineChange(const Definitions& before, const Definitions& now) {
+PipelineChange::PipelineChange(const Definitions& before, const Definitions& now,
+                               const std::string& replayed)
+    : replayed_(replayed.empty() ? "" : "view/" + replayed) {
   for (const auto& [node, definition] : now) judge(node, before, now);
   for (const auto& [node, definition] : before) {
     if (!now.contains(node)) nodes_[node].fate = Fate::removed;
@@ -61,6 +63,7 @@ void PipelineChange::judge(const std::string& node, const Definitions& before,
     return;
   }
   change.items = differing_items(was->second, now.at(node));
+  if (node == replayed_) change.items.push_back("beginning");
   if (!change.items.empty()) change.fate = has_state(node) ? Fate::rebuilt : Fate::changed;
   for (const std::string& input : inputs_of(now.at(node))) {
     if (!has_state(node) || !has_state(input) || !now.contains(input)) continue;

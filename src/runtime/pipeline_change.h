@@ -28,7 +28,9 @@ const char* word_of(NodeChange::Fate fate);
 /// definition and all that it stands on are; where one is rebuilt, all that stand on it are.
 class PipelineChange {
  public:
-  PipelineChange(const Definitions& before, const Definitions& now);
+  /// `replayed`: a view that is rebuilt all the same, from another beginning; empty: none.
+  PipelineChange(const Definitions& before, const Definitions& now,
+                 const std::string& replayed = "");
 
   const std::map<std::string, NodeChange>& nodes() const { return nodes_; }
   /// Of a node in either pipeline.
@@ -43,6 +45,7 @@ class PipelineChange {
  private:
   void judge(const std::string& node, const Definitions& before, const Definitions& now);
 
+  const std::string replayed_;  // "view/NAME"
   std::map<std::string, NodeChange> nodes_;
 };
 

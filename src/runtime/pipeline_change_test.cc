@@ -44,7 +44,9 @@ views:
   totals: {query: "SELECT count(*) AS n, sum(amount) AS amount FROM sales"}
   newest: {from: sales, key: id}
   above: {query: "SELECT max(n) AS most FROM totals"}
-  hourly: {query: "SELECT window_start, count(*) AS n FROM tumble(sales, made, INTERVAL '1 hour') GROUP BY 1"}
+  hourly:
+    query: "SELECT window_start, count(*) AS n FROM tumble(sales, made,
+      INTERVAL '1 hour') GROUP BY 1"
 )";
   std::string replaced(const std::string& from, const std::string& to) const {
     std::string text = base_;
@@ -81,6 +83,14 @@ TEST_F(PipelineChangeTest, EveryPartOfAWindowCounts) {
                 ElementsAre(testing::StartsWith("view/hourly rebuilt: ")))
         << window;
   }
+}
+
+TEST_F(PipelineChangeTest, AReplayedViewTakesThoseAboveItAlong) {
+  const PipelineChange change(definitions(base_), definitions(base_), "totals");
+  EXPECT_EQ(change.fate_of("view/totals"), NodeChange::Fate::rebuilt);
+  EXPECT_EQ(change.fate_of("view/above"), NodeChange::Fate::rebuilt);
+  EXPECT_EQ(change.fate_of("view/newest"), NodeChange::Fate::kept);
+  EXPECT_EQ(change.fate_of("stream/sales"), NodeChange::Fate::kept);
 }
 
 TEST_F(PipelineChangeTest, ComesAndGoes) {

@@ -185,6 +185,7 @@ class TestEngine final : public runtime::Engine {
                                             std::stop_token) const override {
     return user_error("unknown-name", "there is no {}", history);
   }
+  Status prepare(const Successor&) override { return {}; }
   Status write_snapshot(const std::string& directory) override {
     if (directory == "/taken") return user_error("snapshot-exists", "/taken is there already");
     snapshots.push_back(directory);

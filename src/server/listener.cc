@@ -55,13 +55,19 @@ Status Listener::open(const ServerOptions& options) {
                       "explicitly (--allow-remote)",
                       options.host);
   }
-  acceptor_.open(endpoint.protocol(), error);
-  if (error) return open_failure(error, options);
-  acceptor_.set_option(asio::socket_base::reuse_address(true), error);
-  acceptor_.bind(endpoint, error);
-  if (error) return open_failure(error, options);
-  acceptor_.listen(asio::socket_base::max_listen_connections, error);
-  if (error) return open_failure(error, options);
+  if (options.listening_socket >= 0) {
+    acceptor_.assign(endpoint.protocol(), options.listening_socket, error);
+    if (error) return open_failure(error, options);
+  } else {
+    acceptor_.open(endpoint.protocol(), error);
+    if (error) return open_failure(error, options);
+    acceptor_.set_option(asio::socket_base::reuse_address(true), error);
+    acceptor_.bind(endpoint, error);
+    if (error) return open_failure(error, options);
+    acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    if (error) return open_failure(error, options);
+  }
+  descriptor_ = acceptor_.native_handle();
   port_ = acceptor_.local_endpoint(error).port();
   if (error) return open_failure(error, options);
   return {};

@@ -3,6 +3,8 @@
 #include <memory>
 #include <vector>
 
+#include <fcntl.h>
+
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -25,6 +27,8 @@ class Listener {
   /// Takes no further connection. On the first I/O thread.
   void close();
   std::uint16_t port() const { return port_; }
+  /// Another descriptor of the listening socket, which keeps it open; -1: out of them.
+  int duplicate() const { return ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0); }
   bool is_loopback() const { return loopback_; }
 
  private:
@@ -36,6 +40,7 @@ class Listener {
   boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>
       acceptor_;
   boost::asio::steady_timer pause_;
+  int descriptor_ = -1;  // of acceptor_
   std::uint16_t port_ = 0;
   bool loopback_ = true;
 };

@@ -8,6 +8,8 @@
 
 namespace leat::server {
 
+class PipelineChanger;
+
 /// What one client, or all together, may take. Named in docs/formats/http.md.
 struct Limits {
   std::size_t header_bytes_max = 16 << 10;
@@ -47,6 +49,10 @@ struct ServerOptions {
   unsigned push_threads = 16;  ///< that wait for the disk
   std::string version;         ///< of the program
   Limits limits;
+  PipelineChanger* changer = nullptr;  ///< outlives the server; null: the pipeline stays as it is
+  /// A socket that listens on host and port already (Server::duplicate_listener); -1: none. The
+  /// server has it from then on.
+  int listening_socket = -1;
 };
 
 }  // namespace leat::server

@@ -22,7 +22,7 @@ std::vector<Route> pipeline_routes(Services& services) {
   routes.push_back(
       {Method::get, "/v1/pipeline/definitions", [&services](Request, Exchange exchange) {
          exchange.reply(
-             json_response(definitions_json(services.engine.graph(), services.engine.status())));
+             json_response(definitions_json(runtime::committed_pipeline(services.engine))));
        }});
   routes.push_back({Method::get, "/v1/topics", [&services](Request, Exchange exchange) {
                       exchange.reply(json_response(topics_json(services.engine.status())));

@@ -48,8 +48,9 @@ constexpr std::size_t first_api_route = 2;
 std::vector<Route> all_routes(Services& services) {
   std::vector<Route> routes;
   // Pushes first: they are looked for the most.
-  for (const auto group : {push_routes, sql_routes, view_routes, changes_routes, topic_routes,
-                           pipeline_routes, snapshot_routes, dashboard_routes, health_routes}) {
+  for (const auto group :
+       {push_routes, sql_routes, view_routes, changes_routes, topic_routes, pipeline_routes,
+        change_routes, snapshot_routes, dashboard_routes, health_routes}) {
     std::ranges::move(group(services), std::back_inserter(routes));
   }
   return routes;
@@ -180,6 +181,8 @@ Server::~Server() = default;
 void Server::stop(std::chrono::milliseconds limit) { running_->stop(limit); }
 
 std::uint16_t Server::port() const { return running_->listener().port(); }
+
+int Server::duplicate_listener() const { return running_->listener().duplicate(); }
 
 std::vector<std::string> Server::routes() const { return route_names(running_->router()); }
 

@@ -30,6 +30,9 @@ class Server {
   void stop(std::chrono::milliseconds limit);
 
   std::uint16_t port() const;
+  /// Another descriptor of the socket that it listens on, for the server that comes after it: who
+  /// connects in between waits. -1: there is none. The caller closes it or hands it on.
+  int duplicate_listener() const;
   /// "GET /v1/topics", …: all routes of the API.
   std::vector<std::string> routes() const;
   /// "http://127.0.0.1:8080"

@@ -35,6 +35,7 @@ std::vector<Route> view_routes(Services& services);
 std::vector<Route> changes_routes(Services& services);
 std::vector<Route> topic_routes(Services& services);
 std::vector<Route> pipeline_routes(Services& services);
+std::vector<Route> change_routes(Services& services);
 std::vector<Route> snapshot_routes(Services& services);
 std::vector<Route> dashboard_routes(Services& services);
 std::vector<Route> health_routes(Services& services);

@@ -203,17 +203,12 @@ Json topics_json(const runtime::EngineStatus& status) {
   return {{"topics", std::move(topics)}};
 }
 
-Json definitions_json(const pipeline::Graph& graph, const runtime::EngineStatus& status) {
+Json definitions_json(const runtime::CommittedPipeline& pipeline) {
   Json read = Json::object();
-  for (const auto& topic : status.topics) {
-    for (const auto& partition : topic.partitions) {
-      const std::string name =
-          partition.name.empty() ? std::to_string(partition.partition) : partition.name;
-      read[topic.name + "/" + name] = {{"first", partition.first_offset},
-                                       {"position", partition.read_offset}};
-    }
+  for (const auto& [id, input] : pipeline.inputs) {
+    read[id] = {{"first", input.first.value()}, {"position", input.position.value()}};
   }
-  return {{"definitions", runtime::definitions_of(graph)}, {"read", std::move(read)}};
+  return {{"definitions", pipeline.definitions}, {"read", std::move(read)}};
 }
 
 Json pipeline_json(const pipeline::Graph& graph, const runtime::EngineStatus& status) {

@@ -6,6 +6,7 @@
 
 #include "model/schema.h"
 #include "pipeline/graph.h"
+#include "runtime/committed_pipeline.h"
 #include "runtime/status.h"
 
 namespace leat::server {
@@ -21,7 +22,7 @@ Json topics_json(const runtime::EngineStatus& status);
 Json pipeline_json(const pipeline::Graph& graph, const runtime::EngineStatus& status);
 
 /// What `leat plan` compares another pipeline with.
-Json definitions_json(const pipeline::Graph& graph, const runtime::EngineStatus& status);
+Json definitions_json(const runtime::CommittedPipeline& pipeline);
 
 /// [{"name", "type"}]
 Json columns_json(const Schema& schema);

@@ -71,6 +71,7 @@ class Load:
             if status != 200:
                 return
             self.acknowledged += len(batch)
+            self.stopping.wait(0.01)  # what is checked later is read as JSON
 
     def __enter__(self):
         self.thread.start()

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/ids.h"
+
+namespace leat::runtime {
+
+/// A view is to be computed anew as if its topics began there: at an offset of each partition, or
+/// at the first record of each that arrived at or after a time. One of both is given.
+struct Replay {
+  std::string view;
+  std::optional<Offset> from_offset;
+  std::optional<TimestampMs> from_time;
+};
+
+}  // namespace leat::runtime
