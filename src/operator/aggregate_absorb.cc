@@ -31,7 +31,7 @@ Status AggregateViewOperator::absorb(unsigned worker, const EpochContext&, std::
     works.push_back(work.get());
     pending_.add(worker, std::move(work));
   }
-  if (!late.empty() && query_.window->windows_per_row_max() > 1) count_windows(works, late);
+  if (!late.empty()) count_windows(works, late);
   return {};
 }
 
@@ -63,9 +63,7 @@ void AggregateViewOperator::fill(AggregateWork& work, Chunk rows, std::uint64_t 
 }
 
 void AggregateViewOperator::find_window_ends(AggregateWork& work) const {
-  const sql::Window& window = *query_.window;
-  const std::size_t column = window.end_key ? *window.end_key : *window.start_key;
-  const std::int64_t width = window.end_key ? 0 : window.size_us;
+  const auto [column, width] = *query_.window_key;
   const duckdb_vector vector = work.rows.vector(column);
   const auto* times = static_cast<const std::int64_t*>(duckdb_vector_get_data(vector));
   const std::uint64_t* validity = duckdb_vector_get_validity(vector);
@@ -87,13 +85,12 @@ void AggregateViewOperator::find_skipped(AggregateWork& work, std::vector<LateRo
   }
   if (!keeps_windows_) return;
   const std::int64_t* input_rows = input_rows_of(work);
-  const EventTimeUs gone = closes() ? settled_by(clock_.now())
-                           : clock_.now() == no_watermark
+  const EventTimeUs gone = clock_.now() == no_watermark
                                ? no_watermark
-                               : add_saturated(clock_.now(), -*view_.retain_us);
+                               : add_saturated(clock_.now(), -view_.open_for_us());
   for (std::size_t row = 0; row < work.skip.size(); ++row) {
     // A row without a time belongs to no window that could ever close.
-    const bool homeless = closes() && work.window_ends[row] == end_of_time;
+    const bool homeless = settles() && work.window_ends[row] == end_of_time;
     if (work.window_ends[row] > gone && !homeless) continue;
     work.skip[row] = 1;
     late.push_back({static_cast<std::uint32_t>(input_rows[row])});

@@ -43,6 +43,7 @@ std::string AggregateViewOperator::definition_text() const {
     for (const std::size_t argument : call.arguments) text += fmt::format(" {}", argument);
     if (keeps_wide_sum(call)) text += " in 192 bits";
   }
+  if (view_.emit == Emit::early) text += "\nuntil its window has closed";
   // How the windows lie is told by `pre`.
   if (query_.window) text += fmt::format("\nwindow {}", query_.window->size_us);
   if (view_.ttl)
@@ -146,7 +147,7 @@ void AggregateViewOperator::index_group(Shard& shard, state::Entry* group) const
   group->set(state::Entry::pinned);
   if (is_open(shard, group)) {
     shard.open.add(window_end, group);
-  } else if (closes() && window_end > settled_by(shard.closed)) {
+  } else if (settles() && window_end > settled_by(shard.closed)) {
     shard.settling.add(window_end, group);
   } else {
     shard.retained.add(window_end, group);
@@ -254,9 +255,8 @@ Status AggregateViewOperator::scan(const state::Snapshot& snapshot,
 namespace {
 
 Status check_windows(const std::string& name, const AggregateView& view) {
-  if (view.emit == Emit::on_update && !view.retain_us) return {};
-  const auto& window = view.query.window;
-  if (window && (window->start_key || window->end_key)) return {};
+  if (!view.end_windows()) return {};
+  if (view.query.window_key) return {};
   return user_error("not-incremental",
                     "view `{}` has no windows that could close: select FROM tumble(…) and "
                     "GROUP BY window_start, or leave out `emit: on_close` and `retain`",

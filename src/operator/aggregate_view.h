@@ -73,7 +73,7 @@ class AggregateViewOperator final : public ViewOperator {
         query_(view_.query),
         resources_(resources),
         family_(family),
-        keeps_windows_(view.emit == Emit::on_close || view.retain_us.has_value()),
+        keeps_windows_(view.end_windows()),
         key_columns_(first_columns(query_.key_count)),
         key_codec_(types_of(query_.pre_schema, key_columns_)),
         definition_(name, definition_text()),
@@ -116,7 +116,7 @@ class AggregateViewOperator final : public ViewOperator {
     std::unique_ptr<EvictionPolicy> eviction;
     std::vector<state::KeyedShard*> tables;  // the groups' first
     WindowIndex open;      // groups of windows that have not closed; only with Emit::on_close
-    WindowIndex settling;  // of those that have closed, but still take late rows
+    WindowIndex settling;  // of those that have been given out, but still take rows
     WindowIndex retained;  // groups that are to be forgotten some day
     bool has_only_group = false;
     EventTimeUs closed = no_watermark;  // what had closed before the epoch that runs
@@ -131,6 +131,8 @@ class AggregateViewOperator final : public ViewOperator {
 
   std::uint64_t bytes_max_a_shard() const { return resources_.memory_max / resources_.shards; }
   bool closes() const { return view_.emit == Emit::on_close; }
+  /// Groups become final some time after their window has ended.
+  bool settles() const { return view_.emit != Emit::on_update; }
   /// Windows that end at or before this take no more rows, when those up to `closed` have closed.
   EventTimeUs settled_by(EventTimeUs closed) const {
     return closed == no_watermark ? closed : add_saturated(closed, -view_.allowed_lateness_us);

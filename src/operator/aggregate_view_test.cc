@@ -35,8 +35,8 @@ class AggregateViewTest : public ::testing::Test {
     store_.reset();
     store_ = state::Store::open(directory_.path()).value();
     timeline_ = std::make_unique<state::Timeline>(*store_);
-    auto made = make_aggregate_view("v", {query_, Emit::on_update, {}}, schema_,
-                                    {*store_, *timeline_, database()});
+    auto made =
+        make_aggregate_view("v", {{}, query_, {}}, schema_, {*store_, *timeline_, database()});
     ASSERT_TRUE(made) << made.error().message;
     view_ = std::move(*made);
     ASSERT_TRUE(view_->restore());
@@ -222,8 +222,8 @@ TEST_F(AggregateViewTest, RefusesExtremesOfLists) {
       {sql::AggregateCall::Function::max, {0}, {}, false, schema_[0].type, schema_[0].type}};
   store_ = state::Store::open(directory_.path()).value();
   timeline_ = std::make_unique<state::Timeline>(*store_);
-  const auto made = make_aggregate_view("v", {query, Emit::on_update, {}}, schema_,
-                                        {*store_, *timeline_, database()});
+  const auto made =
+      make_aggregate_view("v", {{}, query, {}}, schema_, {*store_, *timeline_, database()});
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, "not-incremental");
   EXPECT_THAT(made.error().message, HasSubstr("INTEGER[]"));

@@ -8,7 +8,9 @@ Status AggregateViewOperator::close_windows(unsigned index, const EpochContext& 
   EventTimeUs time = context.watermark;
   // When the input has ended everything closes, but time has not come to an end: windows that are
   // not there yet may still open in a later run, and nothing is forgotten.
-  if (time == end_of_time) time = closes() ? shard.open.last_end() : no_watermark;
+  if (time == end_of_time) {
+    time = settles() ? std::max(shard.open.last_end(), shard.settling.last_end()) : no_watermark;
+  }
   if (time == no_watermark) return {};
   if (closes()) {
     const std::vector<state::Entry*> closed = shard.open.take_until(time);
@@ -35,8 +37,8 @@ Status AggregateViewOperator::close_windows(unsigned index, const EpochContext& 
       }
       shard.settling.add(head_of(group).window_end, group);
     }
-    settle_windows(index, shard, settled_by(time));
   }
+  if (settles()) settle_windows(index, shard, settled_by(time));
   clock_.advance(context.epoch, time);
   if (view_.retain_us && context.watermark != end_of_time) {
     forget_windows(index, shard, add_saturated(time, -*view_.retain_us));

@@ -29,11 +29,12 @@ struct LatestView {
   std::optional<TimeToLive> ttl;
 };
 
-/// When an aggregate's rows leave it.
+/// When rows of a view over windows leave it.
 enum class Emit {
   on_update,  ///< at every epoch that changes them
   on_close,   ///< once, when the watermark has passed the window's end; rows that come after that
               ///< are late
+  early,      ///< at every epoch that changes them, until the watermark has passed the window's end
 };
 
 /// What becomes of a row whose window has closed.
@@ -43,9 +44,8 @@ enum class Late {
   update,        ///< for a while it still changes its window; after that it is refused
 };
 
-/// What the checked pipeline file says of one view, without its name.
-struct AggregateView {
-  sql::AggregateQuery query;
+/// What a view does with windows, where its rows are of some.
+struct WindowRules {
   Emit emit = Emit::on_update;
   /// Windows that closed longer ago than this in event time are forgotten; rows for them are late.
   /// Nothing: kept for ever.
@@ -54,6 +54,18 @@ struct AggregateView {
   /// With Late::update: for how long in event time a window that was given out takes rows. Not
   /// longer than `retain_us`.
   std::int64_t allowed_lateness_us = 0;
+
+  /// Windows come to an end, and what is kept of them.
+  bool end_windows() const { return emit != Emit::on_update || retain_us.has_value(); }
+  /// For how long after a window's end its rows may change. Only where windows end.
+  std::int64_t open_for_us() const {
+    return emit == Emit::on_update ? *retain_us : allowed_lateness_us;
+  }
+};
+
+/// What the checked pipeline file says of one view, without its name.
+struct AggregateView : WindowRules {
+  sql::AggregateQuery query;
   std::optional<TimeToLive> ttl;  ///< only with keys, without windows, and over rows that stay
 };
 
@@ -64,19 +76,26 @@ struct SelectView {
   Schema output;
   /// Its rows can be asked for. Else only their changes pass through it, and it keeps nothing.
   bool kept = true;
+  /// Rows of windows that ended longer ago than this leave without a change; only where it is kept,
+  /// and the output has `window_key`.
+  std::optional<std::int64_t> retain_us;
+  std::optional<sql::WindowKey> window_key;
+  /// Changes are held back until this long after those before, or until their window has ended;
+  /// only where it is kept.
+  std::optional<std::int64_t> pace_us;
+  /// Columns of the output that no two rows may have the same values in: else the merge ends with
+  /// `key-not-unique` (user). Only where it is kept; empty: there are none.
+  std::vector<std::size_t> unique;
 };
 
 /// A join of two inputs on equality of keys: JoinQuery says how.
-struct JoinView {
+struct JoinView : WindowRules {
   sql::JoinQuery query;
 };
 
 /// A query that is computed anew for each key whose rows have changed: KeyedQuery says how.
-struct KeyedView {
+struct KeyedView : WindowRules {
   sql::KeyedQuery query;
-  Emit emit = Emit::on_update;            ///< on_close: only with sessions
-  std::optional<std::int64_t> retain_us;  ///< only with sessions; as in AggregateView
-  Late late = Late::dead_letters;         ///< only with sessions; never Late::update
 };
 
 using ViewDefinition = std::variant<LatestView, AggregateView, SelectView, JoinView, KeyedView>;

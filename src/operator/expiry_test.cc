@@ -32,7 +32,7 @@ ViewBench::Make make_groups(const TimeToLive& ttl) {
   catalog["input"] = {sql::Relation::Kind::stream, RandomInput::schema()};
   const std::string text =
       fmt::format("SELECT g, k, {}, last(id) AS l FROM input GROUP BY g, k", aggregates);
-  AggregateView view{.query = analyser->aggregate_query(text, catalog).value()};
+  AggregateView view{{}, analyser->aggregate_query(text, catalog).value(), {}};
   view.ttl = ttl;
   return [view](const std::string& name, const Resources& resources) {
     return make_aggregate_view(name, view, RandomInput::schema(), resources);

@@ -77,7 +77,8 @@ std::string join_text(const JoinCase& join, Kind kind, const std::string& table)
 
 ViewBench::Make make_join(const sql::JoinQuery& query) {
   return [query](const std::string& name, const Resources& resources) {
-    return make_join_view(name, {query}, {RandomInput::schema(), RandomInput::schema()}, resources);
+    return make_join_view(name, {{}, query}, {RandomInput::schema(), RandomInput::schema()},
+                          resources);
   };
 }
 

@@ -6,14 +6,15 @@
 
 namespace leat::op {
 
-JoinPlan::JoinPlan(const sql::JoinQuery& query, sql::Database& database)
-    : kind(query.kind),
-      time(query.bound ? std::optional<JoinTime>(*query.bound) : std::nullopt),
-      codec(query),
-      condition(database, query.condition, codec.pairs()),
-      // With a time bound an outer row leaves only when it can't find a match any more.
-      takes_back(query.left.weighted || query.right.weighted ||
-                 (kind != Kind::inner && kind != Kind::semi && !query.bound)) {}
+JoinPlan::JoinPlan(const JoinView& view, sql::Database& database)
+    : kind(view.query.kind),
+      time(view.query.bound ? std::optional<JoinTime>(*view.query.bound) : std::nullopt),
+      window(view.end_windows() ? view.query.window_key : std::nullopt),
+      waits(time || (window && view.emit == Emit::on_close && view.late != Late::update)),
+      codec(view.query),
+      condition(database, view.query.condition, codec.pairs()),
+      takes_back(view.query.left.weighted || view.query.right.weighted ||
+                 (kind != Kind::inner && kind != Kind::semi && !waits)) {}
 
 Status JoinShard::take(const KeyedWork& work, std::span<const std::uint32_t> rows) {
   const bool left = work.input == 0;
@@ -85,7 +86,7 @@ Status JoinShard::count(const KeyedWork& work, std::uint32_t pair) {
   const bool had = after - weight > 0;
   const bool has = after > 0;
   const bool semi = plan_.kind == JoinPlan::Kind::semi;
-  if (had == has || (plan_.time && !semi)) return {};
+  if (had == has || (plan_.waits && !semi)) return {};
   const std::string_view bytes = (other_is_left ? lefts_ : rights_)[pair];
   return output_.add_alone(other_is_left, bytes, has == semi ? other.weight : -other.weight);
 }
@@ -109,8 +110,8 @@ Status JoinShard::put_out(const KeyedWork& work, Chunk chunk) {
 /// The work's rows that leave the join without a partner.
 Status JoinShard::put_alone(const KeyedWork& work, bool left) {
   const bool semi = plan_.kind == JoinPlan::Kind::semi;
-  // With a time bound a match may still come.
-  if (semi ? !left : (!plan_.keeps(left) || plan_.time)) return {};
+  // Where they wait a match may still come.
+  if (semi ? !left : (!plan_.keeps(left) || plan_.waits)) return {};
   for (std::size_t i = 0; i < matching_.size(); ++i) {
     if ((matches_[i] > 0) != semi) continue;
     const std::uint32_t row = matching_[i];
@@ -123,7 +124,7 @@ Status JoinShard::close(EventTimeUs watermark) {
   for (const bool left : {true, false}) {
     const std::vector<RowPages::Group> ended = side(left).take_ended(watermark);
     const auto lock = side(left).pages().table().lock();
-    if (plan_.keeps(left)) LEAT_TRY(leave(left, ended));
+    if (plan_.waits && plan_.keeps(left)) LEAT_TRY(leave(left, ended));
     for (const RowPages::Group group : ended) LEAT_TRY(side(left).forget(group));
   }
   return {};

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "operator/definition.h"
 #include "operator/join_codec.h"
 #include "operator/join_condition.h"
 #include "operator/join_output.h"
@@ -17,7 +18,10 @@ namespace leat::op {
 struct JoinPlan {
   using Kind = sql::JoinQuery::Kind;
 
-  JoinPlan(const sql::JoinQuery& query, sql::Database& database);
+  JoinPlan(const JoinView& view, sql::Database& database);
+
+  /// Rows are forgotten in time.
+  bool forgets() const { return time || window; }
 
   /// Rows of the side are put out when they have no match.
   bool keeps(bool left) const {
@@ -30,6 +34,9 @@ struct JoinPlan {
 
   const Kind kind;
   const std::optional<JoinTime> time;
+  const std::optional<sql::WindowKey> window;  ///< of windows that end
+  /// An outer row leaves only when it can't find a match any more.
+  const bool waits;
   const JoinCodec codec;
   JoinCondition condition;
   /// Rows of the output may be taken back.
@@ -43,8 +50,9 @@ class JoinShard {
  public:
   JoinShard(JoinPlan& plan, RowPages& left, RowPages& right)
       : plan_(plan),
-        left_(left, plan.time ? &*plan.time : nullptr, true),
-        right_(right, plan.time ? &*plan.time : nullptr, false),
+        left_(left, plan.time ? &*plan.time : nullptr, plan.window ? &*plan.window : nullptr, true),
+        right_(right, plan.time ? &*plan.time : nullptr, plan.window ? &*plan.window : nullptr,
+               false),
         output_(plan.codec, plan.takes_back) {}
 
   JoinSide& side(bool left) { return left ? left_ : right_; }

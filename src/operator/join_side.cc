@@ -70,20 +70,29 @@ Status JoinSide::add(const KeyedWork& work, std::span<const std::uint32_t> rows,
     const std::int64_t count = counts.empty() ? 0 : counts[i];
     if (time_ == nullptr) {
       LEAT_TRY(pages_.add(added_[i], work.rows[row], work.weight(row), count));
+      if (window_ != nullptr) watch(added_[i]);
       continue;
     }
     row_.assign(reinterpret_cast<const char*>(&work.times[row]), sizeof(EventTimeUs));
     row_.append(work.rows[row]);
     LEAT_TRY(pages_.add(added_[i], row_, work.weight(row), count));
-    if (!added_[i]->has(state::Entry::pinned)) {
-      pages_.pin(added_[i]);
-      index(added_[i]);
-    }
+    watch(added_[i]);
   }
   return {};
 }
 
+/// Notes when a group is to be forgotten.
+void JoinSide::watch(RowPages::Group group) {
+  if (group->has(state::Entry::pinned)) return;
+  pages_.pin(group);
+  index(group);
+}
+
 void JoinSide::index(RowPages::Group group) {
+  if (time_ == nullptr) {
+    buckets_.add(window_end_of(pages_.key_of(group), window_->width_us), group);
+    return;
+  }
   buckets_.add(time_->end_of_bucket(bucket_in(pages_.key_of(group))), group);
 }
 

@@ -10,16 +10,18 @@
 #include "operator/join_time.h"
 #include "operator/keyed_inputs.h"
 #include "operator/row_pages.h"
+#include "operator/window_end.h"
 
 namespace leat::op {
 
 /// The rows of one side of a join, in one shard: by key and, where the join has a time bound, by
-/// bucket of time. Used by the shard's merge, which holds the lock of the pages.
+/// bucket of time. Where the key says a window that ends, or with a bound, they are found by when
+/// nothing can match them any more. Used by the shard's merge, which holds the lock of the pages.
 class JoinSide {
  public:
-  /// `time`: of the join's bound, null where there is none.
-  JoinSide(RowPages& pages, const JoinTime* time, bool is_left)
-      : pages_(pages), time_(time), is_left_(is_left) {}
+  /// `time`: of the join's bound, null where there is none; `window`: null where none ends.
+  JoinSide(RowPages& pages, const JoinTime* time, const sql::WindowKey* window, bool is_left)
+      : pages_(pages), time_(time), window_(window), is_left_(is_left) {}
 
   RowPages& pages() { return pages_; }
 
@@ -57,9 +59,11 @@ class JoinSide {
   void clear_keys();
   void append_key(std::string_view key, std::int64_t bucket);
   void make_keys();
+  void watch(RowPages::Group group);
 
   RowPages& pages_;
   const JoinTime* const time_;
+  const sql::WindowKey* const window_;
   const bool is_left_;
   WindowIndex buckets_;
   // What find_matches found: the i-th row's groups end at ends_[i].

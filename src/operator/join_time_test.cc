@@ -193,8 +193,8 @@ class TimedJoinAlone : public ::testing::Test {
                    ? std::vector<Column>{{"l", schema_[1].type}}
                    : std::vector<Column>{{"l", schema_[1].type}, {"r", schema_[1].type}});
     view_.reset();
-    view_ =
-        make_join_view("v", {query}, {schema_, schema_}, {*store_, timeline_, database()}).value();
+    view_ = make_join_view("v", {{}, query}, {schema_, schema_}, {*store_, timeline_, database()})
+                .value();
     ASSERT_TRUE(view_->restore());
   }
   /// Times in seconds of 1970; gives the number of late rows.

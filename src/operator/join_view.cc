@@ -18,18 +18,19 @@ class JoinViewOperator final : public ViewOperator {
  public:
   JoinViewOperator(const std::string& name, const JoinView& view, const std::vector<Schema>& inputs,
                    const Resources& resources, state::Family& family)
-      : query_(view.query),
+      : view_(view),
+        query_(view_.query),
         resources_(resources),
         family_(family),
         definition_(name, definition_text()),
-        plan_(query_, resources.database),
+        plan_(view_, resources.database),
         inputs_({query_.left, query_.right}, query_.key_count, inputs, resources),
         clock_(resources.timeline) {
     for (const bool left : {true, false}) {
       pages_.push_back(std::make_unique<RowPagesTable>(
           table_options(left), resources.shards,
           RowPagesTable::Layout{plan_.counts(left), JoinSide::tail_bytes(plan_.time.has_value()),
-                                plan_.time.has_value()}));
+                                plan_.forgets()}));
     }
     for (unsigned i = 0; i < resources.shards; ++i) {
       shards_.push_back(std::make_unique<Shard>(plan_, pages_[0]->shard(i), pages_[1]->shard(i),
@@ -64,7 +65,7 @@ class JoinViewOperator final : public ViewOperator {
       const auto right_lock = tables[1]->lock();
       LEAT_TRY(shard.join.take(*work, work->scatter.rows_of(index)));
     }
-    if (plan_.time) LEAT_TRY(close(context, shard));
+    if (plan_.forgets()) LEAT_TRY(close(context, shard));
     LEAT_TRY(shard.join.finish());
     for (state::KeyedShard* table : tables) {
       const auto lock = table->lock();
@@ -96,7 +97,7 @@ class JoinViewOperator final : public ViewOperator {
     for (const bool left : {true, false}) {
       LEAT_TRY(pages_[left ? 0 : 1]->restore(bytes_max_a_shard(),
                                              [&](unsigned shard, RowPages::Group group) {
-                                               if (plan_.time)
+                                               if (plan_.forgets())
                                                  shards_[shard]->join.side(left).index(group);
                                              }));
     }
@@ -142,6 +143,10 @@ class JoinViewOperator final : public ViewOperator {
       for (const Column& column : input->schema) text += " " + column.type.to_sql();
     }
     text += "\ncondition " + query_.condition;
+    if (query_.window_key && view_.end_windows()) {
+      text += fmt::format("\nwindows end {} after the key, given out {}",
+                          query_.window_key->width_us, static_cast<int>(view_.emit));
+    }
     if (const auto& bound = query_.bound) {
       text += fmt::format("\nbound {} {} from {} to {}", bound->left_column, bound->right_column,
                           bound->lower_us, bound->upper_us);
@@ -153,6 +158,7 @@ class JoinViewOperator final : public ViewOperator {
   /// leaves out those that are late. Without a bound there are times only where a row has none.
   void find_times(const InputRows& rows, KeyedWork& work, std::vector<LateRow>& late) const {
     if (plan_.time) take_times(rows, work, late);
+    if (plan_.window) leave_out_late(rows, work, late);
     for (std::size_t key = 0; key < query_.key_count; ++key) {
       const std::uint64_t* validity = duckdb_vector_get_validity(rows.rows().vector(key));
       if (validity == nullptr) continue;
@@ -183,22 +189,38 @@ class JoinViewOperator final : public ViewOperator {
     }
   }
 
+  void leave_out_late(const InputRows& rows, KeyedWork& work, std::vector<LateRow>& late) const {
+    const EventTimeUs now = clock_.now();
+    if (now == no_watermark) return;
+    const EventTimeUs gone = add_saturated(now, -view_.open_for_us());
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      if (work.skip[row] != 0 || window_end_of(work.keys[row], plan_.window->width_us) > gone) {
+        continue;
+      }
+      work.skip[row] = 1;
+      const std::uint32_t input_row = rows.input_row(row);
+      if (work.weight(row) < 0) continue;
+      if (late.empty() || late.back().row != input_row) late.push_back({input_row});
+    }
+  }
+
   /// When the input has ended outer rows leave. But time has not come to an end: where there are
   /// none, nothing is forgotten, as rows that match may come in a later run.
   Status close(const EpochContext& context, Shard& shard) {
     EventTimeUs time = context.watermark;
     if (time == end_of_time) {
-      const bool leaves = plan_.keeps(true) || plan_.keeps(false);
+      const bool leaves = plan_.waits && (plan_.keeps(true) || plan_.keeps(false));
       time = leaves ? std::max(shard.join.side(true).last_end(), shard.join.side(false).last_end())
                     : no_watermark;
     }
     if (time == no_watermark) return {};
-    LEAT_TRY(shard.join.close(time));
+    LEAT_TRY(shard.join.close(plan_.time ? time : add_saturated(time, -view_.open_for_us())));
     clock_.advance(context.epoch, time);
     return {};
   }
 
-  const sql::JoinQuery query_;
+  const JoinView view_;
+  const sql::JoinQuery& query_;
   const Resources resources_;
   state::Family& family_;
   DefinitionRecord definition_;

@@ -120,8 +120,8 @@ class JoinAlone : public ::testing::Test {
       columns.push_back({"r", Type::of(DUCKDB_TYPE_INTEGER)});
     }
     query_.output = Schema(std::move(columns));
-    view_ =
-        make_join_view("v", {query_}, {schema_, schema_}, {*store_, timeline_, database()}).value();
+    view_ = make_join_view("v", {{}, query_}, {schema_, schema_}, {*store_, timeline_, database()})
+                .value();
   }
   void give(std::size_t input, const std::string& values,
             const std::vector<std::int64_t>& weights = {}) {

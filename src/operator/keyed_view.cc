@@ -37,20 +37,30 @@ KeyedViewOperator::KeyedViewOperator(const std::string& name, const KeyedView& v
       query_(view_.query),
       resources_(resources),
       family_(family),
+      windowed_(query_.window_key && view.end_windows()),
+      closes_(windowed_ && view.emit == Emit::on_close),
       definition_(name, definition_of(view)),
+      clock_(resources.timeline),
       inputs_(query_.inputs, query_.key_count, inputs, resources),
       runner_(query_, inputs_, resources.database),
-      outputs_(output_options(resources, family), resources.shards),
+      outputs_(output_options(resources, family), resources.shards,
+               [shards = resources.shards, pinned = windowed_ && view.retain_us.has_value()](
+                   std::string_view key, const std::byte*) {
+                 return state::KeyedTable::Place{
+                     state::KeyedTable::shard_of(state::hash_bytes(key), shards), pinned};
+               }),
       shards_(resources.shards) {
   for (std::size_t i = 0; i < inputs_.count(); ++i) {
     state::TableOptions options = options_of(resources, family);
     options.prefix = details_prefix_of(i);
     pages_.push_back(std::make_unique<RowPagesTable>(std::move(options), resources.shards,
-                                                     RowPagesTable::Layout{}));
+                                                     RowPagesTable::Layout{.pinned = windowed_}));
   }
   for (unsigned i = 0; i < resources.shards; ++i) {
     shards_[i].eviction = std::make_unique<EvictionPolicy>(resources.timeline, bytes_max_a_shard());
     shards_[i].writer = std::make_unique<KeyedOutputWriter>(outputs_.shard(i), row_count_);
+    shards_[i].open.resize(inputs_.count());
+    shards_[i].settling.resize(inputs_.count());
     shards_[i].tables.push_back(&outputs_.shard(i));
     for (const auto& pages : pages_) shards_[i].tables.push_back(&pages->shard(i).table());
   }
@@ -68,10 +78,14 @@ Status KeyedViewOperator::merge(unsigned index, const EpochContext& context,
   shard.eviction->apply(shard.tables);
   shard.touched.clear();
   shard.touched_at.clear();
+  if (windowed_) shard.closed = clock_.before(context.epoch);
   LEAT_TRY(ensure_only_key(index, shard));
   for (const KeyedWork* work : inputs_.in_order()) LEAT_TRY(take_rows(*work, index, shard));
+  const EventTimeUs time = windowed_ ? time_of(context, shard) : no_watermark;
+  if (closes_) LEAT_TRY(close_windows(time, index, shard));
   LEAT_TRY(run_touched(index, shard));
   if (context.changes_wanted) LEAT_TRY(write_changes(index, output));
+  if (windowed_) LEAT_TRY(settle_windows(context, time, index, shard));
   for (state::KeyedShard* table : shard.tables) {
     const auto lock = table->lock();
     table->publish_counts();
@@ -101,8 +115,11 @@ Status KeyedViewOperator::take_rows(const KeyedWork& work, unsigned index, Shard
   shard.keys.clear();
   shard.key_bytes.clear();
   for (const std::uint32_t row : rows) {
-    shard.keys.push_back({work.keys[row], work.hashes[row]});
     shard.key_bytes.push_back(work.keys[row]);
+    // What is not given out yet is run when its window closes; but where rows that are not in the
+    // result are forgotten they must be found out.
+    if (!query_.survivors && is_open(shard, work.keys[row])) continue;
+    shard.keys.push_back({work.keys[row], work.hashes[row]});
   }
   {
     state::KeyedShard& outputs = outputs_.shard(index);
@@ -115,6 +132,9 @@ Status KeyedViewOperator::take_rows(const KeyedWork& work, unsigned index, Shard
   LEAT_TRY(pages.find_or_create(shard.key_bytes, shard.groups));
   for (std::size_t i = 0; i < rows.size(); ++i) {
     (void)LEAT_TRY(pages.add(shard.groups[i], work.rows[rows[i]], work.weight(rows[i])));
+    if (!windowed_ || shard.groups[i]->has(state::Entry::pinned)) continue;
+    pages.pin(shard.groups[i]);
+    index_group(work.input, index, shard.groups[i]);
   }
   return {};
 }
@@ -169,11 +189,12 @@ Status KeyedViewOperator::run(unsigned index, Shard& shard, Batch& batch) {
     }
     const auto lock = outputs.lock();
     state::Entry* entry = batch.entries[result.unit];
-    if (result.rows.empty()) {
+    if (result.rows.empty() || is_open(shard, outputs.key_of(entry))) {
       shard.writer->end(entry);
       return {};
     }
     const Status replaced = shard.writer->replace(entry, result.rows);
+    if (replaced) retain(shard, index, entry);
     if (replaced || replaced.error().domain != Domain::user) return replaced;
     runner_.note_refusal(replaced.error().message);
     shard.writer->end(entry);
@@ -233,14 +254,24 @@ Status KeyedViewOperator::persist(unsigned index, state::CommitBatch& batch) {
   if (index != 0) return {};
   definition_.persist(family_, batch);
   row_count_.persist(family_, batch);
+  if (windowed_) clock_.persist(family_, batch);
   return {};
 }
 
 Status KeyedViewOperator::restore() {
   LEAT_TRY(definition_.check(resources_.store, family_));
   LEAT_TRY(row_count_.restore(resources_.store, family_));
-  LEAT_TRY(outputs_.restore(bytes_max_a_shard()));
-  for (const auto& pages : pages_) LEAT_TRY(pages->restore(bytes_max_a_shard()));
+  if (windowed_) LEAT_TRY(clock_.restore(resources_.store, family_));
+  LEAT_TRY(outputs_.restore(bytes_max_a_shard(), [&](unsigned index, state::Entry* entry) {
+    if (!entry->has(state::Entry::pinned)) return;
+    shards_[index].retained.add(end_of(outputs_.shard(index).key_of(entry)), entry);
+  }));
+  for (Shard& shard : shards_) shard.closed = clock_.now();
+  for (std::size_t i = 0; i < pages_.size(); ++i) {
+    LEAT_TRY(pages_[i]->restore(bytes_max_a_shard(), [&](unsigned index, RowPages::Group group) {
+      if (windowed_) index_group(i, index, group);
+    }));
+  }
   return {};
 }
 
@@ -290,6 +321,10 @@ std::string definition_of(const KeyedView& view) {
     text += fmt::format("\nsessions of {} by {} closes {}", query.session->gap_us,
                         query.session->time_column, view.emit == Emit::on_close);
   }
+  if (query.window_key && view.end_windows()) {
+    text += fmt::format("\nwindows end {} after the key, given out {}", query.window_key->width_us,
+                        static_cast<int>(view.emit));
+  }
   return text + "\n" + query.sql;
 }
 
@@ -298,9 +333,9 @@ Result<std::unique_ptr<ViewOperator>> make_keyed_view(const std::string& name,
                                                       const std::vector<Schema>& inputs,
                                                       const Resources& resources) {
   LEAT_CHECK(!view.query.inputs.empty());
-  if (!view.query.session && (view.emit == Emit::on_close || view.retain_us)) {
+  if (!view.query.session && !view.query.window_key && view.end_windows()) {
     return user_error("not-incremental",
-                      "view `{}` has no sessions that could close: leave out `emit: on_close` and "
+                      "view `{}` has no windows that could close: leave out `emit: on_close` and "
                       "`retain`",
                       name);
   }

@@ -6,12 +6,15 @@
 #include <vector>
 
 #include "operator/definition_record.h"
+#include "operator/detail_table.h"
 #include "operator/eviction.h"
 #include "operator/keyed_inputs.h"
 #include "operator/keyed_output.h"
 #include "operator/keyed_runner.h"
 #include "operator/row_pages.h"
 #include "operator/view.h"
+#include "operator/window_clock.h"
+#include "operator/window_end.h"
 #include "state/keyed_table.h"
 
 namespace leat::op {
@@ -23,6 +26,11 @@ std::string definition_of(const KeyedView& view);
 /// an epoch costs what the keys that it touches hold: a key of a hundred thousand rows that gets
 /// one row an epoch costs a hundred thousand rows an epoch. With `survivors` a key holds only what
 /// the query gave.
+///
+/// Where the first key says a window that ends, the keys of a window are run when it closes
+/// (Emit::on_close) or whenever their rows change until then. When nothing of the window can come
+/// any more its rows are forgotten, and what the query gave stays as it is. Its functions stand in
+/// two files: windows in keyed_windows.cc, the rest in keyed_view.cc.
 class KeyedViewOperator final : public ViewOperator {
  public:
   KeyedViewOperator(const std::string& name, const KeyedView& view,
@@ -35,8 +43,9 @@ class KeyedViewOperator final : public ViewOperator {
   const Schema& output() const override { return query_.output; }
 
   Status absorb(unsigned worker, const EpochContext&, std::size_t input, const ChangeChunk& changes,
-                std::vector<LateRow>&) override {
-    return inputs_.absorb(worker, input, changes);
+                std::vector<LateRow>& late) override {
+    if (!windowed_) return inputs_.absorb(worker, input, changes);
+    return absorb_windows(worker, input, changes, late);
   }
   Status merge(unsigned index, const EpochContext& context,
                std::vector<ChangeChunk>& output) override;
@@ -58,6 +67,12 @@ class KeyedViewOperator final : public ViewOperator {
     std::unordered_map<const state::Entry*, std::size_t> touched_at;
     bool has_only_key = false;
     std::unique_ptr<KeyedOutputWriter> writer;
+    // Where windows end: pages of keys whose windows have not been given out, of those that still
+    // take rows, and outputs that are to be forgotten some day.
+    std::vector<WindowIndex> open;  // of each input
+    std::vector<WindowIndex> settling;
+    WindowIndex retained;
+    EventTimeUs closed = no_watermark;  // what has closed, the epoch that runs included
     // Scratch space.
     std::vector<state::KeyedShard::Key> keys;
     std::vector<std::string_view> key_bytes;
@@ -79,6 +94,25 @@ class KeyedViewOperator final : public ViewOperator {
   };
 
   std::size_t bytes_max_a_shard() const { return resources_.memory_max / resources_.shards; }
+  EventTimeUs end_of(std::string_view key) const {
+    return window_end_of(key, query_.window_key->width_us);
+  }
+  /// Windows that end at or before this take no more rows, when those up to `closed` have closed.
+  EventTimeUs settled_by(EventTimeUs closed) const {
+    return closed == no_watermark ? closed : add_saturated(closed, -view_.open_for_us());
+  }
+  /// Nothing of the key is given out yet.
+  bool is_open(const Shard& shard, std::string_view key) const {
+    return closes_ && end_of(key) > shard.closed;
+  }
+  Status absorb_windows(unsigned worker, std::size_t input, const ChangeChunk& changes,
+                        std::vector<LateRow>& late);
+  EventTimeUs time_of(const EpochContext& context, const Shard& shard) const;
+  void index_group(std::size_t input, unsigned index, RowPages::Group group);
+  Status close_windows(EventTimeUs time, unsigned index, Shard& shard);
+  Status settle_windows(const EpochContext& context, EventTimeUs time, unsigned index,
+                        Shard& shard);
+  void retain(Shard& shard, unsigned index, state::Entry* entry);
   void touch(Shard& shard, state::Entry* entry) {
     if (shard.touched_at.try_emplace(entry, shard.touched.size()).second) {
       shard.touched.push_back(entry);
@@ -99,7 +133,10 @@ class KeyedViewOperator final : public ViewOperator {
   const sql::KeyedQuery& query_;
   const Resources resources_;
   state::Family& family_;
+  const bool windowed_;  // windows end
+  const bool closes_;    // and are given out then
   DefinitionRecord definition_;
+  WindowClock clock_;
   KeyedInputs inputs_;
   KeyedRunner runner_;
   state::KeyedTable outputs_;

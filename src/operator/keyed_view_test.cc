@@ -129,7 +129,7 @@ KeyedView view_of(const Case& one, bool taken_back) {
   RandomInput input(0, false);
   query.output = input.judge().schema_of(one.user);
   query.survivors = one.survivors;
-  return {query, {}, {}};
+  return {{}, query};
 }
 
 ViewBench::Make keyed(const KeyedView& view) {
@@ -202,7 +202,7 @@ class KeyedViewAlone : public ::testing::Test {
                             survivors ? ", __leat_row" : "", rest);
     query.output = rows_schema();
     query.survivors = survivors;
-    return {query, {}, {}};
+    return {{}, query};
   }
   void start(const KeyedView& view) {
     view_ = make_keyed_view("v", view, {rows_schema()}, {*store_, timeline_, database()}).value();

@@ -91,6 +91,8 @@ class ViewBench {
   /// Input rows of the first view that were late in the last epoch, each with its chunk.
   const std::vector<std::pair<std::size_t, LateRow>>& late() const { return late_; }
   std::uint64_t epoch() const { return epoch_; }
+  /// How many keys with this prefix the view has in the store.
+  std::size_t stored(const std::string& name, std::string_view prefix);
   std::size_t committed_bytes() const { return committed_bytes_; }
   bool changes_wanted = true;
   EventTimeUs now = 0;  ///< what the clock says in the next epoch

@@ -305,6 +305,17 @@ void ViewBench::commit() {
   committed_bytes_ = batch->bytes();
 }
 
+std::size_t ViewBench::stored(const std::string& name, std::string_view prefix) {
+  const state::Family* family = store_->family(family_of_view(name)).value();
+  std::size_t keys = 0;
+  EXPECT_TRUE(store_->for_each(*family, prefix, state::end_of_prefix(prefix),
+                               [&](std::string_view, std::string_view) {
+                                 ++keys;
+                                 return true;
+                               }));
+  return keys;
+}
+
 std::uint64_t ViewBench::crash() {
   for (auto& [name, view] : views_) view.view.reset();
   timeline_.reset();

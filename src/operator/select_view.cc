@@ -1,18 +1,16 @@
 #include <algorithm>
-#include <deque>
 
 #include "base/check.h"
 #include "model/chunk_copy.h"
 #include "operator/change_sum.h"
 #include "operator/column_types.h"
 #include "operator/definition_record.h"
-#include "operator/eviction.h"
 #include "operator/input_program.h"
+#include "operator/kept_rows.h"
 #include "operator/pending.h"
-#include "operator/stored_row_count.h"
 #include "operator/view.h"
+#include "operator/window_clock.h"
 #include "state/hash.h"
-#include "state/keyed_table.h"
 
 namespace leat::op {
 namespace {
@@ -23,7 +21,9 @@ struct SelectWork {
   std::vector<std::int64_t> weights;  // one a row, or empty
   // Only where rows are kept or cancelled out.
   EncodedRows encoded;
-  std::vector<std::uint64_t> hashes;
+  EncodedRows keys;  // of columns whose values no two rows may share
+  std::vector<EventTimeUs> window_ends;
+  std::vector<std::uint64_t> hashes;  // of keys, where there are some
   std::vector<std::uint8_t> skip;
   Scatter scatter;
   std::uint64_t order = 0;
@@ -50,10 +50,10 @@ class SelectViewOperator final : public ViewOperator {
         programs_(resources.database, view.inputs, inputs),
         pending_(resources.workers, resources.shards) {
     if (!view.kept) return;
-    rows_ = std::make_unique<state::KeyedTable>(table_options(), resources.shards);
-    for (unsigned i = 0; i < resources.shards; ++i) {
-      evictions_.emplace_back(resources.timeline, bytes_max_a_shard());
-    }
+    rows_ = std::make_unique<KeptRows>(name, view_, resources, *family);
+    std::vector<Type> types;
+    for (const std::size_t column : view_.unique) types.push_back(view_.output[column].type);
+    if (!types.empty()) keys_ = std::make_unique<KeyCodec>(types);
   }
 
   Status prepare() { return programs_.prepare(); }
@@ -70,7 +70,7 @@ class SelectViewOperator final : public ViewOperator {
       work->order = changes.order;
       work->weights = result.weights();
       if (encodes()) encode(result.rows(), *work);
-      if (context.changes_wanted && !takes_back()) {
+      if (context.changes_wanted && hands_on()) {
         work->rows = without_added_columns(result.rows());
         work->owns_texts = !view_.inputs[input].sql.empty();
       }
@@ -83,52 +83,40 @@ class SelectViewOperator final : public ViewOperator {
                std::vector<ChangeChunk>& output) override {
     if (rows_) LEAT_TRY(keep(index, context));
     if (context.changes_wanted) LEAT_TRY(write_changes(index, output));
+    if (rows_) LEAT_TRY(rows_->forget(index, context));
     pending_.merged();
     return {};
   }
 
   Status persist(unsigned index, state::CommitBatch& batch) override {
     if (!rows_) return {};
-    rows_->shard(index).persist(batch);
-    if (index != 0) return {};
-    definition_.persist(*family_, batch);
-    row_count_.persist(*family_, batch);
+    rows_->persist(index, batch);
+    if (index == 0) definition_.persist(*family_, batch);
     return {};
   }
 
   Status restore() override {
     if (!rows_) return {};
     LEAT_TRY(definition_.check(resources_.store, *family_));
-    LEAT_TRY(row_count_.restore(resources_.store, *family_));
-    return rows_->restore(bytes_max_a_shard());
+    return rows_->restore();
   }
 
   Status scan(const state::Snapshot& snapshot,
-              const std::function<bool(const Chunk&)>& row_sink) const override;
+              const std::function<bool(const Chunk&)>& row_sink) const override {
+    LEAT_CHECK(rows_ != nullptr);
+    return rows_->scan(snapshot, row_sink);
+  }
 
-  std::uint64_t row_count() const override { return row_count_.rows(); }
+  std::uint64_t row_count() const override { return rows_ ? rows_->row_count() : 0; }
   std::uint64_t memory_bytes() const override { return rows_ ? rows_->memory_bytes() : 0; }
+  EventTimeUs wakes_at() const override { return rows_ ? rows_->wakes_at() : end_of_time; }
 
  private:
-  std::size_t bytes_max_a_shard() const { return resources_.memory_max / resources_.shards; }
   bool takes_back() const { return std::ranges::any_of(view_.inputs, &sql::ViewInput::weighted); }
   bool encodes() const { return view_.kept || takes_back(); }
 
-  static std::int64_t weight_in(const std::byte* record) {
-    std::int64_t weight = 0;
-    if (record != nullptr) std::memcpy(&weight, record, sizeof weight);
-    return weight;
-  }
-
-  state::TableOptions table_options() const {
-    state::TableOptions options;
-    options.store = &resources_.store;
-    options.timeline = &resources_.timeline;
-    options.family = family_;
-    options.prefix = rows_prefix;
-    options.layout = {sizeof(std::int64_t), {}};
-    return options;
-  }
+  /// What the programs yield is what leaves.
+  bool hands_on() const { return !takes_back() && !(rows_ && rows_->paces()); }
 
   std::string definition_text() const {
     std::string text = "select 1\ncolumns";
@@ -137,6 +125,11 @@ class SelectViewOperator final : public ViewOperator {
     }
     for (const sql::ViewInput& input : view_.inputs) {
       text += fmt::format("\ninput {} weighted {} {}", input.input, input.weighted, input.sql);
+    }
+    if (!view_.unique.empty()) text += fmt::format("\nkey {}", fmt::join(view_.unique, " "));
+    if (view_.pace_us) text += "\npaced";
+    if (view_.window_key && (view_.retain_us || view_.pace_us)) {
+      text += fmt::format("\nwindow {} and {}", view_.window_key->key, view_.window_key->width_us);
     }
     return text;
   }
@@ -153,9 +146,11 @@ class SelectViewOperator final : public ViewOperator {
   void encode(const Chunk& rows, SelectWork& work) const {
     codec_.encode(rows, work.encoded);
     work.hashes.resize(rows.size());
+    if (keys_) keys_->encode(rows, view_.unique, work.keys);
     for (std::size_t row = 0; row < work.hashes.size(); ++row) {
-      work.hashes[row] = state::hash_bytes(work.encoded[row]);
+      work.hashes[row] = state::hash_bytes(keys_ ? work.keys[row] : work.encoded[row]);
     }
+    if (rows_ && rows_->has_windows()) find_window_ends(rows, work);
     work.skip.resize(work.weights.size());
     for (std::size_t row = 0; row < work.weights.size(); ++row) {
       work.skip[row] = work.weights[row] == 0;
@@ -167,51 +162,34 @@ class SelectViewOperator final : public ViewOperator {
     return work.weights.empty() ? 1 : work.weights[row];
   }
 
+  void find_window_ends(const Chunk& rows, SelectWork& work) const {
+    const auto& [column, width_us] = *view_.window_key;
+    const duckdb_vector vector = rows.vector(column);
+    const auto* times = static_cast<const std::int64_t*>(duckdb_vector_get_data(vector));
+    const std::uint64_t* validity = duckdb_vector_get_validity(vector);
+    work.window_ends.resize(rows.size());
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      work.window_ends[row] =
+          is_valid(validity, row) ? add_saturated(times[row], width_us) : end_of_time;
+    }
+  }
+
   Status keep(unsigned index, const EpochContext& context) {
-    state::KeyedShard& table = rows_->shard(index);
-    table.begin(context.epoch);
-    state::KeyedShard* const evicting[] = {&table};
-    evictions_[index].apply(evicting);
-    std::vector<state::KeyedShard::Key> keys;
-    std::vector<state::Entry*> entries;
+    rows_->begin(index, context.epoch);
     for (const SelectWork* work : pending_.in_order()) {
-      const std::span<const std::uint32_t> rows = work->scatter.rows_of(index);
-      keys.clear();
-      for (const std::uint32_t row : rows) keys.push_back({work->encoded[row], work->hashes[row]});
-      const auto lock = table.lock();
-      LEAT_TRY(table.find_or_create(keys, entries));
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        std::byte* record = table.touch(entries[i]);
-        const std::int64_t weight = weight_in(record);
-        const std::int64_t now = weight + weight_of(*work, rows[i]);
-        std::memcpy(record, &now, sizeof now);
-        row_count_.add(std::max<std::int64_t>(now, 0) - std::max<std::int64_t>(weight, 0));
-      }
+      LEAT_TRY(rows_->add(index, {work->encoded, work->keys, work->window_ends, work->weights},
+                          work->scatter.rows_of(index)));
     }
-    const auto lock = table.lock();
-    for (std::size_t i = 0; takes_back() && i < table.touched().size(); ++i) {
-      state::Entry* entry = table.touched()[i];
-      if (weight_in(entry->record()) == 0) table.remove(entry);
-    }
-    table.publish_counts();
-    return {};
+    return rows_->finish(index, context);
   }
 
   Status write_changes(unsigned index, std::vector<ChangeChunk>& output) {
-    if (!takes_back()) {
+    if (hands_on()) {
       if (index == 0) hand_on(output);
       return {};
     }
     ChangeWriter writer(codec_, view_.output, output);
-    if (rows_) {
-      const state::KeyedShard& table = rows_->shard(index);
-      for (const state::Entry* entry : table.touched()) {
-        const std::int64_t now = entry->has(state::Entry::live) ? weight_in(entry->record()) : 0;
-        const std::int64_t change = now - weight_in(table.before(entry));
-        if (change != 0) LEAT_TRY(writer.add(table.key_of(entry), change));
-      }
-      return writer.flush();
-    }
+    if (rows_) return rows_->write_changes(index, writer);
     ChangeSum sum;
     for (const SelectWork* work : pending_.in_order()) {
       for (const std::uint32_t row : work->scatter.rows_of(index)) {
@@ -239,39 +217,9 @@ class SelectViewOperator final : public ViewOperator {
   DefinitionRecord definition_;
   InputPrograms programs_;
   PendingWork<SelectWork> pending_;
-  std::unique_ptr<state::KeyedTable> rows_;  // null where they are not kept
-  std::deque<EvictionPolicy> evictions_;     // of each shard
-  StoredRowCount row_count_;
+  std::unique_ptr<KeptRows> rows_;  // null where they are not kept
+  std::unique_ptr<KeyCodec> keys_;  // null where any rows may be alike
 };
-
-Status SelectViewOperator::scan(const state::Snapshot& snapshot,
-                                const std::function<bool(const Chunk&)>& row_sink) const {
-  LEAT_CHECK(rows_ != nullptr);
-  std::vector<std::string_view> rows;
-  Status decoded;
-  bool wanted = true;
-  const auto flush = [&] {
-    if (rows.empty()) return;
-    Chunk chunk(view_.output);
-    decoded = codec_.decode(rows, chunk, 0);
-    chunk.set_size(rows.size());
-    wanted = decoded.has_value() && row_sink(chunk);
-    rows.clear();
-  };
-  const auto piece_sink = [&](const state::KeyedTable::Piece& piece) {
-    for (std::size_t i = 0; i < piece.keys.size() && wanted; ++i) {
-      std::int64_t left = weight_in(piece.records.data() + i * sizeof(std::int64_t));
-      for (; left > 0 && wanted; --left) {
-        rows.push_back(piece.keys[i]);
-        if (rows.size() == chunk_rows_max) flush();
-      }
-    }
-    if (wanted) flush();  // keys stay for the call only
-    return wanted;
-  };
-  LEAT_TRY(rows_->scan(snapshot, piece_sink));
-  return decoded;
-}
 
 }  // namespace
 

@@ -38,7 +38,7 @@ KeyedView view_of(Emit emit, std::optional<std::int64_t> retain_us, bool taken_b
   RandomInput input(0, false);
   query.output = input.judge().schema_of(sessions_of("input", "g", "g"));
   query.session = {.time_column = 5, .gap_us = gap};
-  return {query, emit, retain_us};
+  return {{emit, retain_us}, query};
 }
 
 ViewBench::Make make(const KeyedView& view) {

@@ -44,7 +44,7 @@ AggregateView view_of(const Shape& shape, Emit emit, std::optional<std::int64_t>
                       RandomInput::schema()};
   const std::string text = fmt::format("SELECT {0}, {1}{2} FROM {3} GROUP BY {0}, g", shape.keys,
                                        aggregates, over_view ? "" : ", last(id) AS l", shape.call);
-  return {analyser->aggregate_query(text, catalog).value(), emit, retain_us};
+  return {{emit, retain_us}, analyser->aggregate_query(text, catalog).value(), {}};
 }
 
 ViewBench::Make make(const AggregateView& view) {
@@ -290,8 +290,8 @@ TEST(Windows, NeedAWindowFunction) {
   sql::Catalog catalog;
   catalog["input"] = {sql::Relation::Kind::stream, RandomInput::schema()};
   const AggregateView view{
+      {Emit::on_close},
       analyser->aggregate_query("SELECT g, count(*) AS n FROM input GROUP BY g", catalog).value(),
-      Emit::on_close,
       {}};
   state::ScratchDirectory directory;
   const auto store = state::Store::open(directory.path()).value();

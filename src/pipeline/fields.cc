@@ -30,6 +30,8 @@ std::string_view expected_shape(Form form) {
       return "a name or a mapping";
     case Form::duration_or_section:
       return "a duration, as 7d, or a mapping";
+    case Form::choice_or_section:
+      return "a word or a mapping";
     case Form::integer:
       return "a whole number";
     case Form::boolean:
@@ -133,6 +135,7 @@ bool Fields::has_shape(const Key& key, const Node& value) const {
     case Form::name_or_section:
     case Form::type_or_section:
     case Form::duration_or_section:
+    case Form::choice_or_section:
     case Form::format:
       return value.is_scalar() || value.is_mapping();
     default:
@@ -167,7 +170,7 @@ std::optional<std::string> Fields::text(std::string_view key) const {
   const Key& what = declared(key);
   const Node* value = find(key);
   if (value != nullptr && value->is_scalar()) {
-    if (what.form != Form::choice) return value->text;
+    if (what.form != Form::choice && what.form != Form::choice_or_section) return value->text;
     if (std::ranges::find(what.choices, value->text) != what.choices.end()) return value->text;
     auto hint = did_you_mean(value->text, what.choices);
     if (hint.empty()) hint = fmt::format("; write one of {}", fmt::join(what.choices, ", "));

@@ -35,6 +35,7 @@ enum class Form {
   name_or_section,
   type_or_section,
   duration_or_section,
+  choice_or_section,
   format,   ///< the name of a format, or a mapping from it to its settings
   records,  ///< a list of whatever YAML can say, or text
   rows,     ///< a list of mappings from columns to values

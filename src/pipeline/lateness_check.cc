@@ -15,9 +15,9 @@ op::Late late_of(const Fields& fields) {
 
 }  // namespace
 
-void take_lateness(const Fields& fields, Diagnostics& diagnostics, op::AggregateView& view) {
+void take_lateness(const Fields& fields, Diagnostics& diagnostics, op::WindowRules& view) {
   view.late = late_of(fields);
-  const bool closes = view.emit == op::Emit::on_close;
+  const bool closes = view.emit != op::Emit::on_update;
   if (fields.has("late") && !closes && !view.retain_us) {
     diagnostics.error(fields.at("late"), "conflicting-keys",
                       "no row is late for this view, which keeps every window open; remove "

@@ -8,6 +8,6 @@ namespace leat::pipeline {
 
 /// Reads `late` and `allowed_lateness` of a view with a query, whose `emit` and `retain` the view
 /// has already; reports what does not go together.
-void take_lateness(const Fields& fields, Diagnostics& diagnostics, op::AggregateView& view);
+void take_lateness(const Fields& fields, Diagnostics& diagnostics, op::WindowRules& view);
 
 }  // namespace leat::pipeline

@@ -86,6 +86,8 @@ std::string_view form_text(Form form) {
       return "type or mapping";
     case Form::duration_or_section:
       return "duration or mapping";
+    case Form::choice_or_section:
+      return "choice or mapping";
     case Form::format:
       return "format";
   }
@@ -242,14 +244,19 @@ std::string windows_rules() {
       "With "
       "`emit: on_close` each is given out once, when the watermark of the stream (`event_time:`) "
       "has "
-      "passed its end. `retain: 7d` forgets windows that ended longer ago.\n"
+      "passed its end. With `emit: {{early: 1s}}` it shows what they come to so far, at most every "
+      "second by the clock, and at last when they close. `retain: 7d` forgets windows that ended "
+      "longer ago.\n"
+      "- What stands over windows and goes by window_start or window_end closes with them: "
+      "DISTINCT, "
+      "PARTITION BY, joins ON that column, groups of groups ([SQL in views](../sql.md)).\n"
       "- A row is late for the windows that have been given out or forgotten, and counts in those "
       "that are open. Late for some or for all, it is one late row of the stream and of the view, "
       "and one dead letter, which says how many windows had closed, those that end first, and how "
       "many it counts in. Do not push it again as it is: it would count twice in these.\n"
       "- A row whose time is NULL is in no window: `emit: on_update` keeps it in a group whose "
       "window "
-      "is NULL, with `emit: on_close` it is late.\n",
+      "is NULL, with `emit: on_close` or `early` it is late.\n",
       sql::windows_per_row_max);
 }
 

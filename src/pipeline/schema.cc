@@ -147,6 +147,8 @@ class SchemaWriter {
         return any_of(scalar_schema(), inner());
       case Form::duration_or_section:
         return any_of(duration_schema(), inner());
+      case Form::choice_or_section:
+        return any_of(choice_schema(key.choices), inner());
       case Form::format: {
         std::vector<std::string> names;
         for (const auto& spec : registry_.formats) names.push_back(spec.name);

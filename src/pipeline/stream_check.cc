@@ -37,7 +37,7 @@ class StreamChecker {
     take_expectations(rows_known);
     if (!rows_known || diagnostics_.errors() != before) return;
     sql::Relation relation{sql::Relation::Kind::stream, stream_.schema};
-    if (stream_.event_time) relation.event_times.insert(stream_.event_time->column);
+    if (stream_.event_time) relation.event_times[stream_.event_time->column];
     scope_.catalog.insert_or_assign(stream_.name, std::move(relation));
     scope_.graph.streams.push_back(std::move(stream_));
   }

@@ -1,7 +1,6 @@
 #include "pipeline/view_check.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,36 +10,13 @@
 #include "pipeline/scalar.h"
 #include "pipeline/sql_text.h"
 #include "pipeline/ttl_check.h"
+#include "pipeline/view_parts.h"
+#include "pipeline/view_state.h"
 
 namespace leat::pipeline {
 namespace {
 
 using Kind = Relation::Kind;
-
-/// The columns of the query's output that are its group keys; nothing when one is not put out.
-std::vector<std::size_t> key_columns(const sql::AggregateQuery& query) {
-  std::vector<std::optional<std::size_t>> place(query.key_count);
-  const auto items = select_items(query.post);
-  for (std::size_t i = 0; i < std::min(items.size(), query.output.size()); ++i) {
-    std::string_view item = items[i];
-    item.remove_prefix(std::min(item.size(), item.find_first_not_of(" \n\t\"")));
-    if (!item.starts_with('k')) continue;
-    std::size_t key = 0;
-    const auto [end, error] = std::from_chars(item.data() + 1, item.data() + item.size(), key);
-    if (error != std::errc() || key >= place.size() || place[key]) continue;
-    const std::string_view rest(end, static_cast<std::size_t>(item.data() + item.size() - end));
-    const auto after = rest.find_first_not_of(" \n\t\"");
-    const bool alone =
-        after == std::string_view::npos || folded(rest.substr(after)).starts_with("as ");
-    if (alone) place[key] = i;
-  }
-  std::vector<std::size_t> out;
-  for (const auto& index : place) {
-    if (!index) return {};
-    out.push_back(*index);
-  }
-  return out;
-}
 
 class ViewChecker {
  public:
@@ -61,8 +37,13 @@ class ViewChecker {
     take_ttl(fields_, scope_, view_);
     if (diagnostics_.errors() != before) return;
     note_state();
-    scope_.catalog.insert_or_assign(view_.name,
-                                    sql::Relation{sql::Relation::Kind::view, view_.schema});
+    sql::Relation relation{sql::Relation::Kind::view, view_.schema};
+    if (!view_.key.empty()) relation.unique = view_.key;
+    if (windows_.end_windows()) {
+      relation.event_times = std::move(event_times_);
+      relation.behind_us = behind_us_ + windows_.open_for_us();
+    }
+    scope_.catalog.insert_or_assign(view_.name, std::move(relation));
     scope_.graph.views.push_back(std::move(view_));
   }
 
@@ -134,22 +115,7 @@ class ViewChecker {
   bool take_keys(const Schema& input) {
     op::LatestView latest;
     const auto relation = fmt::format("\"{}\"", view_.inputs.front());
-    const auto keys = fields_.names("key");
-    if (keys.empty() && fields_.find("key") != nullptr) {
-      diagnostics_.error(fields_.at("key"), "missing-key",
-                         "the key has no columns; name those that identify a row");
-    }
-    for (const Node* name : keys) {
-      const auto index = scope_.column(*name, input, relation);
-      if (!index) continue;
-      if (std::ranges::find(latest.key, *index) != latest.key.end()) {
-        diagnostics_.error(
-            name->at, "duplicate-column",
-            fmt::format("\"{}\" stands in the key twice; name it once", name->shown()));
-        continue;
-      }
-      latest.key.push_back(*index);
-    }
+    latest.key = key_columns(input, relation).value_or(std::vector<std::size_t>());
     if (const Node* version = fields_.find("version")) {
       latest.version = scope_.column(*version, input, relation);
     }
@@ -169,10 +135,10 @@ class ViewChecker {
 
   bool take_query() {
     refuse(
-        {"from", "key", "version", "deletes"},
+        {"from", "version", "deletes"},
         "is for a view of the newest row per key; a view with a \"query\" reads what stands after "
         "its FROM: remove it");
-    windows_.emit = fields_.text("emit") == "on_close" ? op::Emit::on_close : op::Emit::on_update;
+    take_emit();
     if (const auto retain = fields_.number("retain")) windows_.retain_us = *retain * 1000;
     take_lateness(fields_, diagnostics_, windows_);
     const Node* query = fields_.find("query");
@@ -187,46 +153,61 @@ class ViewChecker {
     for (const std::string& name : view_.reads) scope_.use(name);
     check_windows(*analysed);
     check_updates(*analysed);
-    take_parts(std::move(*analysed));
+    const bool keyed = take_key_of_query(*analysed);
+    event_times_ = analysed->event_times;
+    behind_us_ = analysed->behind_us;
+    add_parts(std::move(*analysed), {windows_, pace_us_, unique_}, view_);
+    return keyed;
+  }
+
+  void take_emit() {
+    const Node* emit = fields_.find("emit");
+    if (emit == nullptr || emit->is_scalar()) {
+      if (fields_.text("emit") == "on_close") windows_.emit = op::Emit::on_close;
+      return;
+    }
+    const Fields early(*emit, section("view.emit"), diagnostics_);
+    windows_.emit = op::Emit::early;
+    if (const auto pace = early.number("early")) pace_us_ = *pace * 1000;
+  }
+
+  /// `key` of a query: what the query itself does not ensure is watched.
+  bool take_key_of_query(const sql::ViewQuery& query) {
+    const Schema& rows = query.parts.back().output;
+    view_.key = query.key.value_or(std::vector<std::size_t>());
+    if (!fields_.has("key")) return true;
+    const auto keys = key_columns(rows, "the query's result");
+    if (!keys) return false;
+    const bool ensured = query.key && std::ranges::all_of(*query.key, [&](std::size_t column) {
+                           return std::ranges::find(*keys, column) != keys->end();
+                         });
+    view_.key = *keys;
+    if (!ensured) unique_ = *keys;
     return true;
   }
 
-  /// The query's operators, with what the file says of windows for all of them that have some.
-  void take_parts(sql::ViewQuery query) {
-    for (sql::QueryPart& part : query.parts) {
-      ViewPart made{.name = part.name,
-                    .inputs = part.inputs,
-                    .definition = {},
-                    .schema = part.output,
-                    .behind_us = part.behind_us};
-      const bool last = &part == &query.parts.back();
-      if (auto* aggregate = std::get_if<sql::AggregateQuery>(&part.query)) {
-        if (last) view_.key = key_columns(*aggregate);
-        op::AggregateView view = part.closes ? windows_ : op::AggregateView();
-        view.query = std::move(*aggregate);
-        made.definition = std::move(view);
-      } else if (auto* select = std::get_if<sql::SelectQuery>(&part.query)) {
-        made.definition = op::SelectView{
-            .inputs = std::move(select->inputs), .output = std::move(select->output), .kept = last};
-      } else if (auto* join = std::get_if<sql::JoinQuery>(&part.query)) {
-        made.definition = op::JoinView{std::move(*join)};
-      } else if (auto* keyed = std::get_if<sql::KeyedQuery>(&part.query)) {
-        op::KeyedView view{.query = std::move(*keyed)};
-        if (part.closes) {
-          view.emit = windows_.emit;
-          view.retain_us = windows_.retain_us;
-          view.late = windows_.late;
-        }
-        made.definition = std::move(view);
-      }
-      if (last) {
-        static_cast<ViewPart&>(view_) = std::move(made);
-      } else {
-        view_.parts.push_back(std::move(made));
-      }
+  /// The columns that `key` names; nothing: they were reported.
+  std::optional<std::vector<std::size_t>> key_columns(const Schema& rows,
+                                                      const std::string& relation) {
+    std::vector<std::size_t> columns;
+    const auto keys = fields_.names("key");
+    if (keys.empty() && fields_.find("key") != nullptr) {
+      diagnostics_.error(fields_.at("key"), "missing-key",
+                         "the key has no columns; name those that identify a row");
     }
-    view_.append_only = windows_.emit == op::Emit::on_close && windows_.late != op::Late::update &&
-                        view_.parts.empty();
+    for (const Node* name : keys) {
+      const auto index = scope_.column(*name, rows, relation);
+      if (!index) continue;
+      if (std::ranges::find(columns, *index) != columns.end()) {
+        diagnostics_.error(
+            name->at, "duplicate-column",
+            fmt::format("\"{}\" stands in the key twice; name it once", name->shown()));
+        continue;
+      }
+      columns.push_back(*index);
+    }
+    if (columns.empty()) return std::nullopt;
+    return columns;
   }
 
   /// False when the query reads something that has a fault itself, or a topic.
@@ -255,16 +236,18 @@ class ViewChecker {
   }
 
   void check_windows(const sql::ViewQuery& query) {
-    const bool closes = fields_.text("emit") == "on_close";
+    const bool closes = windows_.emit != op::Emit::on_update;
     if (!closes && !fields_.has("retain")) return;
     const std::string_view key = closes ? "emit" : "retain";
-    const std::string_view what = closes ? "emit: on_close" : "retain";
+    const std::string_view what = !closes                               ? "retain"
+                                  : windows_.emit == op::Emit::on_close ? "emit: on_close"
+                                                                        : "emit: {early: …}";
     bool any = false;
     for (const sql::QueryPart& part : query.parts) {
       const auto* aggregate = std::get_if<sql::AggregateQuery>(&part.query);
       const auto* keyed = std::get_if<sql::KeyedQuery>(&part.query);
-      const bool windows =
-          (aggregate != nullptr && aggregate->window) || (keyed != nullptr && keyed->session);
+      const bool windows = part.closes || (aggregate != nullptr && aggregate->window) ||
+                           (keyed != nullptr && keyed->session);
       if (!windows) continue;
       any = true;
       if (!part.closes) refuse_event_time(key, what, part);
@@ -277,18 +260,21 @@ class ViewChecker {
                     what, query.reads.front()));
   }
 
-  /// A window that is given out again would change what later steps have closed already, and the
-  /// rows of a session may join it with its neighbours.
+  /// The rows of a session may join it with its neighbours, so that it is no session any more.
   void check_updates(const sql::ViewQuery& query) {
-    if (windows_.late != op::Late::update) return;
-    if (query.parts.size() == 1 &&
-        std::holds_alternative<sql::AggregateQuery>(query.parts[0].query)) {
+    const bool early = windows_.emit == op::Emit::early;
+    if (windows_.late != op::Late::update && !early) return;
+    for (const sql::QueryPart& part : query.parts) {
+      const auto* keyed = std::get_if<sql::KeyedQuery>(&part.query);
+      if (keyed == nullptr || !keyed->session) continue;
+      diagnostics_.error(fields_.at(early ? "emit" : "late"), "conflicting-keys",
+                         early ? "emit: {early: …} is for windows whose bounds are known from the "
+                                 "start, tumble(…), hop(…) and cumulate(…), and this query has "
+                                 "sessions; write emit: on_update or on_close"
+                               : "late: update is for groups in tumble(…), hop(…) or cumulate(…), "
+                                 "and this query has sessions; remove it");
       return;
     }
-    diagnostics_.error(fields_.at("late"), "conflicting-keys",
-                       "late: update is for groups in tumble(…), hop(…) or cumulate(…) alone, and "
-                       "this query has sessions or is computed in several steps; remove it, or "
-                       "count the windows in a view of their own");
   }
 
   /// Windows that can't close: they are not of a stream's event time.
@@ -324,7 +310,7 @@ class ViewChecker {
     const auto known = scope_.catalog.find(view_.inputs.front());
     const auto* aggregate = std::get_if<op::AggregateView>(&view_.definition);
     std::string remedy = "bound it with ttl: 7d, or with deletes: and a condition, if rows end";
-    if (aggregate != nullptr && aggregate->query.window) {
+    if (keeps_windows(view_)) {
       remedy = "bound it with retain: 7d";
     } else if (aggregate != nullptr && view_.parts.empty()) {
       remedy = "bound it with ttl: 7d, or count in windows: FROM tumble(…), with retain: 7d";
@@ -340,7 +326,11 @@ class ViewChecker {
   Diagnostics& diagnostics_;
   const Declaration& declaration_;
   Fields fields_;
-  op::AggregateView windows_;  ///< what the file says of windows, without a query
+  op::WindowRules windows_;  ///< what the file says of windows
+  std::optional<std::int64_t> pace_us_;
+  std::vector<std::size_t> unique_;  ///< of `key`, where the query itself does not ensure it
+  std::map<std::size_t, sql::EventTimeColumn> event_times_;
+  std::int64_t behind_us_ = 0;
   ViewNode view_;
 };
 
@@ -348,134 +338,6 @@ class ViewChecker {
 
 void check_view(Scope& scope, const Declaration& declaration) {
   ViewChecker(scope, declaration).run();
-}
-
-namespace {
-
-const std::optional<op::TimeToLive>& ttl_of(const ViewPart& view) {
-  static const std::optional<op::TimeToLive> none;
-  return std::visit(
-      [](const auto& definition) -> const std::optional<op::TimeToLive>& {
-        if constexpr (requires { definition.ttl; }) return definition.ttl;
-        return none;
-      },
-      view.definition);
-}
-
-/// "for ever", or until when.
-std::string kept_for(const ViewPart& view) {
-  const auto& ttl = ttl_of(view);
-  if (!ttl) return "for ever";
-  const bool by_event = ttl->by == op::TimeToLive::By::event_time;
-  return fmt::format("until {} without a row{}", duration_text(ttl->length_us / 1000),
-                     by_event ? " of event time" : "");
-}
-
-/// Whether an operator's state grows with every new key or row, for ever.
-struct GrowsForEver {
-  bool operator()(const op::LatestView& view) const { return !view.ttl; }
-  bool operator()(const op::AggregateView& view) const {
-    if (view.query.window) return !view.retain_us;
-    if (view.ttl) return false;
-    return view.query.key_count > 0 ||
-           std::ranges::any_of(view.query.aggregates, &sql::AggregateCall::distinct);
-  }
-  bool operator()(const op::SelectView& view) const { return view.kept; }
-  bool operator()(const op::JoinView& view) const { return !view.query.bound; }
-  bool operator()(const op::KeyedView& view) const {
-    if (view.query.session) return !view.retain_us;
-    return !(view.query.survivors && view.query.key_count == 0);
-  }
-};
-
-}  // namespace
-
-bool grows_for_ever(const ViewPart& part) { return std::visit(GrowsForEver(), part.definition); }
-
-bool grows_for_ever(const ViewNode& view) {
-  return grows_for_ever(static_cast<const ViewPart&>(view)) ||
-         std::ranges::any_of(view.parts, [](const ViewPart& part) { return grows_for_ever(part); });
-}
-
-std::string window_text(const sql::Window& window) {
-  const auto size = duration_text(window.size_us / 1000);
-  const auto slide = duration_text(window.slide_us / 1000);
-  std::string text = size;
-  if (window.kind == sql::Window::Kind::hop) text = fmt::format("{} each {}", size, slide);
-  if (window.kind == sql::Window::Kind::cumulate) {
-    text = fmt::format("up to {} in steps of {}", size, slide);
-  }
-  if (window.offset_us == 0) return text;
-  return fmt::format("{}, offset {}", text, duration_text(window.offset_us / 1000));
-}
-
-namespace {
-
-/// What the operators of a query keep that is computed in several steps, or by a key's rows.
-std::string state_of_parts(const ViewNode& view) {
-  const auto text_of = [](const ViewPart& part) -> std::string {
-    if (const auto* join = std::get_if<op::JoinView>(&part.definition)) {
-      const auto& query = join->query;
-      return query.bound ? "the joined rows until none can match them any more"
-                         : fmt::format("every row of {} and {}, for ever", query.left.input,
-                                       query.right.input);
-    }
-    if (const auto* keyed = std::get_if<op::KeyedView>(&part.definition)) {
-      if (keyed->query.session) return "the rows of each session until it closes";
-      return keyed->query.survivors ? "the rows that are in the result"
-                                    : "every row that it reads, for ever";
-    }
-    if (const auto* select = std::get_if<op::SelectView>(&part.definition)) {
-      return select->kept ? "its rows" : "";
-    }
-    return grows_for_ever(part) ? "one row per distinct group, for ever" : "its groups";
-  };
-  std::vector<std::string> texts;
-  for (const ViewPart& part : view.parts) texts.push_back(text_of(part));
-  texts.push_back(text_of(view));
-  std::vector<std::string> distinct;
-  for (std::string& text : texts) {
-    if (text.empty() || std::ranges::find(distinct, text) != distinct.end()) continue;
-    distinct.push_back(std::move(text));
-  }
-  return fmt::format("{}", fmt::join(distinct, "; "));
-}
-
-}  // namespace
-
-std::string state_bound(const ViewNode& view, const Schema& input) {
-  if (const auto* latest = std::get_if<op::LatestView>(&view.definition)) {
-    std::vector<std::string> names;
-    for (const auto index : latest->key) names.push_back(input[index].name);
-    return fmt::format("one row per distinct {}{}, {}", fmt::join(names, ", "),
-                       latest->deletes.empty() ? "" : " that is not deleted", kept_for(view));
-  }
-  const auto* definition = std::get_if<op::AggregateView>(&view.definition);
-  if (definition == nullptr || !view.parts.empty()) return state_of_parts(view);
-  const op::AggregateView& aggregate = *definition;
-  const auto& query = aggregate.query;
-  if (query.window) {
-    const auto width = window_text(*query.window);
-    const auto kept = aggregate.retain_us ? fmt::format("until {} after its end",
-                                                        duration_text(*aggregate.retain_us / 1000))
-                                          : std::string("for ever");
-    if (aggregate.late == op::Late::update) {
-      return fmt::format("the groups of each window of {} until {} after its end, and its rows {}",
-                         width, duration_text(aggregate.allowed_lateness_us / 1000), kept);
-    }
-    if (aggregate.emit == op::Emit::on_close) {
-      return fmt::format("the groups of each window of {} until it closes, and its rows {}", width,
-                         kept);
-    }
-    return fmt::format("the groups of each window of {} {}", width, kept);
-  }
-  if (query.key_count == 0) {
-    return grows_for_ever(view) ? "every distinct value that it counts, for ever" : "one row";
-  }
-  if (view.key.empty()) return "one row per distinct group, " + kept_for(view);
-  std::vector<std::string> names;
-  for (const auto index : view.key) names.push_back(view.schema[index].name);
-  return fmt::format("one row per distinct {}, {}", fmt::join(names, ", "), kept_for(view));
 }
 
 }  // namespace leat::pipeline

@@ -5,7 +5,10 @@ namespace {
 
 std::vector<Key> newest_row_keys() {
   return {{"from", Form::reference, "The stream whose newest row per key is kept."},
-          {"key", Form::names, "The column, or list of columns, that identifies a row."},
+          {"key", Form::names,
+           "The column, or list of columns, that identifies a row. Of a query they are known where "
+           "it says them itself (groups, the ranks of a top-N, DISTINCT ON, joins of such); else "
+           "name them where a sink needs them, and two rows with the same key stop the pipeline."},
           {"version", Form::reference,
            "The column by which a row is newer than another; an equal one replaces. Left out: the "
            "row "
@@ -22,12 +25,17 @@ std::vector<Key> query_keys() {
        "adds "
        "window_start and window_end."},
       {"emit",
-       Form::choice,
+       Form::choice_or_section,
        "When rows of a query leave it. `on_update`: whenever they change. `on_close`: once, when "
-       "their window has closed; rows that come later are late.",
+       "their window has closed; rows that come later are late. `{early: 1s}`: what they come to "
+       "so "
+       "far, at most this often, and at last when their window has closed.",
        false,
        "on_update",
-       {"on_update", "on_close"}},
+       {"on_update", "on_close"},
+       {},
+       {},
+       "view.emit"},
       {"retain", Form::duration,
        "Windows that ended longer ago than this in event time are forgotten, and rows for them "
        "are "
@@ -79,6 +87,26 @@ std::vector<Section> view_sections() {
        "      FROM tumble(orders, ordered_at, INTERVAL '1 hour') GROUP BY window_start, country\n"
        "    emit: on_close\n"
        "    retain: 7d\n"},
+      {"view.emit",
+       "views.NAME.emit",
+       "What windows come to so far, before they close. Rows that come when their window has "
+       "closed "
+       "are late, as with `on_close`.",
+       {{"early",
+         Form::duration,
+         "Changes leave the view so long after those before, by the clock; those of a window that "
+         "has closed leave at once.",
+         true,
+         {},
+         {},
+         1}},
+       std::nullopt,
+       "views:\n"
+       "  orders_per_hour:\n"
+       "    query: |\n"
+       "      SELECT window_start, count(*) AS orders\n"
+       "      FROM tumble(orders, ordered_at, INTERVAL '1 hour') GROUP BY window_start\n"
+       "    emit: {early: 1s}\n"},
       {"view.ttl",
        "views.NAME.ttl",
        "By one of two clocks. A row that leaves is taken back from sinks, followers and the views "

@@ -4,7 +4,7 @@
 
 #include "pipeline/plan_text.h"
 #include "pipeline/scalar.h"
-#include "pipeline/view_check.h"
+#include "pipeline/view_state.h"
 
 namespace leat::pipeline {
 namespace {
@@ -195,7 +195,9 @@ class PartPlan {
     for (const auto& input : inputs) plan_.line("from " + input.input, input.sql);
   }
   void emits(op::Emit emit) const {
-    plan_.line("emits", emit == op::Emit::on_close ? "on close" : "on update");
+    plan_.line("emits", emit == op::Emit::on_close ? "on close"
+                        : emit == op::Emit::early  ? "on update, until windows close"
+                                                   : "on update");
   }
 
   Plan& plan_;

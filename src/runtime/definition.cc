@@ -106,7 +106,26 @@ std::string text_of(const sql::Window& window) {
                      window.slide_us, window.offset_us);
 }
 
-const char* text_of(op::Emit emit) { return emit == op::Emit::on_close ? "on_close" : "on_update"; }
+const char* text_of(op::Emit emit) {
+  if (emit == op::Emit::early) return "early";
+  return emit == op::Emit::on_close ? "on_close" : "on_update";
+}
+
+void add_rules(const op::WindowRules& rules, Definition& made) {
+  put(made, "emit", text_of(rules.emit));
+  if (rules.retain_us) put(made, "retain", fmt::format("{} µs", *rules.retain_us));
+  if (rules.late == op::Late::update) {
+    put(made, "late", fmt::format("update for {} µs", rules.allowed_lateness_us));
+  }
+}
+
+/// Of operators that may stand over windows.
+void add_window_key(const std::optional<sql::WindowKey>& key, const op::WindowRules& rules,
+                    Definition& made) {
+  if (!key) return;
+  put(made, "window key", fmt::format("{}, {} µs wide", key->key, key->width_us));
+  add_rules(rules, made);
+}
 
 void add_items(const op::AggregateView& view, Definition& made) {
   put(made, "keeps", "aggregates");
@@ -121,10 +140,9 @@ void add_items(const op::AggregateView& view, Definition& made) {
   }
   put(made, "aggregates", std::move(aggregates));
   if (view.query.window) put(made, "window", text_of(*view.query.window));
-  put(made, "emit", text_of(view.emit));
-  if (view.retain_us) put(made, "retain", fmt::format("{} µs", *view.retain_us));
-  if (view.late == op::Late::update) {
-    put(made, "late", fmt::format("update for {} µs", view.allowed_lateness_us));
+  add_rules(view, made);
+  if (view.query.window_key && !view.query.window) {
+    add_window_key(view.query.window_key, view, made);
   }
   add_ttl(view.ttl, made);
 }
@@ -137,6 +155,9 @@ void add_rows(std::size_t index, const sql::ViewInput& input, Definition& made) 
 void add_items(const op::SelectView& view, Definition& made) {
   put(made, "keeps", view.kept ? "rows" : "nothing");
   for (std::size_t i = 0; i < view.inputs.size(); ++i) add_rows(i, view.inputs[i], made);
+  if (view.retain_us) put(made, "retain", fmt::format("{} µs", *view.retain_us));
+  if (view.pace_us) put(made, "pace", fmt::format("{} µs", *view.pace_us));
+  if (!view.unique.empty()) put(made, "key", text_of(view.unique));
 }
 
 void add_items(const op::JoinView& view, Definition& made) {
@@ -146,6 +167,7 @@ void add_items(const op::JoinView& view, Definition& made) {
   put(made, "condition", join.condition);
   add_rows(0, join.left, made);
   add_rows(1, join.right, made);
+  add_window_key(join.window_key, view, made);
   if (!join.bound) return;
   put(made, "time bound",
       fmt::format("{} to {} µs between columns {} and {}", join.bound->lower_us,
@@ -162,8 +184,8 @@ void add_items(const op::KeyedView& view, Definition& made) {
     put(made, "session",
         fmt::format("column {}, gap {} µs", query.session->time_column, query.session->gap_us));
   }
-  put(made, "emit", text_of(view.emit));
-  if (view.retain_us) put(made, "retain", fmt::format("{} µs", *view.retain_us));
+  add_rules(view, made);
+  add_window_key(query.window_key, view, made);
 }
 
 /// Streams and views share their names: "stream/rows", "view/totals".

@@ -361,6 +361,10 @@ Status EpochLoop::absorb_into(ViewSlot& slot, unsigned worker, std::size_t input
                               const ChangeChunk& changes) {
   std::vector<op::LateRow> late;
   const Status status = slot.view->absorb(worker, slot.context, input, changes, late);
+  if (status && !late.empty()) {
+    const std::lock_guard lock(slots_mutex_);
+    slot.counts.late += late.size();
+  }
   if (status || status.error().domain != Domain::user) return status;
   const std::size_t rows = changes.rows.size();
   if (rows > 1) {

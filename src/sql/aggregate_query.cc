@@ -354,8 +354,24 @@ class Decomposition {
     return {};
   }
 
+  /// A key that says the window of the input's rows.
+  void place_window_of_input() {
+    for (std::size_t i = 0; i < out_.key_count; ++i) {
+      if (!is_class(columns_[i], "COLUMN_REF")) continue;
+      const Relation& input = *source_.relation;
+      const auto column = input.schema.find(parts_of(columns_[i]).back());
+      const auto time = column ? input.event_times.find(*column) : input.event_times.end();
+      if (time == input.event_times.end() || !time->second.bounds_window) continue;
+      out_.window_key = WindowKey{i, time->second.behind_us};
+      return;
+    }
+  }
+
   Analysed<void> place_window() {
-    if (!source_.window) return {};
+    if (!source_.window) {
+      place_window_of_input();
+      return {};
+    }
     out_.window = source_.window->window;
     const auto key_of = [&](const char* name) -> std::optional<std::size_t> {
       const auto found = places_.find(scope_.canonical(column_ref(name)));
@@ -375,6 +391,9 @@ class Decomposition {
                        "windows of cumulate(…) that begin together are told apart by their end: "
                        "add GROUP BY window_start, window_end");
     }
+    out_.window_key = out_.window->end_key
+                          ? WindowKey{*out_.window->end_key, 0}
+                          : WindowKey{*out_.window->start_key, out_.window->size_us};
     return {};
   }
 

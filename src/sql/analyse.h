@@ -1,7 +1,7 @@
 #pragma once
 
 #include <map>
-#include <set>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -21,8 +21,10 @@ struct Relation {
   std::vector<std::size_t> key = {};  ///< of a table
   /// Columns that are event time: no row comes whose value is before the watermark, unless it is
   /// late.
-  std::set<std::size_t> event_times = {};
+  std::map<std::size_t, EventTimeColumn> event_times = {};
   std::int64_t behind_us = 0;  ///< how much further back they may be
+  /// Of a view: columns that no two rows have the same values in, where some are known.
+  std::optional<std::vector<std::size_t>> unique = {};
 };
 using Catalog = std::map<std::string, Relation, std::less<>>;
 

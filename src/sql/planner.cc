@@ -32,6 +32,14 @@ void collect_ctes(const Node& node, std::set<std::string>& names) {
   for (const Node& child : node) collect_ctes(child, names);
 }
 
+/// The column of a relation that says which window a row is in.
+std::optional<WindowKey> window_key_of(const Relation& relation) {
+  for (const auto& [column, time] : relation.event_times) {
+    if (time.bounds_window) return WindowKey{column, time.behind_us};
+  }
+  return std::nullopt;
+}
+
 bool is_windowed(const Node& query) {
   return has_class(query.at("select_list"), "WINDOW") || !query.at("qualify").is_null();
 }
@@ -72,8 +80,10 @@ Analysed<ViewQuery> Planner::run(std::string_view sql) {
     query_of_all.output = output;
     Relation made = this->relation(relation);
     made.schema = output;
+    query_of_all.window_key = window_key_of(made);
     relation = add(std::move(query_of_all), output, {relation}, std::move(made));
   }
+  const Relation answer = this->relation(relation);
   parts_.back().name = view_;
   drop_unread();
   const Schema& made = parts_.back().output;
@@ -85,7 +95,11 @@ Analysed<ViewQuery> Planner::run(std::string_view sql) {
         "of them",
         output[i].name, made[i].type.to_sql(), output[i].type.to_sql());
   }
-  return ViewQuery{std::move(parts_), {reads_.begin(), reads_.end()}};
+  return ViewQuery{.parts = std::move(parts_),
+                   .reads = {reads_.begin(), reads_.end()},
+                   .event_times = answer.event_times,
+                   .behind_us = answer.behind_us,
+                   .key = answer.unique};
 }
 
 /// Parts that were planned to find out what they are, and that nothing reads.
@@ -339,6 +353,8 @@ Analysed<std::string> Planner::plan_block(Block block) {
                        "put the grouping into a subquery in FROM");
     }
     block = LEAT_TRY_SQL(grouped_first(std::move(block), modifiers));
+  } else if (modifiers.distinct && !windowed && !modifiers.limit && block.from.window_call) {
+    if (auto grouped = distinct_windows(block)) return aggregate(*grouped);
   }
   return plan_plain(block, modifiers);
 }
@@ -382,11 +398,9 @@ Analysed<std::string> Planner::select(Block& block) {
   query.output = query.inputs.front().schema;
   Relation made{relation(input).kind, query.output};
   made.behind_us = relation(input).behind_us;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (!is_class(items[i], "COLUMN_REF")) continue;
-    const auto column = relation(input).schema.find(parts_of(items[i])[0]);
-    if (column && relation(input).event_times.contains(*column)) made.event_times.insert(i);
-  }
+  made.event_times = times_passed(input, items);
+  made.unique = unique_passed(input, items);
+  query.window_key = window_key_of(made);
   Schema output = query.output;
   return add(std::move(query), std::move(output), {input}, std::move(made));
 }
@@ -407,10 +421,12 @@ Analysed<std::string> Planner::top_rows(const std::string& input, Modifiers& mod
 }
 
 Analysed<ViewInput> Planner::row_input(const std::string& input, const std::vector<Node>& items,
-                                       const std::vector<Node>& where, const std::string& source) {
-  ViewInput out{.input = input, .weighted = is_weighted(input)};
+                                       const std::vector<Node>& where) {
+  const auto windows = window_rows_.find(input);
+  const bool plain = windows == window_rows_.end();
+  ViewInput out{.input = plain ? input : windows->second.input, .weighted = is_weighted(input)};
   const std::string from =
-      source.empty() ? fmt::format("{}()", input_function) : fmt::format("({})", source);
+      plain ? fmt::format("{}()", input_function) : fmt::format("({})", windows->second.source);
   Node query = LEAT_TRY_SQL(binding_.parse("SELECT 1 FROM " + from));
   Node list = items;
   list.push_back(column_ref(row_column));
@@ -418,8 +434,8 @@ Analysed<ViewInput> Planner::row_input(const std::string& input, const std::vect
   query["select_list"] = std::move(list);
   query["where_clause"] = conjunction_of(where);
   out.sql = LEAT_TRY_SQL(binding_.to_sql(query));
-  const Schema bound =
-      LEAT_TRY_SQL(binding_.bind_rewritten(out.sql, {relation(input).schema, true, out.weighted}));
+  const Schema bound = LEAT_TRY_SQL(
+      binding_.bind_rewritten(out.sql, {relation(out.input).schema, true, out.weighted}));
   std::vector<Column> columns(bound.begin(),
                               bound.begin() + static_cast<std::ptrdiff_t>(items.size()));
   for (const Column& column : columns) {
@@ -439,8 +455,11 @@ std::string Planner::add(decltype(QueryPart::query) query, Schema output,
                  .inputs = std::move(inputs),
                  .query = std::move(query),
                  .output = std::move(output)};
-  for (const std::string& input : part.inputs) {
+  for (std::string& input : part.inputs) {
     part.behind_us = std::max(part.behind_us, relation(input).behind_us);
+    if (const auto rows = window_rows_.find(input); rows != window_rows_.end()) {
+      input = rows->second.input;
+    }
   }
   catalog_.insert_or_assign(part.name, std::move(made));
   parts_.push_back(std::move(part));

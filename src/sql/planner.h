@@ -21,7 +21,7 @@ Analysed<ViewQuery> plan_view_query(Binding& binding, std::string_view sql, cons
 /// they plan: planner.cc the SELECT as a whole, planner_from.cc FROM, planner_groups.cc GROUP BY,
 /// planner_joins.cc and planner_asof.cc joins, planner_subqueries.cc subqueries in expressions,
 /// planner_keyed.cc what is computed anew by key, planner_sessions.cc sessions, planner_sets.cc
-/// UNION and the like.
+/// UNION and the like, planner_windows.cc what is known of a relation's columns.
 class Planner {
  public:
   Planner(Binding& binding, std::string view, Catalog catalog)
@@ -81,6 +81,7 @@ class Planner {
   Analysed<Block> grouped_first(Block block, Modifiers& modifiers);
   Analysed<std::string> grouping_sets(const Block& block);
   Analysed<std::string> distinct(const std::string& relation);
+  static std::optional<Block> distinct_windows(const Block& block);
 
   // planner_from.cc
   Analysed<From> plan_from(const Node& from, const Environment& env, std::vector<Node>& where);
@@ -102,6 +103,11 @@ class Planner {
   Analysed<void> merge_using(JoinSides& sides, const std::vector<std::string>& using_columns);
   From add_join(JoinSides sides, JoinQuery query);
   void find_bound(const JoinSides& sides, JoinQuery& query) const;
+  void put_window_first(JoinSides& sides, JoinQuery& query) const;
+  std::map<std::size_t, EventTimeColumn> windows_shown(const JoinSides& sides,
+                                                       const Schema& output) const;
+  std::optional<std::vector<std::size_t>> unique_of(const JoinSides& sides,
+                                                    const Schema& output) const;
   Analysed<std::string> join_condition(const JoinSides& sides, const JoinQuery& query);
   Analysed<Type> type_of(const Node& expression, const std::string& relation);
   Analysed<Type> common_type(const Type& left, const Type& right);
@@ -146,16 +152,18 @@ class Planner {
   Analysed<std::string> keyed(const From& from, std::vector<Node> keys, std::vector<Node> where,
                               Node query, bool survivors);
   Analysed<std::string> add_keyed(KeyedQuery out, Node query, const Node& source,
-                                  std::vector<Column> columns);
+                                  std::vector<Column> columns, const std::string& input);
   Analysed<std::string> windowed(Block& block);
   Analysed<std::string> distinct_on(Block& block, Modifiers modifiers);
   Analysed<std::string> keyed_groups(const Block& block);
   Analysed<std::vector<Node>> group_keys(const Block& block) const;
   std::optional<Node> ranking_of(const Node& query) const;
+  std::optional<std::vector<std::size_t>> unique_by_rank(const Node& query) const;
 
   // planner_sessions.cc
   Analysed<std::string> sessions(Block block, const Modifiers& modifiers);
   Analysed<void> check_session_groups(const Block& block, const WindowCall& call) const;
+  Analysed<void> note_session_columns(const Block& block, bool closes, Relation& made) const;
 
   // planner_sets.cc
   Analysed<std::string> plan_set(const Node& query, const Environment& env);
@@ -164,6 +172,22 @@ class Planner {
   Analysed<std::string> difference(const std::string& left, const std::string& right,
                                    const Schema& output, const Node& query);
 
+  // planner_windows.cc
+  const EventTimeColumn* event_time_of(const std::string& input, const Node& expression) const;
+  std::optional<WindowKey> put_window_first(const std::string& input,
+                                            std::vector<Node>& keys) const;
+  std::map<std::size_t, EventTimeColumn> windows_shown(const std::string& input,
+                                                       const std::vector<Node>& keys,
+                                                       const Node& items) const;
+  std::map<std::size_t, EventTimeColumn> times_passed(const std::string& input,
+                                                      const Node& items) const;
+  static std::optional<std::vector<std::size_t>> places_of(const std::vector<Node>& wanted,
+                                                           const Node& items);
+  std::optional<std::vector<std::size_t>> unique_passed(const std::string& input,
+                                                        const Node& items) const;
+  void add_window_rows(From& from, const WindowCall& call);
+  Analysed<void> make_part(From& from);
+
   // The parts.
   const Relation& relation(const std::string& name) const { return catalog_.at(name); }
   bool is_weighted(const std::string& name) const {
@@ -171,7 +195,7 @@ class Planner {
   }
   /// Of a row-wise query over the relation: the items, which have aliases, then the added columns.
   Analysed<ViewInput> row_input(const std::string& relation, const std::vector<Node>& items,
-                                const std::vector<Node>& where, const std::string& source = "");
+                                const std::vector<Node>& where);
   std::string add(decltype(QueryPart::query) query, Schema output, std::vector<std::string> inputs,
                   Relation made);
   Analysed<Schema> columns_of(const From& from) const;
@@ -182,6 +206,12 @@ class Planner {
   const std::string view_;
   Catalog catalog_;
   std::vector<QueryPart> parts_;
+  /// Rows of an input with their windows, which are no part: by the relation's name.
+  struct WindowRows {
+    std::string input;
+    std::string source;  ///< SQL that stands after FROM
+  };
+  std::map<std::string, WindowRows> window_rows_;
   std::set<std::string> reads_;
   std::set<std::string> needed_;  ///< names of columns that the SELECT around a join mentions
   bool all_needed_ = true;

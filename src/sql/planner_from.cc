@@ -120,15 +120,7 @@ Analysed<void> Planner::make_windows(From& from) {
     from.window_call.reset();
     return {};
   }
-  const std::vector<Node> items = items_of(call.columns.names());
-  SelectQuery query;
-  query.inputs.push_back(LEAT_TRY_SQL(row_input(call.input, items, {}, call.source)));
-  query.output = query.inputs.front().schema;
-  Relation made = relation(call.input);
-  made.schema = query.output;
-  Schema output = query.output;
-  from.relation = add(std::move(query), std::move(output), {call.input}, std::move(made));
-  from.window_call.reset();
+  add_window_rows(from, call);
   return {};
 }
 

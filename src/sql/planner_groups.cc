@@ -26,11 +26,35 @@ bool asks_for_arrival(const Node& query) {
   return found;
 }
 
+/// The items of SELECT that say a group's window.
+std::map<std::size_t, EventTimeColumn> bounds_shown(const Window& window, const Node& items) {
+  std::map<std::size_t, EventTimeColumn> shown;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!is_class(items[i], "COLUMN_REF")) continue;
+    const std::string name = lower(parts_of(items[i]).back());
+    if (name == "window_end") shown[i] = {0, true};
+    if (name == "window_start") shown[i] = {window.size_us, true};
+  }
+  return shown;
+}
+
+/// Windows of cumulate() that begin together are told apart by their end.
+bool mixes_windows(const Analysed<WindowCall>& call, const std::vector<Node>& keys) {
+  if (!call || call->window.kind != Window::Kind::cumulate) return false;
+  const auto has = [&](std::string_view name) {
+    return std::ranges::any_of(keys, [&](const Node& key) {
+      return is_class(key, "COLUMN_REF") && lower(parts_of(key).back()) == name;
+    });
+  };
+  return has("window_start") && !has("window_end");
+}
+
 }  // namespace
 
 /// By an operator that keeps sums where there is one for every function; else the groups are
 /// computed anew from their rows.
 Analysed<std::string> Planner::aggregate(Block& block) {
+  LEAT_TRY_SQL(make_part(block.from));
   Node query = block.query;
   query["from_table"] =
       block.from.window_call ? *block.from.window_call : base_table(block.from.relation);
@@ -38,6 +62,11 @@ Analysed<std::string> Planner::aggregate(Block& block) {
   auto analysed = analyse_aggregate_query(binding_, query, "", catalog_);
   if (!analysed) {
     if (analysed.error().code != code && analysed.error().code != "unsupported-sql") {
+      return std::unexpected(std::move(analysed).error());
+    }
+    if (block.from.window_call &&
+        mixes_windows(analyse_window_call(*block.from.window_call, catalog_),
+                      LEAT_TRY_SQL(group_keys(block)))) {
       return std::unexpected(std::move(analysed).error());
     }
     Block again = block;
@@ -52,22 +81,47 @@ Analysed<std::string> Planner::aggregate(Block& block) {
   const Relation& input = relation(analysed->input);
   Relation made{Relation::Kind::view, analysed->output};
   made.behind_us = input.behind_us;
-  const bool closes = analysed->window && input.event_times.contains(analysed->window->time_column);
-  if (closes) {
-    for (std::size_t i = 0; i < query.at("select_list").size(); ++i) {
-      const Node& item = query.at("select_list")[i];
-      if (!is_class(item, "COLUMN_REF")) continue;
-      const std::string name = lower(parts_of(item).back());
-      if (name == "window_end" || name == "window_start") made.event_times.insert(i);
-      if (name == "window_start") made.behind_us += analysed->window->size_us;
+  const std::vector<Node> keys = LEAT_TRY_SQL(group_keys(block));
+  const Node& items = query.at("select_list");
+  made.unique = places_of(keys, items);
+  bool closes = analysed->window_key.has_value();
+  if (analysed->window) {
+    const auto time = input.event_times.find(analysed->window->time_column);
+    closes = time != input.event_times.end();
+    if (closes) {
+      made.behind_us += time->second.behind_us;
+      made.event_times = bounds_shown(*analysed->window, items);
     }
+  } else {
+    made.event_times = windows_shown(block.from.relation, keys, items);
   }
+  const std::int64_t behind_us = made.behind_us;
   Schema output = analysed->output;
   std::vector<std::string> inputs{analysed->input};
   std::string name =
       add(std::move(*analysed), std::move(output), std::move(inputs), std::move(made));
   parts_.back().closes = closes;
+  parts_.back().behind_us = behind_us;
   return name;
+}
+
+/// SELECT DISTINCT over rows with windows, which groups by them.
+std::optional<Planner::Block> Planner::distinct_windows(const Block& block) {
+  Block grouped = block;
+  Node& groups = grouped.query["group_expressions"];
+  groups = Node::array();
+  Node set = Node::array();
+  bool by_window = false;
+  for (const Node& item : block.query.at("select_list")) {
+    if (is_class(item, "CONSTANT")) return std::nullopt;
+    by_window |= is_class(item, "COLUMN_REF") && lower(parts_of(item).back()) == "window_end";
+    groups.push_back(item);
+    groups.back()["alias"] = "";
+    set.push_back(set.size());
+  }
+  if (!by_window) return std::nullopt;
+  grouped.query["group_sets"] = Node::array({std::move(set)});
+  return grouped;
 }
 
 /// Grouping first, so that what stands over groups (window functions, DISTINCT ON, ORDER BY) finds

@@ -126,9 +126,11 @@ Analysed<Planner::From> Planner::join(From left, From right, JoinQuery::Kind kin
   JoinQuery query;
   query.kind = kind;
   query.key_count = sides.left.keys.size();
+  put_window_first(sides, query);
   query.left = LEAT_TRY_SQL(join_input(sides, sides.left, true));
   query.right = LEAT_TRY_SQL(join_input(sides, sides.right, sides.shows_right()));
   find_bound(sides, query);
+  if (query.bound) query.window_key.reset();
   query.condition = LEAT_TRY_SQL(join_condition(sides, query));
   LEAT_TRY_SQL(merge_using(sides, using_columns));
   return add_join(std::move(sides), std::move(query));
@@ -214,16 +216,92 @@ Planner::From Planner::add_join(JoinSides sides, JoinQuery query) {
     // Rows wait for a match for as long as one may come, by whole buckets of time.
     made.behind_us +=
         4 * std::max(std::abs(query.bound->lower_us), std::abs(query.bound->upper_us));
-    made.event_times.insert(query.bound->left_column - keys);
+    made.event_times[query.bound->left_column - keys];
     if (sides.shows_right()) {
-      made.event_times.insert(left_count + query.bound->right_column - keys);
+      made.event_times[left_count + query.bound->right_column - keys];
     }
   }
+  if (query.window_key) made.event_times = windows_shown(sides, query.output);
+  made.unique = unique_of(sides, query.output);
+  const bool closes = query.window_key.has_value();
   Schema output = query.output;
   From out;
   out.relation = add(std::move(query), std::move(output), {left, right}, std::move(made));
+  parts_.back().closes = closes;
   out.scope = std::move(sides.scope);
   return out;
+}
+
+/// Where both sides' rows are of windows and those of one window match: that key comes first.
+void Planner::put_window_first(JoinSides& sides, JoinQuery& query) const {
+  for (std::size_t i = 0; i < sides.left.keys.size(); ++i) {
+    const auto* left = event_time_of(sides.left.from.relation, sides.left.keys[i]);
+    const auto* right = event_time_of(sides.right.from.relation, sides.right.keys[i]);
+    if (left == nullptr || right == nullptr) continue;
+    if (!left->bounds_window || !right->bounds_window) continue;
+    query.window_key = WindowKey{0, std::max(left->behind_us, right->behind_us)};
+    std::swap(sides.left.keys[0], sides.left.keys[i]);
+    std::swap(sides.right.keys[0], sides.right.keys[i]);
+    return;
+  }
+}
+
+/// Keys that say the window on both sides, among the columns that the join gives.
+std::map<std::size_t, EventTimeColumn> Planner::windows_shown(const JoinSides& sides,
+                                                              const Schema& output) const {
+  std::map<std::size_t, EventTimeColumn> shown;
+  for (std::size_t i = 0; i < sides.left.keys.size(); ++i) {
+    const auto* left = event_time_of(sides.left.from.relation, sides.left.keys[i]);
+    const auto* right = event_time_of(sides.right.from.relation, sides.right.keys[i]);
+    if (left == nullptr || right == nullptr) continue;
+    if (!left->bounds_window || !right->bounds_window) continue;
+    const EventTimeColumn time{std::max(left->behind_us, right->behind_us), true};
+    for (const auto& [side, key] : {std::pair{&sides.left, &sides.left.keys[i]},
+                                    std::pair{&sides.right, &sides.right.keys[i]}}) {
+      const auto name = side->names.find(parts_of(*key)[0]);
+      if (name == side->names.end()) continue;
+      if (const auto column = output.find(name->second)) shown.emplace(*column, time);
+    }
+  }
+  return shown;
+}
+
+/// Columns that identify a join's rows: those of one side, where each of its rows finds one of the
+/// other's at most, or those of both.
+std::optional<std::vector<std::size_t>> Planner::unique_of(const JoinSides& sides,
+                                                           const Schema& output) const {
+  using Kind = JoinQuery::Kind;
+  const auto shown = [&](const JoinSide& side) -> std::optional<std::vector<std::size_t>> {
+    const Relation& known = relation(side.from.relation);
+    if (!known.unique) return std::nullopt;
+    std::vector<std::size_t> places;
+    for (const std::size_t column : *known.unique) {
+      const auto name = side.names.find(known.schema[column].name);
+      const auto place = name == side.names.end() ? std::nullopt : output.find(name->second);
+      if (!place) return std::nullopt;
+      places.push_back(*place);
+    }
+    return places;
+  };
+  const auto matches_once = [&](const JoinSide& side) {
+    const Relation& known = relation(side.from.relation);
+    return known.unique && std::ranges::all_of(*known.unique, [&](std::size_t column) {
+             const std::string wanted = canonical_text(column_ref(known.schema[column].name));
+             return std::ranges::any_of(
+                 side.keys, [&](const Node& key) { return canonical_text(key) == wanted; });
+           });
+  };
+  const auto left = shown(sides.left);
+  if (!sides.shows_right()) return left;
+  const bool once_right = matches_once(sides.right);
+  const bool once_left = matches_once(sides.left);
+  const bool inner = sides.kind == Kind::inner;
+  if (left && once_right && (inner || sides.kind == Kind::left)) return left;
+  auto right = shown(sides.right);
+  if (right && once_left && (inner || sides.kind == Kind::right)) return right;
+  if (!inner || !left || !right) return std::nullopt;
+  right->insert(right->begin(), left->begin(), left->end());
+  return right;
 }
 
 /// Splits the conditions: equalities of one side with the other are keys, what one side decides

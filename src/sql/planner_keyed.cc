@@ -29,11 +29,12 @@ Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
                                      std::vector<Node> where, Node query, bool survivors) {
   const std::string input = from.relation;
   std::vector<Node> items;
+  KeyedQuery out;
+  out.window_key = put_window_first(input, keys);
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    items.push_back(std::move(keys[i]));
+    items.push_back(keys[i]);
     items.back()["alias"] = fmt::format("k{}", i);
   }
-  KeyedQuery out;
   out.key_count = items.size();
   out.survivors = survivors;
   std::set<std::string> read;
@@ -53,13 +54,21 @@ Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
   query["where_clause"] = nullptr;
   const Node source =
       LEAT_TRY_SQL(binding_.from_of(fmt::format("SELECT 1 FROM {}('0')", lookup_function)));
-  return add_keyed(std::move(out), std::move(query), source, std::move(columns));
+  const Node list = query.at("select_list");
+  const bool grouped = is_grouped(query);
+  const bool closes = out.window_key.has_value();
+  std::string name =
+      LEAT_TRY_SQL(add_keyed(std::move(out), std::move(query), source, std::move(columns), input));
+  parts_.back().closes = closes;
+  Relation& made = catalog_.at(name);
+  made.event_times = windows_shown(input, keys, list);
+  made.unique = grouped ? places_of(keys, list) : unique_passed(input, list);
+  return name;
 }
 
 /// The part of a query whose inputs are known; `columns`: what it reads of the first one.
 Analysed<std::string> Planner::add_keyed(KeyedQuery out, Node query, const Node& source,
-                                         std::vector<Column> columns) {
-  const std::string input = out.inputs.front().input;
+                                         std::vector<Column> columns, const std::string& input) {
   columns.push_back({key_column, Type::of(DUCKDB_TYPE_BIGINT)});
   if (out.survivors) columns.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
   query["from_table"] = source;
@@ -99,7 +108,22 @@ Analysed<std::string> Planner::windowed(Block& block) {
     if (common) keys.push_back(partition);
   }
   const bool survivors = !is_weighted(block.from.relation) && ranking_of(block.query).has_value();
-  return keyed(block.from, std::move(keys), block.where, block.query, survivors);
+  std::string made =
+      LEAT_TRY_SQL(keyed(block.from, std::move(keys), block.where, block.query, survivors));
+  if (auto unique = unique_by_rank(block.query)) catalog_.at(made).unique = std::move(unique);
+  return made;
+}
+
+/// The columns that identify the rows of `row_number() OVER (PARTITION BY …) AS rank … <= n`.
+std::optional<std::vector<std::size_t>> Planner::unique_by_rank(const Node& query) const {
+  const auto ranked = ranking_of(query);
+  if (!ranked || function_name(*ranked) != "row_number") return std::nullopt;
+  std::vector<Node> wanted(ranked->at("partitions").begin(), ranked->at("partitions").end());
+  const Node& limit = query.at("qualify").at("right").at("value").at("value");
+  const bool one =
+      limit.get<std::int64_t>() == 1 && text_in(query.at("qualify"), "type") != "COMPARE_LESSTHAN";
+  if (!one) wanted.push_back(*ranked);
+  return places_of(wanted, query.at("select_list"));
 }
 
 /// The one window function of a query that keeps the first rows of each partition only:
@@ -153,7 +177,11 @@ Analysed<std::string> Planner::distinct_on(Block& block, Modifiers modifiers) {
     query["modifiers"].push_back({{"type", "ORDER_MODIFIER"}, {"orders", modifiers.order}});
   }
   const bool survivors = !is_weighted(block.from.relation);
-  return keyed(block.from, std::move(keys), block.where, std::move(query), survivors);
+  auto unique = places_of(keys, query.at("select_list"));
+  std::string made =
+      LEAT_TRY_SQL(keyed(block.from, std::move(keys), block.where, std::move(query), survivors));
+  if (unique) catalog_.at(made).unique = std::move(unique);
+  return made;
 }
 
 /// Groups whose aggregates are computed from all rows of the group.

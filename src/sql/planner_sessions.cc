@@ -100,17 +100,22 @@ Analysed<std::string> Planner::sessions(Block block, const Modifiers& modifiers)
   block.query["where_clause"] = conjunction_of(of_windows);
   const bool closes = relation(call.input).event_times.contains(call.window.time_column);
   std::string made =
-      LEAT_TRY_SQL(add_keyed(std::move(out), block.query, source, std::move(columns)));
+      LEAT_TRY_SQL(add_keyed(std::move(out), block.query, source, std::move(columns), call.input));
   parts_.back().closes = closes;
-  if (!closes) return made;
-  Relation& relation_made = catalog_.at(made);
-  for (std::size_t i = 0; i < block.query.at("select_list").size(); ++i) {
-    const Node& item = block.query.at("select_list")[i];
-    if (is_bound_of_window(item) && lower(parts_of(item).back()) == "window_end") {
-      relation_made.event_times.insert(i);
-    }
-  }
+  LEAT_TRY_SQL(note_session_columns(block, closes, catalog_.at(made)));
   return made;
+}
+
+/// What is known of the columns of a query over sessions.
+Analysed<void> Planner::note_session_columns(const Block& block, bool closes,
+                                             Relation& made) const {
+  const Node& items = block.query.at("select_list");
+  if (is_grouped(block.query)) made.unique = places_of(LEAT_TRY_SQL(group_keys(block)), items);
+  for (std::size_t i = 0; closes && i < items.size(); ++i) {
+    if (!is_bound_of_window(items[i])) continue;
+    if (lower(parts_of(items[i]).back()) == "window_end") made.event_times[i] = {0, true};
+  }
+  return {};
 }
 
 }  // namespace leat::sql

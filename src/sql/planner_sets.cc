@@ -1,6 +1,7 @@
 // UNION, INTERSECT and EXCEPT.
 
 #include <algorithm>
+#include <numeric>
 
 #include "sql/planner.h"
 #include "sql/refusal.h"
@@ -9,6 +10,20 @@ namespace leat::sql {
 namespace {
 
 constexpr std::string_view code = "not-incremental";
+
+/// What holds of columns on both sides.
+std::map<std::size_t, EventTimeColumn> common_times(
+    const std::map<std::size_t, EventTimeColumn>& left,
+    const std::map<std::size_t, EventTimeColumn>& right) {
+  std::map<std::size_t, EventTimeColumn> common;
+  for (const auto& [column, time] : left) {
+    const auto other = right.find(column);
+    if (other == right.end()) continue;
+    common[column] = {std::max(time.behind_us, other->second.behind_us),
+                      time.bounds_window && other->second.bounds_window};
+  }
+  return common;
+}
 
 }  // namespace
 
@@ -69,19 +84,15 @@ Analysed<std::string> Planner::union_all(const std::vector<std::string>& relatio
   SelectQuery query;
   query.output = output;
   Relation made{Relation::Kind::stream, output};
-  std::optional<std::set<std::size_t>> times;
+  std::optional<std::map<std::size_t, EventTimeColumn>> times;
   for (const std::string& input : relations) {
     const std::vector<Node> items = LEAT_TRY_SQL(items_as(input, output));
     query.inputs.push_back(LEAT_TRY_SQL(row_input(input, items, {})));
     if (is_weighted(input)) made.kind = Relation::Kind::view;
     made.behind_us = std::max(made.behind_us, relation(input).behind_us);
-    std::set<std::size_t> common;
-    for (const std::size_t column : relation(input).event_times) {
-      if (!times || times->contains(column)) common.insert(column);
-    }
-    times = std::move(common);
+    times = times ? common_times(*times, relation(input).event_times) : relation(input).event_times;
   }
-  made.event_times = times.value_or(std::set<std::size_t>());
+  made.event_times = std::move(times).value_or(made.event_times);
   return add(std::move(query), output, relations, std::move(made));
 }
 
@@ -91,12 +102,26 @@ Analysed<std::string> Planner::difference(const std::string& left, const std::st
   KeyedQuery out;
   out.key_count = output.size();
   out.output = output;
+  Relation made{Relation::Kind::view, output};
+  made.behind_us = std::max(relation(left).behind_us, relation(right).behind_us);
+  for (const auto& [column, time] :
+       common_times(relation(left).event_times, relation(right).event_times)) {
+    if (time.bounds_window) made.event_times.emplace(column, time);
+  }
+  // The window's column is the first key.
+  std::vector<std::size_t> order(output.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (!made.event_times.empty()) {
+    const auto& [column, time] = *made.event_times.begin();
+    std::swap(order[0], order[column]);
+    out.window_key = WindowKey{0, time.behind_us};
+  }
   std::vector<Program::LookupInput> lookups;
   for (const std::string& input : {left, right}) {
     const std::vector<Node> values = LEAT_TRY_SQL(items_as(input, output));
     std::vector<Node> items;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      items.push_back(values[i]);
+      items.push_back(values[order[i]]);
       items.back()["alias"] = fmt::format("k{}", i);
     }
     std::vector<Column> columns;
@@ -113,7 +138,14 @@ Analysed<std::string> Planner::difference(const std::string& left, const std::st
       text_in(query, "setop_type") + (query.value("setop_all", false) ? std::string(" ALL") : "");
   out.sql = fmt::format("SELECT * FROM {0}('0') {1} SELECT * FROM {0}('1')", lookup_function, word);
   LEAT_TRY_SQL(binding_.bind_rewritten(out.sql, {{}, false, false, lookups}));
-  return add(std::move(out), output, {left, right}, Relation{Relation::Kind::view, output});
+  if (!query.value("setop_all", false)) {
+    made.unique.emplace(output.size());
+    std::iota(made.unique->begin(), made.unique->end(), std::size_t{0});
+  }
+  const bool closes = out.window_key.has_value();
+  std::string name = add(std::move(out), output, {left, right}, std::move(made));
+  parts_.back().closes = closes;
+  return name;
 }
 
 }  // namespace leat::sql

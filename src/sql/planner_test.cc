@@ -1,3 +1,4 @@
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include "sql/analyse.h"
@@ -18,14 +19,14 @@ Catalog catalog() {
                                    {"bidder", DUCKDB_TYPE_BIGINT},
                                    {"price", DUCKDB_TYPE_BIGINT},
                                    {"ts", DUCKDB_TYPE_TIMESTAMP}}),
-                .event_times = {3}};
+                .event_times = {{3, {}}}};
   out["auction"] = {.kind = Relation::Kind::stream,
                     .schema = columns({{"id", DUCKDB_TYPE_BIGINT},
                                        {"seller", DUCKDB_TYPE_BIGINT},
                                        {"category", DUCKDB_TYPE_VARCHAR},
                                        {"ts", DUCKDB_TYPE_TIMESTAMP},
                                        {"expires", DUCKDB_TYPE_TIMESTAMP}}),
-                    .event_times = {3}};
+                    .event_times = {{3, {}}}};
   out["person"] = {.kind = Relation::Kind::view,
                    .schema = columns({{"id", DUCKDB_TYPE_INTEGER}, {"name", DUCKDB_TYPE_VARCHAR}})};
   return out;
@@ -61,6 +62,32 @@ class Planner : public testing::Test {
       text += (text.empty() ? "" : "; ") + std::visit(Words(), part.query);
     }
     return text;
+  }
+  /// For each operator whether its windows close, and how far behind its key their end is.
+  std::string closing(const std::string& sql) {
+    const auto query = analyser_->view_query(sql, "v", catalog());
+    if (!query) return query.error().code + ": " + query.error().message;
+    std::string text;
+    for (const QueryPart& part : query->parts) {
+      const auto key = std::visit([](const auto& of) { return of.window_key; }, part.query);
+      const bool closes = part.closes && key;
+      text +=
+          (text.empty() ? "" : "; ") +
+          (closes ? fmt::format("closes {} min after key {}", key->width_us / 60'000'000, key->key)
+                  : std::string("stays"));
+    }
+    return text;
+  }
+  /// The columns that identify the rows, as far as the query says.
+  std::string key(const std::string& sql) {
+    const auto query = analyser_->view_query(sql, "v", catalog());
+    if (!query) return query.error().code + ": " + query.error().message;
+    if (!query->key) return "none";
+    std::vector<std::string> names;
+    for (const std::size_t column : *query->key) {
+      names.push_back(query->parts.back().output[column].name);
+    }
+    return fmt::format("{}", fmt::join(names, ", "));
   }
   std::unique_ptr<Analyser> analyser_ = Analyser::open().value();
 };
@@ -182,6 +209,69 @@ TEST_F(Planner, RefusesWhatCantBeKept) {
       "not-incremental: IN and EXISTS stand alone in WHERE, joined to other conditions by "
       "AND: not below OR, in CASE or in SELECT");
   EXPECT_TRUE(plan("SELECT random() FROM bid").starts_with("not-deterministic"));
+}
+
+const std::string counts =
+    "(SELECT window_start, window_end, auction, count(*) AS n FROM tumble(bid, ts, INTERVAL 10 "
+    "MINUTES) GROUP BY ALL)";
+
+TEST_F(Planner, ClosesWhatStandsOverWindowsWithThem) {
+  EXPECT_EQ(closing("SELECT window_end, max(n) FROM " + counts + " GROUP BY window_end"),
+            "closes 0 min after key 1; closes 0 min after key 0");
+  EXPECT_EQ(closing("SELECT window_start, max(n) FROM " + counts + " GROUP BY window_start"),
+            "closes 0 min after key 1; closes 10 min after key 0");
+  EXPECT_EQ(closing("SELECT auction, n FROM " + counts +
+                    " QUALIFY row_number() OVER (PARTITION BY auction % 2, window_end ORDER BY n) "
+                    "<= 3"),
+            "closes 0 min after key 1; closes 0 min after key 0");
+  EXPECT_EQ(closing("SELECT a.n FROM " + counts + " a JOIN " + counts +
+                    " b ON a.n = b.n AND a.window_start = b.window_start"),
+            "closes 0 min after key 1; closes 0 min after key 1; closes 10 min after key 0; stays");
+  EXPECT_EQ(closing("SELECT DISTINCT window_end, bidder FROM tumble(bid, ts, INTERVAL '1 hour')"),
+            "closes 0 min after key 0");
+}
+
+TEST_F(Planner, KeepsWhatDoesNotGoByAWindow) {
+  EXPECT_EQ(closing("SELECT auction, max(n) FROM " + counts + " GROUP BY auction"),
+            "closes 0 min after key 1; stays");
+  EXPECT_EQ(
+      closing("SELECT date_trunc('day', window_end) AS d, max(n) FROM " + counts + " GROUP BY d"),
+      "closes 0 min after key 1; stays");
+  EXPECT_EQ(closing("SELECT a.n FROM " + counts + " a JOIN " + counts +
+                    " b ON a.window_start = b.window_end"),
+            "closes 0 min after key 1; closes 0 min after key 1; closes 10 min after key 0; stays");
+  // Not the event time.
+  EXPECT_EQ(closing("SELECT window_end, count(*) FROM tumble(auction, expires, INTERVAL '1 hour') "
+                    "GROUP BY window_end"),
+            "stays");
+}
+
+TEST_F(Planner, KnowsWhatIdentifiesRows) {
+  EXPECT_EQ(key("SELECT count(*) AS n, auction, bidder AS who FROM bid GROUP BY auction, bidder"),
+            "auction, who");
+  EXPECT_EQ(key("SELECT count(*) AS n FROM bid GROUP BY auction"), "none");
+  EXPECT_EQ(key("SELECT auction, price, row_number() OVER (PARTITION BY auction ORDER BY price) AS "
+                "place FROM bid QUALIFY place <= 3"),
+            "auction, place");
+  EXPECT_EQ(key("SELECT auction, price FROM bid QUALIFY row_number() OVER (PARTITION BY auction "
+                "ORDER BY price) = 1"),
+            "auction");
+  EXPECT_EQ(key("SELECT DISTINCT ON (bidder) price, bidder FROM bid ORDER BY bidder, ts"),
+            "bidder");
+  EXPECT_EQ(key("SELECT DISTINCT auction, bidder FROM bid"), "auction, bidder");
+  EXPECT_EQ(key("SELECT auction FROM bid EXCEPT SELECT id FROM auction"), "auction");
+  EXPECT_EQ(key("SELECT auction, price FROM bid"), "none");
+  const std::string by_auction = "(SELECT auction, count(*) AS n FROM bid GROUP BY auction)";
+  const std::string by_bidder = "(SELECT bidder, count(*) AS n FROM bid GROUP BY bidder)";
+  EXPECT_EQ(key("SELECT a.auction, b.n FROM " + by_auction + " a LEFT JOIN " + by_bidder +
+                " b ON a.n = b.bidder"),
+            "auction");
+  EXPECT_EQ(key("SELECT a.auction, b.bidder FROM " + by_auction + " a JOIN " + by_bidder +
+                " b ON a.n = b.n"),
+            "auction, bidder");
+  EXPECT_EQ(key("SELECT a.auction, b.bidder FROM " + by_auction + " a LEFT JOIN " + by_bidder +
+                " b ON a.n = b.n"),
+            "none");
 }
 
 }  // namespace

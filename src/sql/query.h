@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -104,12 +105,22 @@ struct Window {
   std::int64_t windows_per_row_max() const { return size_us / slide_us; }
 };
 
+/// The key (of a SelectQuery: the output's column) that says which window of event time a row is
+/// in, TIMESTAMP or TIMESTAMPTZ: when the watermark has passed the window's end, nothing of it
+/// comes any more but what is late.
+struct WindowKey {
+  std::size_t key = 0;
+  std::int64_t width_us = 0;  ///< from the key's value to the end of the window
+};
+
 /// SELECT … FROM input [WHERE …] GROUP BY … [HAVING …], taken apart: `pre` runs over changes of the
 /// input, the aggregates are kept incrementally per group, `post` runs over the groups that
 /// changed.
 struct AggregateQuery {
   std::string input;
   std::optional<Window> window;
+  /// Of a query over windows, its own or its input's, that groups by them.
+  std::optional<WindowKey> window_key;
   /// SQL over `__leat_input()`: the group keys, then the aggregates' arguments and filters, then
   /// row_column (and weight_column after it, where `weighted`).
   std::string pre;
@@ -142,6 +153,7 @@ struct ViewInput {
 struct SelectQuery {
   std::vector<ViewInput> inputs;
   Schema output;
+  std::optional<WindowKey> window_key;  ///< `key` is a column of the output
 };
 
 /// left JOIN right ON keys are equal [AND times are near each other] [AND condition]. Of each side
@@ -173,6 +185,8 @@ struct JoinQuery {
     std::int64_t upper_us = 0;
   };
   std::optional<TimeBound> bound;
+  /// Both sides' rows are of windows, and those of one match: the first key. Not with a bound.
+  std::optional<WindowKey> window_key;
   /// left's columns behind its keys, then right's (neither for semi and anti).
   Schema output;
 };
@@ -196,6 +210,27 @@ struct KeyedQuery {
     std::int64_t gap_us = 0;
   };
   std::optional<Session> session;
+  /// The first key says which window a row is in. Not with sessions.
+  std::optional<WindowKey> window_key;
+  /// Of the one input: the result are rows of its own that come first by the columns that stand
+  /// behind the keys, so that only those need to be fed to `sql`.
+  struct Ranking {
+    /// How rows that are equal by what they are ordered by count.
+    enum class Ties {
+      apart,     ///< row_number(), LIMIT: each for itself
+      together,  ///< rank(): those that are equal to one within the count are within it
+      as_one,    ///< dense_rank(): they are counted once
+    };
+    struct Order {
+      std::size_t column = 0;  ///< index in the input's schema
+      bool descending = false;
+      bool nulls_first = false;
+    };
+    std::vector<Order> order;
+    Ties ties = Ties::apart;
+    std::int64_t count = 0;
+  };
+  std::optional<Ranking> ranking;
 };
 
 /// One operator of a view's query.
@@ -211,10 +246,25 @@ struct QueryPart {
   bool closes = false;
 };
 
+/// What a relation's column is that goes with event time.
+struct EventTimeColumn {
+  /// By how much more than the relation as a whole it may lie behind the watermark.
+  std::int64_t behind_us = 0;
+  /// It says which window a row is in: `behind_us` after it the window ends, and then nothing of it
+  /// comes any more. Else it is a time, before which nothing comes any more.
+  bool bounds_window = false;
+};
+
 /// A view's query taken apart.
 struct ViewQuery {
   std::vector<QueryPart> parts;    ///< the last one is the view itself, of its name
   std::vector<std::string> reads;  ///< the streams and views that the query names
+  /// By column of the result, as long as the windows of its parts close; and how far the whole may
+  /// be behind the watermark of the streams.
+  std::map<std::size_t, EventTimeColumn> event_times;
+  std::int64_t behind_us = 0;
+  /// Columns of the result that no two rows have the same values in; nothing: none are known.
+  std::optional<std::vector<std::size_t>> key;
 };
 
 }  // namespace leat::sql

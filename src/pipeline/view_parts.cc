@@ -1,0 +1,97 @@
+#include "pipeline/view_parts.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace leat::pipeline {
+namespace {
+
+/// Of the operators before the last nobody can ask for windows that are final: they are forgotten.
+op::WindowRules rules_of_part(op::WindowRules rules, bool last) {
+  if (!last && rules.end_windows()) rules.retain_us = rules.open_for_us();
+  return rules;
+}
+
+struct Definer {
+  const op::WindowRules& rules;  ///< where its windows close
+  const bool last;
+
+  op::ViewDefinition operator()(sql::AggregateQuery& query) const {
+    op::AggregateView view{rules};
+    view.query = std::move(query);
+    return view;
+  }
+  op::ViewDefinition operator()(sql::SelectQuery& query) const {
+    return op::SelectView{.inputs = std::move(query.inputs),
+                          .output = std::move(query.output),
+                          .kept = last,
+                          .window_key = query.window_key};
+  }
+  op::ViewDefinition operator()(sql::JoinQuery& query) const {
+    op::JoinView view{rules};
+    view.query = std::move(query);
+    return view;
+  }
+  op::ViewDefinition operator()(sql::KeyedQuery& query) const {
+    op::KeyedView view{rules};
+    view.query = std::move(query);
+    return view;
+  }
+};
+
+/// Behind the last operator one that hands its rows on, for what only it can do with them.
+void add_last_select(sql::ViewQuery& query) {
+  sql::QueryPart& result = query.parts.back();
+  const auto taken = [&](const std::string& name) {
+    return std::ranges::any_of(query.parts, [&](const auto& part) { return part.name == name; });
+  };
+  const std::string view = result.name;
+  for (std::size_t number = query.parts.size(); taken(result.name); ++number) {
+    const std::string name = fmt::format("{}#{}", view, number);
+    if (!taken(name)) result.name = name;
+    if (result.name != view) break;
+  }
+  sql::SelectQuery select;
+  select.inputs.push_back(
+      {.input = result.name, .sql = "", .schema = result.output, .weighted = true});
+  select.output = result.output;
+  for (const auto& [column, time] : query.event_times) {
+    if (time.bounds_window) select.window_key = sql::WindowKey{column, time.behind_us};
+  }
+  sql::QueryPart last{.name = view, .inputs = {result.name}, .query = {}, .output = result.output};
+  last.query = std::move(select);
+  last.behind_us = query.behind_us;
+  query.parts.push_back(std::move(last));
+}
+
+}  // namespace
+
+void add_parts(sql::ViewQuery query, const PartRules& rules, ViewNode& view) {
+  const bool selects = std::holds_alternative<sql::SelectQuery>(query.parts.back().query);
+  if (!selects && (rules.pace_us || !rules.unique.empty())) add_last_select(query);
+  for (sql::QueryPart& part : query.parts) {
+    const bool last = &part == &query.parts.back();
+    const op::WindowRules own =
+        part.closes ? rules_of_part(rules.windows, last) : op::WindowRules();
+    ViewPart made{.name = part.name,
+                  .inputs = part.inputs,
+                  .definition = std::visit(Definer{own, last}, part.query),
+                  .schema = part.output,
+                  .behind_us = part.behind_us};
+    if (!last) {
+      view.parts.push_back(std::move(made));
+      continue;
+    }
+    if (auto* select = std::get_if<op::SelectView>(&made.definition)) {
+      if (select->window_key) select->retain_us = rules.windows.retain_us;
+      select->pace_us = rules.pace_us;
+      select->unique = rules.unique;
+    }
+    static_cast<ViewPart&>(view) = std::move(made);
+  }
+  view.append_only = rules.windows.emit == op::Emit::on_close &&
+                     rules.windows.late != op::Late::update && view.parts.empty();
+}
+
+}  // namespace leat::pipeline

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "pipeline/graph.h"
+
+namespace leat::pipeline {
+
+/// How long a view's state lives, for people: "one row per distinct id, for ever".
+std::string state_bound(const ViewNode& view, const Schema& input);
+/// The windows of a query: "1h", "1h each 5m", "up to 1d in steps of 1h".
+std::string window_text(const sql::Window& window);
+/// Whether its state grows without end as long as new keys or windows come.
+bool grows_for_ever(const ViewNode& view);
+/// Whether it keeps something of windows for ever that `retain` would bound.
+bool keeps_windows(const ViewNode& view);
+
+}  // namespace leat::pipeline
