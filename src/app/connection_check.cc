@@ -91,6 +91,7 @@ std::vector<Connection> try_connections(const pipeline::Graph& graph,
     tried.push_back({node.name, node.connector, "source", std::move(what)});
   }
   for (const pipeline::TableNode& node : graph.tables) {
+    if (node.kept) continue;  // its file has been looked at already
     tried.push_back({node.name, node.connector, "table",
                      try_table(all.tables.at(node.connector), node, context)});
   }

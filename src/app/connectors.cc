@@ -7,6 +7,8 @@
 #include "connector/file/spec.h"
 #include "connector/file_sink/file_sink.h"
 #include "connector/file_sink/spec.h"
+#include "connector/file_table/file_table.h"
+#include "connector/file_table/spec.h"
 #include "connector/http/http_source.h"
 #include "connector/http/spec.h"
 #include "connector/http_sink/http_sink.h"
@@ -52,6 +54,12 @@ Status takes_table(const std::string& connector, const connector::TableInput& in
   return {};
 }
 
+Result<Schema> table_columns(const std::string& connector, const Schema& declared,
+                             const connector::Settings& settings) {
+  if (connector == "file") return connector::columns_of_file_table(declared, settings, {});
+  return declared;
+}
+
 }  // namespace
 
 pipeline::Registry registry() {
@@ -63,12 +71,13 @@ pipeline::Registry registry() {
                     connector::postgresql_sink_spec(), connector::mongodb_sink_spec(),
                     connector::cassandra_sink_spec(), connector::kafka_sink_spec(),
                     connector::parquet_sink_spec()},
-          .tables = {connector::cassandra_table_spec()},
+          .tables = {connector::cassandra_table_spec(), connector::file_table_spec()},
           .logs = {connector::kafka_log_spec()},
           .formats = pipeline::format_specs(),
           .replayable = {"file", "random_user", "nexmark", "kafka"},
           .decodes = can_decode,
-          .takes_table = takes_table};
+          .takes_table = takes_table,
+          .table_columns = table_columns};
 }
 
 runtime::Connectors connectors() {
@@ -96,6 +105,7 @@ runtime::Connectors connectors() {
   all.sinks["postgresql"].remote = connector::make_postgresql_sink;
   all.sinks["mongodb"].remote = connector::make_mongodb_sink;
   all.tables["cassandra"] = connector::make_cassandra_table;
+  all.reference_tables["file"] = connector::make_file_table;
   all.sinks["cassandra"].remote = connector::make_cassandra_sink;
   all.sources["kafka"] = {.live = {}, .replayable = connector::make_kafka_source, .csv_header = {}};
   all.sinks["kafka"].remote = connector::make_kafka_sink;

@@ -99,7 +99,9 @@ struct Reader {
 std::vector<std::string> names_read(const Declaration& declaration) {
   std::vector<std::string> out;
   if (const auto* from = declaration.body->find("from")) out.push_back(from->value.text);
-  if (const auto* query = declaration.body->find("query")) {
+  for (const auto* key : {"query", "select"}) {
+    const auto* query = declaration.body->find(key);
+    if (query == nullptr) continue;
     for (auto& name : names_after_from(query->value.text)) out.push_back(std::move(name));
   }
   return out;
@@ -169,10 +171,6 @@ ReadsByName reads_by_name(const std::vector<Reader>& readers) {
   for (const Reader& reader : readers) {
     auto& names = reads[folded(reader.declaration->name->text)];
     for (const auto& name : reader.reads) names.push_back(folded(name));
-    // Tables are looked up there.
-    if (const auto* select = reader.declaration->body->find("select")) {
-      for (const auto& name : names_after_from(select->value.text)) names.push_back(folded(name));
-    }
   }
   return reads;
 }
@@ -190,8 +188,8 @@ void report_unused(Scope& scope) {
     if (scope.is_used(table.name)) continue;
     scope.diagnostics.warning(
         table.at, "unused-table",
-        fmt::format("no stream looks rows up in the table \"{0}\"; join with it in a stream's "
-                    "select: FROM … LEFT JOIN {0} ON …, or remove it",
+        fmt::format("nothing reads the table \"{0}\"; join with it in a stream's select: FROM … "
+                    "LEFT JOIN {0} ON …, or remove it",
                     table.name));
   }
   for (const auto& topic : scope.graph.topics) {

@@ -30,6 +30,11 @@ struct Registry {
   std::function<Status(const std::string& connector, const connector::TableInput& input,
                        const connector::Settings& settings)>
       takes_table = {};
+  /// The columns of a table that is kept: what it says itself, or `declared`, which then must be
+  /// in it. Error `table-missing` (user): there is nothing to look at. Left empty: `declared`.
+  std::function<Result<Schema>(const std::string& connector, const Schema& declared,
+                               const connector::Settings& settings)>
+      table_columns = {};
 };
 
 /// The graph is there exactly if no diagnostic is an error.

@@ -71,7 +71,10 @@ class Tree {
   explicit Tree(const Graph& graph) : graph_(graph) {}
 
   std::string draw() {
-    for (const auto& table : graph_.tables) out_ += line_of(table) + "\n";
+    for (const auto& table : graph_.tables) {
+      out_ += line_of(table) + "\n";
+      children(table.name, "");
+    }
     for (const auto& topic : graph_.topics) {
       bool fed = false;
       for (const auto& source : graph_.sources) {
@@ -183,6 +186,13 @@ std::string plan_of(const StreamNode& stream) {
 }
 
 std::string plan_of(const TableNode& table) {
+  if (table.kept) {
+    return Plan(line_of(table))
+        .line("declared", place_text(table.at))
+        .line("columns", columns_text(table.schema))
+        .line("state", "its rows")
+        .take();
+  }
   std::vector<std::string> key;
   for (const auto index : table.key) key.push_back(table.schema[index].name);
   return Plan(line_of(table))

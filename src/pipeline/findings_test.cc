@@ -65,6 +65,7 @@ TEST_F(Findings, ShowEveryCode) {
       "yaml-too-deep",   "yaml-too-large",  "column-type",                       // Hostile, Check
       "sql-invalid",     "unsupported-sql", "not-a-select",     "not-allowed",   // sql's own tests
       "type-mismatch",   "not-row-wise",    "duplicate-column", "log-conflict",  // two files: Check
+      "table-file",      "table-missing",   "table-too-large",  // tests/pipelines/tables_test.py
   };
   for (const auto& code : codes()) {
     const bool shown = golden.contains(fmt::format("[{}]", code.name));

@@ -36,7 +36,7 @@ std::vector<Key> file_keys() {
        "topic"},
       {"tables",
        Form::named,
-       "Tables in other systems that streams look rows up in, by joining with them.",
+       "Tables to join with: reference data in files, and tables in other systems.",
        false,
        {},
        {},
@@ -196,12 +196,14 @@ std::vector<Section> table_sections() {
   return {
       {"table",
        "tables.NAME",
-       "A table in another system, of which streams look rows up by joining with it in their "
-       "`select`; it has one connector, by its name (see [tables](tables.md)). `JOIN`, "
-       "`LEFT JOIN`, `SEMI JOIN` and `ANTI JOIN` are looked up: `ON` must say what each column of "
-       "the key is, by "
-       "an equality with a value of the stream's own row, and may say more. A query may join with "
-       "several tables.\n\n"
+       "A table to join with; it has one connector, by its name (see [tables](tables.md)).\n\n"
+       "A table in a `file` is reference data that is kept as a whole: queries of views and panels "
+       "read it like a view, and it changes when the file does.\n\n"
+       "A table in another system is looked up by streams that join with it in their `select`. "
+       "`JOIN`, `LEFT JOIN`, `SEMI JOIN` and `ANTI JOIN` are looked up: `ON` must say what each "
+       "column of the key is, by an equality with a value of the stream's own row, and may say "
+       "more; of a table that is kept, and of a view, any columns will do. A query may join with "
+       "several.\n\n"
        "A row is joined with what the table has when the row is taken in, or had up to the time "
        "that the cache keeps it before. The keys that many rows need are asked at once. While the "
        "table's system is away, what is to be joined with it waits, and with it all that the "
@@ -209,11 +211,11 @@ std::vector<Section> table_sections() {
        "ever.",
        {{"columns", Form::types,
          "The columns that queries use, and their types: compared with the real table at the start "
-         "and by `leat check --connect`.",
-         true},
+         "and by `leat check --connect`. Of a `file` they may be left out: they are then what the "
+         "file says."},
         {"key", Form::names,
-         "The column, or list of columns, that says which row is meant: the table's primary key.",
-         true},
+         "The column, or list of columns, that says which row is meant: the table's primary key. "
+         "Needed where the table is in another system."},
         {"rows_per_key",
          Form::integer,
          "Rows that one key may have, where the key is a part of the table's own. A row of the "
@@ -234,6 +236,7 @@ std::vector<Section> table_sections() {
          "table.cache"}},
        connector::Role::table,
        "tables:\n"
+       "  cities: {file: {path: data/cities.csv}, columns: {zip: text, city: text}}\n"
        "  countries:\n"
        "    cassandra: {hosts: [cassandra.example.com], table: reference.countries}\n"
        "    columns: {code: text, continent: text}\n"
@@ -276,7 +279,8 @@ std::vector<Key> stream_keys() {
        "column"},
       {"select", Form::sql,
        "A SELECT over the columns, of each row alone: expressions, WHERE, UNNEST, and joins with "
-       "`tables:`, as in `SELECT o.*, c.name FROM orders o LEFT JOIN customers c ON c.id = "
+       "`tables:` and views as of now, as in `SELECT o.*, c.name FROM orders o LEFT JOIN customers "
+       "c ON c.id = "
        "o.customer`. Without FROM it reads `from`. Left out: the columns as they are.",
        false},
       {"event_time",

@@ -102,7 +102,7 @@ struct StreamNode {
   std::int64_t recent_rows_max = 1000;  ///< kept in memory for SQL over the stream
 };
 
-/// A table in another system whose rows streams look up by key.
+/// A table in another system whose rows streams look up by key, or one that is kept.
 struct TableNode {
   std::string name;
   Location at;
@@ -110,6 +110,9 @@ struct TableNode {
   std::string connector;
   connector::Settings settings;
   ShownSettings shown;
+  /// It is read as a whole, and a view of its name has its rows; what follows `schema` has no
+  /// meaning then.
+  bool kept = false;
   Schema schema;  ///< the columns that the file names
   std::vector<std::size_t> key;
   std::size_t rows_per_key_max = 1;
@@ -142,6 +145,7 @@ struct ViewNode : ViewPart {
   std::vector<std::size_t>
       key;                   ///< columns that identify a row; empty: one row, or no such columns
   bool append_only = false;  ///< rows only ever come (`emit: on_close`), none is taken back
+  bool of_table = false;     ///< it has the rows of a table that is kept, and no inputs
 };
 
 struct SinkNode {

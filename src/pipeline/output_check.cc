@@ -59,7 +59,7 @@ bool check_input(Scope& scope, const Node& from, SinkNode& sink, const connector
             input->name));
     return false;
   }
-  if (input->kind == Kind::table) {
+  if (input->kind == Kind::table && scope.is_looked_up(input->name)) {
     scope.diagnostics.error(from.at, "wrong-input", table_remedy("a sink", input->name));
     return false;
   }
@@ -124,14 +124,15 @@ void check_panel_columns(Scope& scope, const Node& sql, std::string_view kind,
   }
 }
 
-/// False when the query reads what has a fault itself, or a table: nothing more can be said of it.
+/// False when the query reads what has a fault itself, or a table in another system: nothing more
+/// can be said of it.
 bool inputs_known(Scope& scope, const Document& document, const Node& query) {
   bool known = true;
   for (const auto& name : names_after_from(query.text)) {
     const auto* relation = scope.find(name);
     if (relation == nullptr || relation->kind == Kind::topic) continue;
     scope.use(relation->name);
-    if (relation->kind == Kind::table) {
+    if (relation->kind == Kind::table && scope.is_looked_up(relation->name)) {
       scope.diagnostics.error(document.locate(query, query.text.find(name)), "wrong-input",
                               table_remedy("a panel", name));
     }

@@ -49,7 +49,7 @@ class Scope {
   Graph graph;
   /// Streams and views whose columns are known; one with a fault is declared but not in here.
   sql::Catalog catalog;
-  /// Tables without a fault.
+  /// Tables that are looked up, without a fault.
   sql::Catalog tables;
 
   /// Makes a name known; a fault of it or a clash with another is reported and gives false.
@@ -58,6 +58,8 @@ class Scope {
   /// Notes that somebody reads `name`.
   void use(std::string_view name) { used_.emplace(name); }
   bool is_used(std::string_view name) const { return used_.contains(name); }
+  /// Whether the table of this name is one that only streams look rows up in, by key.
+  bool is_looked_up(std::string_view name) const { return tables.contains(name); }
 
   /// The relation that a `from` names. Nothing is found: reported, with the nearest of `kinds`.
   const Relation* resolve(const Node& name, const std::set<Relation::Kind>& kinds);

@@ -187,14 +187,16 @@ class StreamChecker {
     return true;
   }
 
-  /// False when the query joins with a table that has a fault itself.
+  /// False when the query joins with a table or view that has a fault itself.
   bool tables_known(const Node& select) {
     bool known = true;
     for (const auto& name : names_after_from(select.text)) {
       const auto* relation = scope_.find(name);
-      if (relation == nullptr || relation->kind != Kind::table) continue;
+      if (relation == nullptr) continue;
+      if (relation->kind != Kind::table && relation->kind != Kind::view) continue;
       scope_.use(relation->name);
-      known = known && scope_.tables.contains(relation->name);
+      known =
+          known && (scope_.is_looked_up(relation->name) || scope_.catalog.contains(relation->name));
     }
     return known;
   }

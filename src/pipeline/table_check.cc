@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "model/vector_shape.h"
+#include "pipeline/codes.h"
+#include "sql/refusal.h"
 
 namespace leat::pipeline {
 namespace {
@@ -29,12 +31,27 @@ class TableChecker {
     if (!fields_.readable()) return;
     auto chosen = chosen_connector(fields_, scope_.registry.tables, diagnostics_, "table");
     take_columns();
-    take_key();
-    take_bounds();
+    table_.kept = chosen && chosen->spec->kept;
+    if (table_.kept) {
+      refuse_lookup_keys();
+    } else {
+      require_lookup_keys();
+      take_key();
+      take_bounds();
+    }
     if (diagnostics_.errors() != before || !chosen) return;
     table_.connector = chosen->spec->name;
     table_.settings = std::move(chosen->checked.settings);
     table_.shown = std::move(chosen->checked.shown);
+    if (table_.kept) {
+      keep();
+    } else {
+      look_up();
+    }
+  }
+
+ private:
+  void look_up() {
     if (scope_.registry.takes_table) {
       const Status taken =
           scope_.registry.takes_table(table_.connector, table_input_of(table_), table_.settings);
@@ -48,7 +65,71 @@ class TableChecker {
     scope_.graph.tables.push_back(std::move(table_));
   }
 
- private:
+  /// A table that is kept is to all that read it a view without inputs.
+  void keep() {
+    if (!find_columns()) return;
+    for (const Column& column : table_.schema) {
+      if (sql::can_be_kept(column.type)) continue;
+      diagnostics_.error(table_.at, "column-type",
+                         fmt::format("the column \"{}\" is {}, which can't be kept; leave it out "
+                                     "by naming the others in columns:",
+                                     printable(column.name), column.type.to_sql()));
+      return;
+    }
+    ViewNode view;
+    view.name = table_.name;
+    view.at = table_.at;
+    view.pipeline = table_.pipeline;
+    view.schema = table_.schema;
+    view.of_table = true;
+    view.definition = op::SelectView{
+        .inputs = {{.input = {}, .sql = {}, .schema = table_.schema, .weighted = true}},
+        .output = table_.schema};
+    scope_.catalog.insert_or_assign(table_.name,
+                                    sql::Relation{sql::Relation::Kind::view, table_.schema});
+    scope_.graph.views.push_back(std::move(view));
+    scope_.graph.tables.push_back(std::move(table_));
+  }
+
+  /// False when the table can't have the columns, which has been reported.
+  bool find_columns() {
+    if (!scope_.registry.table_columns) return table_.schema.size() > 0;
+    auto found = scope_.registry.table_columns(table_.connector, table_.schema, table_.settings);
+    if (found) {
+      table_.schema = std::move(*found);
+      return true;
+    }
+    const std::string message = printable(found.error().message, 1000);
+    if (found.error().code == "table-missing" && table_.schema.size() > 0) {
+      diagnostics_.warning(table_.at, "table-missing",
+                           message + "; until it is there, records wait for it");
+      return true;
+    }
+    diagnostics_.error(
+        table_.at, is_documented(found.error().code) ? found.error().code : "table-file", message);
+    return false;
+  }
+
+  void refuse_lookup_keys() {
+    for (const auto* key : {"key", "rows_per_key", "cache"}) {
+      if (!fields_.has(key)) continue;
+      diagnostics_.error(
+          fields_.at(key), "conflicting-keys",
+          fmt::format("\"{}\" is for tables in other systems, whose rows are looked up by key, and "
+                      "this one is kept as a whole; remove it",
+                      key));
+    }
+  }
+
+  void require_lookup_keys() {
+    for (const auto& [key, shape] : {std::pair("columns", "{name: text, …}"),
+                                     std::pair("key", "a name, or a list of names")}) {
+      if (fields_.has(key)) continue;
+      diagnostics_.error(fields_.at(), "missing-key",
+                         fmt::format("\"{0}\" is missing here; write {0}: {1}", key, shape));
+    }
+  }
+
   void take_columns() {
     const Node* columns = fields_.find("columns");
     if (columns == nullptr) return;

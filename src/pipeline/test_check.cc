@@ -254,8 +254,10 @@ class TestChecker {
     if (found == nullptr) return;
     given.name = found->name;
     given_.insert(folded(found->name));
-    const auto known = scope_.tables.find(found->name);
-    if (known == scope_.tables.end() || rows == nullptr) return;  // its own fault is reported
+    const bool looked_up = scope_.is_looked_up(found->name);
+    const sql::Catalog& tables = looked_up ? scope_.tables : scope_.catalog;
+    const auto known = tables.find(found->name);
+    if (known == tables.end() || rows == nullptr) return;  // its own fault is reported
     for (TestRow& row : check_rows(scope_, *rows, known->second.schema, shown(*found))) {
       given.records.emplace_back(std::move(row.json));
     }

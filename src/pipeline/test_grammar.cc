@@ -29,8 +29,8 @@ std::vector<Key> given_keys() {
        "The stream that `rows` are of, as if its SELECT had given them and its expectations let "
        "them pass. In this test it has these rows alone."},
       {"table", Form::reference,
-       "The table in another system that `rows` are in from here on. In tests tables have these "
-       "rows alone."},
+       "The table that `rows` are in from here on, beside those given before. In tests tables have "
+       "the rows alone that are given: no file and no other system is asked."},
       {"rows", Form::rows,
        "Rows of `stream` or `table`. A column that a row does not name is NULL."},
       {"partition",

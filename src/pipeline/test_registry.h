@@ -41,6 +41,17 @@ inline connector::Spec test_http_source() {
   return http;
 }
 
+/// A table that is kept as a whole.
+inline connector::Spec test_kept_table() {
+  connector::Spec kept;
+  kept.name = "file";
+  kept.role = connector::Role::table;
+  kept.kept = true;
+  kept.settings = {{.name = "path", .kind = connector::Kind::path, .required = true}};
+  kept.example = "file: {path: a.csv}\n";
+  return kept;
+}
+
 /// Connectors for the tests and fuzz targets of this folder.
 inline Registry test_registry() {
   using connector::Kind;
@@ -95,7 +106,7 @@ inline Registry test_registry() {
                     {.name = "replication", .kind = Kind::integer, .min = 1}};
   kafka.example = "kafka: {brokers: [\"a:1\"]}\n";
   Registry registry;
-  registry.tables = {looked_up};
+  registry.tables = {looked_up, test_kept_table()};
   registry.takes_table = [](const std::string&, const connector::TableInput&,
                             const connector::Settings& settings) -> Status {
     if (settings.text("table").contains('.')) return {};

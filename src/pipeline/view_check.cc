@@ -90,7 +90,13 @@ class ViewChecker {
       return nullptr;
     }
     if (input->kind == Kind::table) {
-      diagnostics_.error(from.at, "wrong-input", table_remedy("a view", input->name));
+      const bool kept = scope_.catalog.contains(input->name);
+      diagnostics_.error(
+          from.at, "wrong-input",
+          kept ? fmt::format("the rows of the table \"{0}\" are taken back when they change, so "
+                             "none is the newest; write query: SELECT … FROM {0}",
+                             input->name)
+               : table_remedy("a view", input->name));
       return nullptr;
     }
     if (input->kind == Kind::view) {
@@ -224,7 +230,7 @@ class ViewChecker {
                                        "columns yet; declare a stream over it and read that",
                                        name));
         known = false;
-      } else if (relation->kind == Kind::table) {
+      } else if (relation->kind == Kind::table && scope_.is_looked_up(relation->name)) {
         diagnostics_.error(declaration_.document->locate(query, query.text.find(name)),
                            "wrong-input", table_remedy("a view", name));
         known = false;

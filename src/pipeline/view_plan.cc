@@ -80,6 +80,11 @@ Schema schema_of(const Graph& graph, const ViewNode& view, std::string_view name
   return {};
 }
 
+/// Of a part's first input; empty where it has none.
+Schema input_of(const Graph& graph, const ViewNode& view, const ViewPart& part) {
+  return part.inputs.empty() ? Schema() : schema_of(graph, view, part.inputs.front());
+}
+
 std::string_view kind_text(sql::JoinQuery::Kind kind) {
   using Kind = sql::JoinQuery::Kind;
   switch (kind) {
@@ -143,7 +148,7 @@ std::string words_of(const op::ViewDefinition& definition) {
 class PartPlan {
  public:
   PartPlan(Plan& plan, const Graph& graph, const ViewNode& view, const ViewPart& part)
-      : plan_(plan), input_(schema_of(graph, view, part.inputs.front())) {}
+      : plan_(plan), input_(input_of(graph, view, part)) {}
 
   void operator()(const op::LatestView& latest) const {
     plan_.line("key", names_of(latest.key, input_));
@@ -237,7 +242,7 @@ std::string plan_of(const Graph& graph, const ViewNode& view) {
   }
   if (!view.parts.empty()) plan.line(view.name, words_of(view.definition));
   std::visit(PartPlan(plan, graph, view, view), view.definition);
-  plan.line("state", state_bound(view, schema_of(graph, view, view.inputs.front())));
+  plan.line("state", state_bound(view, input_of(graph, view, view)));
   plan.line("columns", columns_text(view.schema));
   return plan.take();
 }

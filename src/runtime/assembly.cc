@@ -18,8 +18,6 @@ namespace {
 
 /// Among the cursors: where the topics are kept that the rest of the store speaks of.
 constexpr const char* log_key = "$log";
-/// With `once`, a source that can't be read for longer ends the run.
-constexpr std::chrono::seconds once_patience{60};
 /// Opening the store and the topics writes a little.
 constexpr std::uint64_t start_bytes_min = 16u << 20;
 
@@ -61,8 +59,10 @@ Result<std::unique_ptr<Assembly>> Assembly::build(pipeline::Graph graph, Connect
   LEAT_TRY(assembly->open_topics());
   LEAT_TRY(assembly->take_over_definitions());
   LEAT_TRY(assembly->make_tables());
+  assembly->make_indexes();
   LEAT_TRY(assembly->make_streams());
   LEAT_TRY(assembly->make_views());
+  LEAT_TRY(assembly->make_reference_tables());
   LEAT_TRY(assembly->make_sinks());
   LEAT_TRY(assembly->make_histories());
   LEAT_TRY(assembly->connect_all());
@@ -199,24 +199,6 @@ const Schema& Assembly::schema_of(const std::string& name) const {
   return views[*view].part->schema;
 }
 
-Status Assembly::make_tables() {
-  for (const pipeline::TableNode& node : graph.tables) {
-    connector::Context context = options.context;
-    context.owner = node.pipeline + "." + node.name;
-    LookupTable::Setup setup{
-        .input = pipeline::table_input_of(node), .connector = node.connector, .table = {}};
-    setup.table =
-        LEAT_TRY(connectors.tables.at(node.connector)(setup.input, node.settings, context));
-    setup.cache = {.rows_max = node.cache.rows_max,
-                   .bytes_max = node.cache.bytes_max,
-                   .found_for = std::chrono::milliseconds(node.cache.found_ms),
-                   .missing_for = std::chrono::milliseconds(node.cache.missing_ms)};
-    if (options.once) setup.waits.patience = once_patience;
-    tables[node.name] = std::make_unique<LookupTable>(std::move(setup));
-  }
-  return {};
-}
-
 Status Assembly::make_streams() {
   for (const pipeline::StreamNode& node : graph.streams) {
     StreamSlot slot{.node = &node};
@@ -236,7 +218,7 @@ Status Assembly::make_streams() {
                                              .input = std::move(input),
                                              .csv_header = LEAT_TRY(csv_header_of(node)),
                                              .sessions = sessions,
-                                             .tables = &tables,
+                                             .lookups = &lookups,
                                              .clock = &options.context.clock}));
     slot.recent =
         std::make_unique<RecentRows>(node.schema, static_cast<std::size_t>(node.recent_rows_max));
@@ -256,6 +238,9 @@ Status Assembly::make_views() {
     }
     families.push_back(op::family_of_view(family_name_of(node.name)));
   }
+  for (const IndexSlot& index : indexes) {
+    families.push_back(op::family_of_view(family_name_of(index)));
+  }
   LEAT_TRY(store->make_families(families));
   const op::Resources resources{
       .store = *store,
@@ -268,6 +253,7 @@ Status Assembly::make_views() {
     for (const pipeline::ViewPart& part : node.parts) LEAT_TRY(make_view(node, part, resources));
     LEAT_TRY(make_view(node, node, resources));
   }
+  for (IndexSlot& index : indexes) LEAT_TRY(attach_index(index, resources));
   return {};
 }
 
@@ -276,6 +262,7 @@ Status Assembly::make_view(const pipeline::ViewNode& node, const pipeline::ViewP
   ViewSlot slot{.node = &node, .part = &part, .index = views.size()};
   std::vector<Schema> schemas;
   for (const std::string& input : part.inputs) schemas.push_back(schema_of(input));
+  if (node.of_table) schemas.push_back(node.schema);
   slot.view =
       LEAT_TRY(op::make_view(family_name_of(part.name), part.definition, schemas, resources));
   slot.feed = std::make_shared<ChangeFeed>(options.changes_kept_bytes_max);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,16 +18,22 @@
 #include "runtime/connectors.h"
 #include "runtime/engine.h"
 #include "runtime/input.h"
+#include "runtime/lookup_table.h"
 #include "runtime/pipeline_change.h"
 #include "runtime/recent_rows.h"
+#include "runtime/reference_loader.h"
 #include "runtime/sink_status.h"
 #include "runtime/stream_stage.h"
+#include "runtime/view_index.h"
 #include "runtime/watermark.h"
 #include "sql/program.h"
 #include "state/store.h"
 #include "state/timeline.h"
 
 namespace leat::runtime {
+
+/// With `once`, what can't be read for longer ends the run.
+inline constexpr std::chrono::seconds once_patience{60};
 
 /// A stream and all that the engine keeps for it.
 struct StreamSlot {
@@ -64,8 +71,26 @@ struct ViewSlot {
   std::uint64_t refusals_reported = 0;
   std::chrono::steady_clock::time_point next_report{};
 
+  bool is_index = false;  ///< an op::IndexView of the view
+
   /// Whether users know it: it is no mere part.
   bool is_shown() const { return part == node; }
+};
+
+/// A table that is kept.
+struct ReferenceSlot {
+  const pipeline::TableNode* node = nullptr;
+  std::size_t view = 0;  ///< that has its rows
+  std::unique_ptr<ReferenceLoader> loader;
+};
+
+/// Rows of a view by columns that streams look them up by.
+struct IndexSlot {
+  explicit IndexSlot(const sql::Lookup& lookup);
+
+  std::unique_ptr<ViewIndex> rows;
+  pipeline::ViewPart part;  ///< as which it stands among the views
+  std::size_t view = 0;     ///< where it does
 };
 
 /// A sink that commits with the epoch: a file, or the changelog of a sink in another system.
@@ -125,8 +150,11 @@ class Assembly {
   std::vector<std::shared_ptr<sql::Session>> sessions;  ///< one a worker
 
   LookupTables tables;
+  std::deque<IndexSlot> indexes;
+  LookupSources lookups;            ///< both
   std::vector<StreamSlot> streams;  ///< in the graph's order
   std::vector<ViewSlot> views;
+  std::vector<ReferenceSlot> reference_tables;
   std::vector<SinkSlot> sinks;
   std::vector<RemoteSinkSlot> remote_sinks;
   std::map<std::string, std::unique_ptr<connector::History>> histories;  ///< by their sinks
@@ -178,10 +206,17 @@ class Assembly {
   Status drop_views();
   bool is_remote(const pipeline::SinkNode& sink) const;
   std::string family_name_of(const std::string& part) const;
+  std::string family_name_of(const IndexSlot& index) const;
+  Connectors with_committed_tables(const PipelineChange& change) const;
+  Result<std::unique_ptr<connector::ReferenceTable>> committed_table(
+      const std::string& table) const;
 
   Status make_sources();
   Status look_first(SourceSlot& source);
   Status make_tables();
+  void make_indexes();
+  Status attach_index(IndexSlot& index, const op::Resources& resources);
+  Status make_reference_tables();
   Status make_streams();
   Status make_views();
   Status make_view(const pipeline::ViewNode& node, const pipeline::ViewPart& part,

@@ -105,8 +105,9 @@ Status Assembly::take_over(const PipelineChange& change) {
       definitions, [&](const auto& node) { return change.is_computed(node.first); });
   if (!some_are_new) return swap_in(change, nullptr);
   const pipeline::Graph part = part_to_compute(graph, definitions, change, connectors);
+  const Connectors of_part = with_committed_tables(change);
   const CatchUp::Setup catch_up{.graph = part,
-                                .connectors = connectors,
+                                .connectors = of_part,
                                 .options = options,
                                 .topics = *topics,
                                 .ends = last_commit.positions};
@@ -193,7 +194,7 @@ Status Assembly::adopt_state(const PipelineChange& change, Assembly& computed, C
   const std::uint64_t run = first_epoch.value() / epochs_per_run;
   for (const ViewSlot& slot : computed.views) {
     const std::string& name = slot.part->name;
-    if (!change.is_computed("view/" + slot.node->name)) continue;
+    if (!change.is_computed("view/" + slot.node->name) || slot.is_index) continue;
     now.families[name] = fmt::format("{}@{}", name, run);
     const std::string family_name = op::family_of_view(now.families[name]);
     LEAT_TRY(store->drop_family(family_name));  // of a run that was killed right here
@@ -254,6 +255,11 @@ Status Assembly::drop_leftovers() {
     used.push_back(op::family_of_view(family_name_of(node.name)));
     for (const pipeline::ViewPart& part : node.parts) {
       used.push_back(op::family_of_view(family_name_of(part.name)));
+    }
+  }
+  for (const pipeline::StreamNode& stream : graph.streams) {
+    for (const sql::Lookup& lookup : stream.query.lookups) {
+      if (lookup.view) used.push_back(op::family_of_view(family_name_of(IndexSlot(lookup))));
     }
   }
   for (const std::string& name : store->family_names()) {

@@ -185,7 +185,9 @@ pipeline::Graph part_to_compute(const pipeline::Graph& graph, const Definitions&
   for (const pipeline::StreamNode& stream : part.streams) {
     for (const sql::Lookup& lookup : stream.query.lookups) tables.insert(lookup.table);
   }
-  std::erase_if(part.tables, [&](const auto& node) { return !tables.contains(node.name); });
+  std::erase_if(part.tables, [&](const pipeline::TableNode& node) {
+    return node.kept ? !wanted.contains("view/" + node.name) : !tables.contains(node.name);
+  });
   std::erase_if(part.sources, [&](const pipeline::SourceNode& node) {
     const auto maker = connectors.sources.find(node.connector);
     return !wanted.contains("topic/" + node.topic) || maker == connectors.sources.end() ||

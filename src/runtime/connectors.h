@@ -9,6 +9,7 @@
 
 #include "connector/context.h"
 #include "connector/history.h"
+#include "connector/reference_table.h"
 #include "connector/sink.h"
 #include "connector/source.h"
 #include "connector/spec.h"
@@ -52,6 +53,10 @@ struct Connectors {
   using Table = std::function<Result<std::unique_ptr<connector::Table>>(
       const connector::TableInput&, const connector::Settings&, const connector::Context&)>;
 
+  /// Tables that are read as a whole and kept.
+  using ReferenceTable = std::function<Result<std::unique_ptr<connector::ReferenceTable>>(
+      const connector::TableInput&, const connector::Settings&, const connector::Context&)>;
+
   /// Topics that another system keeps.
   struct Log {
     std::function<Result<std::unique_ptr<log::Topics>>(const connector::Settings&,
@@ -66,6 +71,7 @@ struct Connectors {
   std::map<std::string, Log> logs;
   std::map<std::string, Source> sources;
   std::map<std::string, Table> tables;
+  std::map<std::string, ReferenceTable> reference_tables;
   std::map<std::string, Sink> sinks;
 };
 

@@ -68,6 +68,12 @@ Definition definition_of(const pipeline::StreamNode& stream) {
                           text_of(lookup.key), lookup.keys);
   }
   put(made, "tables", std::move(tables));
+  // A view that it looks rows up in is an input like others: where it is another, so are these
+  // rows.
+  std::size_t number = 0;
+  for (const sql::Lookup& lookup : stream.query.lookups) {
+    if (lookup.view) put(made, fmt::format("input {}", ++number), "view/" + lookup.table);
+  }
   put(made, "output", text_of(stream.schema));
   std::string expectations;
   for (const pipeline::Expectation& expectation : stream.expectations) {

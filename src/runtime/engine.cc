@@ -56,6 +56,10 @@ class RunningEngine final : public Engine {
   Status start() override {
     for (const auto& [name, table] : assembly_->tables) table->start();
     LEAT_TRY(loop_.begin());
+    for (const ReferenceSlot& table : assembly_->reference_tables) {
+      table.loader->on_change([this] { loop_.wake(); });
+      if (!assembly_->options.once) table.loader->start();
+    }
     disk_.start();
     thread_ = std::jthread([this](std::stop_token stop) { run_loop(std::move(stop)); });
     sources_.start();
@@ -230,6 +234,7 @@ class RunningEngine final : public Engine {
   /// An epoch that waits for a table is given up; its input is read again at the next start.
   void stop_tables() {
     for (const auto& [name, table] : assembly_->tables) table->stop();
+    for (const ReferenceSlot& table : assembly_->reference_tables) table.loader->stop();
   }
 
   void stop_sinks() {

@@ -86,6 +86,10 @@ void add_views(const Assembly& assembly, const EpochLoop::Counts& counts, Engine
   ViewState state;
   for (std::size_t i = 0; i < assembly.views.size(); ++i) {
     const ViewSlot& slot = assembly.views[i];
+    if (slot.is_index) {
+      status.state_bytes += slot.view->memory_bytes();
+      continue;
+    }
     state.memory_bytes += slot.view->memory_bytes();
     state.late += counts.views[i].late;
     state.refused += slot.view->refused() + counts.views_refused[i].rows;
@@ -97,8 +101,22 @@ void add_views(const Assembly& assembly, const EpochLoop::Counts& counts, Engine
     state.changes = counts.views[i].changes;
     state.touched_epoch = counts.views_touched[i].value();
     status.state_bytes += state.memory_bytes;
+    if (slot.node->of_table) {
+      state = {};
+      continue;
+    }
     status.views.push_back(std::move(state));
     state = {};
+  }
+}
+
+void add_tables(const Assembly& assembly, EngineStatus& status) {
+  for (const auto& [name, table] : assembly.tables) status.tables.push_back(table->state());
+  for (const ReferenceSlot& slot : assembly.reference_tables) {
+    TableState state = slot.loader->state();
+    state.cached_rows = assembly.views[slot.view].view->row_count();
+    state.cached_bytes = assembly.views[slot.view].view->memory_bytes();
+    status.tables.push_back(std::move(state));
   }
 }
 
@@ -210,7 +228,7 @@ EngineStatus status_of(const Assembly& assembly, const EpochLoop& loop) {
   add_embedded_topics(assembly, status);
   add_sources(assembly, status);
   add_inputs(counts, status);
-  for (const auto& [name, table] : assembly.tables) status.tables.push_back(table->state());
+  add_tables(assembly, status);
   add_streams(assembly, counts, status);
   add_views(assembly, counts, status);
   add_sinks(assembly, loop, status);

@@ -27,7 +27,7 @@ constexpr int overdue_intervals = 2;
 }  // namespace
 
 bool EpochLoop::has_input() const {
-  if (paused_) return false;
+  if (paused_ || !tables_ready_) return false;
   for (const auto& input : assembly_.inputs) {
     if (input->may_have_data() && !held_.contains(input.get())) return true;
   }
@@ -55,6 +55,7 @@ void EpochLoop::hold_back() {
       if (slot.watermark->is_too_far_ahead(input->id(), slowest)) held_.insert(input.get());
     }
   }
+  hold_for_views();
   if (!held_.empty() && !by_silence && !has_input()) held_.erase(furthest_behind());
 }
 
@@ -72,7 +73,7 @@ InputPartition* EpochLoop::furthest_behind() const {
 }
 
 bool EpochLoop::all_ended() const {
-  if (!inputs_closed_) return false;
+  if (!inputs_closed_ || !tables_ready_) return false;
   for (const auto& input : assembly_.inputs) {
     if (input->may_have_data()) return false;
     const bool in_log = dynamic_cast<const LogInput*>(input.get()) != nullptr;
@@ -114,6 +115,9 @@ Status EpochLoop::catch_up(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     LEAT_TRY(committer_.failure());
     if (assembly_.options.bound->progress) assembly_.options.bound->progress(read_of_bound());
+    held_.clear();
+    hold_for_views();
+    if (!held_.empty() && !has_input()) held_.erase(furthest_behind());
     if (has_input()) {
       LEAT_TRY(run_epoch(false));
       LEAT_TRY(commit_if_due(false));

@@ -92,13 +92,15 @@ Status EpochLoop::begin() {
     return (aggregate != nullptr && aggregate->query.key_count == 0) ||
            (keyed != nullptr && keyed->query.key_count == 0);
   });
-  if (!assembly_.views_are_new || !says_something) return {};
-  begin_epoch();
-  for (ViewSlot& slot : assembly_.views) slot.touched = epoch_;
-  LEAT_TRY(update_views());
-  LEAT_TRY(write_outputs());
-  publish();
-  return {};
+  if (assembly_.views_are_new && says_something) {
+    begin_epoch();
+    for (ViewSlot& slot : assembly_.views) slot.touched = epoch_;
+    LEAT_TRY(update_views());
+    LEAT_TRY(write_outputs());
+    publish();
+  }
+  LEAT_TRY(fill_indexes());
+  return first_look_at_tables();
 }
 
 Status EpochLoop::run(std::stop_token stop) {
@@ -119,6 +121,7 @@ Status EpochLoop::settle() {
 
 Result<bool> EpochLoop::step() {
   LEAT_TRY(committer_.failure());
+  if (LEAT_TRY(take_tables())) return true;
   hold_back();
   const bool has_records = has_input();
   if (!has_records && !advance_watermarks() && !rows_end()) return false;
@@ -132,6 +135,7 @@ Status EpochLoop::turn(const std::stop_token& stop) {
     discover_partitions();
     LEAT_TRY(committer_.failure());
     tell_committed();
+    LEAT_TRY(take_tables());
     hold_back();
     const bool has_records = has_input();
     if (has_records || advance_watermarks() || rows_end()) {

@@ -122,6 +122,12 @@ class EpochLoop {
 
   // Around the epochs.
   void hold_back();
+  void hold_for_views();
+  Result<bool> take_tables();
+  Status first_look_at_tables();
+  Status fill_indexes();
+  Status fill_index(const IndexSlot& index);
+  Status run_changes(std::size_t view, std::span<const ChangeChunk> changes);
   InputPartition* furthest_behind() const;
   bool has_input() const;
   bool all_ended() const;
@@ -150,8 +156,10 @@ class EpochLoop {
   Committer committer_;
   Latency latency_;
 
-  Epoch epoch_;               // the one that runs
-  bool input_ended_ = false;  // every window closes
+  Epoch epoch_;                                // the one that runs
+  bool input_ended_ = false;                   // every window closes
+  bool tables_ready_ = false;                  // those that are kept have rows: records may come
+  std::set<const InputPartition*> caught_up_;  // have had nothing left to read once
   std::size_t rows_in_epoch_ = 0;
   std::vector<std::unique_ptr<SliceWork>> slices_;  // of this epoch, in order
   std::vector<std::unique_ptr<SliceWork>> spare_slices_;

@@ -7,12 +7,6 @@
 namespace leat::runtime {
 namespace {
 
-std::vector<Type> types_of(const Schema& schema) {
-  std::vector<Type> types;
-  for (const Column& column : schema) types.push_back(column.type);
-  return types;
-}
-
 Schema key_schema(const connector::TableInput& input) {
   std::vector<Column> columns;
   for (const std::size_t column : input.key) columns.push_back(input.schema[column]);
@@ -52,9 +46,8 @@ class LookupTable::Collector final : public connector::Answers {
 };
 
 LookupTable::LookupTable(Setup setup)
-    : setup_(std::move(setup)),
-      key_codec_(types_of(key_schema(setup_.input))),
-      row_codec_(types_of(setup_.input.schema)),
+    : LookupSource(setup.input),
+      setup_(std::move(setup)),
       backoff_(setup_.waits.retry_first.count(), setup_.waits.retry_max.count()),
       cache_(setup_.cache) {}
 
@@ -174,9 +167,9 @@ Status LookupTable::ask(std::span<const std::string* const> keys, const std::sto
     return texts;
   }();
   Chunk chunk(key_schema(setup_.input));
-  LEAT_TRY(key_codec_.decode(encoded, first_columns(setup_.input.key.size()), chunk, 0));
+  LEAT_TRY(key_codec().decode(encoded, first_columns(setup_.input.key.size()), chunk, 0));
   chunk.set_size(keys.size());
-  Collector collector(row_codec_, keys.size());
+  Collector collector(row_codec(), keys.size());
   {
     const Latency::Stopwatch stopwatch(lookup_time_);
     LEAT_TRY(setup_.table->look_up(chunk, collector, stop));

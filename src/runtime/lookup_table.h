@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,9 +17,9 @@
 
 #include "base/backoff.h"
 #include "connector/table.h"
-#include "model/row_codec.h"
 #include "runtime/latency.h"
 #include "runtime/lookup_cache.h"
+#include "runtime/lookup_source.h"
 #include "runtime/status.h"
 
 namespace leat::runtime {
@@ -26,7 +27,7 @@ namespace leat::runtime {
 /// A table in another system at work: streams ask for keys, what is not known is asked of the
 /// system on a thread of the table's own, and again for as long as the system is away. Thread-safe,
 /// except `start` and `stop`.
-class LookupTable {
+class LookupTable final : public LookupSource {
  public:
   struct Waits {
     /// Between tries while the system is away: doubled each time, shortened by chance.
@@ -43,10 +44,9 @@ class LookupTable {
     LookupCache::Bounds cache = {};
     Waits waits = {};
   };
-  using Answer = std::shared_ptr<const LookedUp>;
 
   explicit LookupTable(Setup setup);
-  ~LookupTable() { stop(); }
+  ~LookupTable() override { stop(); }
   LookupTable(const LookupTable&) = delete;
   LookupTable& operator=(const LookupTable&) = delete;
 
@@ -56,11 +56,8 @@ class LookupTable {
 
   /// What the table has for each of these keys, which are distinct and as `key_codec` has them.
   /// Waits for the system. Errors: `stopping`, `table-failed`.
-  Result<std::vector<Answer>> look_up(std::span<const std::string_view> keys);
+  Result<std::vector<Answer>> look_up(std::span<const std::string_view> keys) override;
 
-  const connector::TableInput& input() const { return setup_.input; }
-  const KeyCodec& key_codec() const { return key_codec_; }
-  const RowCodec& row_codec() const { return row_codec_; }
   TableState state() const;
 
  private:
@@ -86,8 +83,6 @@ class LookupTable {
   void on_failure(const Error& error, const std::stop_token& stop);
 
   Setup setup_;
-  const KeyCodec key_codec_;
-  const RowCodec row_codec_;
   Backoff backoff_;
   Latency lookup_time_;  ///< of a round of keys
 
@@ -105,5 +100,8 @@ class LookupTable {
   std::uint64_t hits_ = 0, misses_ = 0, missing_ = 0, refused_ = 0, failures_ = 0;
   std::jthread thread_;  // last: it uses all of the above
 };
+
+/// By name.
+using LookupTables = std::map<std::string, std::unique_ptr<LookupTable>>;
 
 }  // namespace leat::runtime

@@ -60,7 +60,7 @@ struct ViewState {
 };
 
 /// A table in another system that streams look rows up in; lookups = hits + misses, of distinct
-/// keys at a time.
+/// keys at a time. Or a table that is kept, whose rows are all cached.
 struct TableState {
   std::string name, connector;
   std::string state;       ///< "starting", "ready", "retrying", "failed"
@@ -69,6 +69,7 @@ struct TableState {
   std::uint64_t missing = 0;   ///< keys that the system had no row of
   std::uint64_t refused = 0;   ///< keys whose rows can't be taken
   std::uint64_t failures = 0;  ///< tries that failed
+  std::uint64_t loads = 0;     ///< how often a table that is kept was read
   std::uint64_t cached_rows = 0, cached_bytes = 0;
   double waiting_seconds = 0;  ///< for how long streams have waited for an answer by now
   double lookup_ms_p50 = 0, lookup_ms_p99 = 0;

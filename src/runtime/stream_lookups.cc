@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/check.h"
+#include "runtime/view_index.h"
 
 namespace leat::runtime {
 namespace {
@@ -17,7 +18,7 @@ constexpr std::uint32_t no_key = std::numeric_limits<std::uint32_t>::max();
 /// One lookup for some chunks of rows.
 class StreamLookups::Round {
  public:
-  explicit Round(LookupTable& table) : table_(table), columns_(table.input().key.size()) {
+  explicit Round(LookupSource& table) : table_(table), columns_(table.input().key.size()) {
     std::iota(columns_.begin(), columns_.end(), std::size_t{0});
   }
 
@@ -51,8 +52,7 @@ class StreamLookups::Round {
       if (key == no_key) continue;
       const LookedUp& answer = *answers_[key];
       if (!answer.refusal.empty()) {
-        out.refused.push_back(
-            {row, fmt::format("table {}: {}", table_.input().table, answer.refusal)});
+        out.refused.push_back({row, fmt::format("{}: {}", table_.input().table, answer.refusal)});
       }
       if (taken[key]) continue;
       taken[key] = true;
@@ -85,23 +85,23 @@ class StreamLookups::Round {
     return {};
   }
 
-  LookupTable& table_;
+  LookupSource& table_;
   std::vector<std::size_t> columns_;
   std::vector<std::unique_ptr<EncodedRows>> encoded_;  ///< what keys' texts point into
   std::unordered_map<std::string_view, std::uint32_t> numbers_;
   std::vector<std::string_view> keys_;
   std::vector<std::vector<std::uint32_t>> key_of_;  ///< by chunk and row
-  std::vector<LookupTable::Answer> answers_;        ///< of `keys_`
+  std::vector<LookupSource::Answer> answers_;       ///< of `keys_`
 };
 
 Result<std::unique_ptr<StreamLookups>> StreamLookups::make(
-    const sql::RowQuery& query, const Schema& input, const LookupTables& tables,
+    const sql::RowQuery& query, const Schema& input, const LookupSources& sources,
     std::span<const std::shared_ptr<sql::Session>> sessions) {
   auto lookups = std::make_unique<StreamLookups>();
   for (const sql::Lookup& lookup : query.lookups) {
-    const auto found = tables.find(lookup.table);
-    LEAT_CHECK(found != tables.end());
-    OfTable of_table{found->second.get(), {}};
+    const auto found = sources.find(lookup.view ? index_name_of(lookup) : lookup.table);
+    LEAT_CHECK(found != sources.end());
+    OfTable of_table{found->second, {}};
     for (const std::shared_ptr<sql::Session>& session : sessions) {
       of_table.keys.push_back(
           LEAT_TRY(sql::Program::prepare(session, lookup.keys, {.schema = input})));

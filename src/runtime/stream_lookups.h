@@ -8,14 +8,11 @@
 #include <vector>
 
 #include "model/chunk.h"
-#include "runtime/lookup_table.h"
+#include "runtime/lookup_source.h"
 #include "sql/program.h"
 #include "sql/query.h"
 
 namespace leat::runtime {
-
-/// The tables of a pipeline by name.
-using LookupTables = std::map<std::string, std::unique_ptr<LookupTable>>;
 
 /// What one chunk of a stream's input is joined with.
 struct JoinedRows {
@@ -32,7 +29,7 @@ class StreamLookups {
  public:
   /// `input`: the stream's. One session a worker.
   static Result<std::unique_ptr<StreamLookups>> make(
-      const sql::RowQuery& query, const Schema& input, const LookupTables& tables,
+      const sql::RowQuery& query, const Schema& input, const LookupSources& sources,
       std::span<const std::shared_ptr<sql::Session>> sessions);
 
   /// For each of the chunks, all keys of all of them asked at once. Waits for the tables' systems.
@@ -40,7 +37,7 @@ class StreamLookups {
 
  private:
   struct OfTable {
-    LookupTable* table;
+    LookupSource* table;
     std::vector<std::unique_ptr<sql::Program>> keys;  ///< by worker
   };
   class Round;

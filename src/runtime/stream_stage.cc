@@ -52,7 +52,7 @@ Result<std::unique_ptr<StreamStage>> StreamStage::make(const Setup& setup) {
   }
   if (!node.query.lookups.empty()) {
     stage->lookups_ =
-        LEAT_TRY(StreamLookups::make(node.query, setup.input, *setup.tables, setup.sessions));
+        LEAT_TRY(StreamLookups::make(node.query, setup.input, *setup.lookups, setup.sessions));
   }
   return stage;
 }

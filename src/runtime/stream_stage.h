@@ -29,7 +29,7 @@ class StreamStage {
     Schema input;                         ///< decoded columns, or the parent's schema
     std::vector<std::string> csv_header;  ///< of a CSV topic
     std::span<const std::shared_ptr<sql::Session>> sessions;  ///< one a worker
-    const LookupTables* tables = nullptr;  ///< that its query may join with; outlive the stage
+    const LookupSources* lookups = nullptr;  ///< that its query may join with; outlive the stage
     const Clock* clock = &system_clock();
   };
   static Result<std::unique_ptr<StreamStage>> make(const Setup& setup);

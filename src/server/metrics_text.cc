@@ -134,6 +134,8 @@ void add_tables(const runtime::EngineStatus& status, Families& out) {
     out.counter("leat_table_refused_total", "Keys whose rows can't be taken.",
                 number(table.refused), labels);
     out.counter("leat_table_failures_total", "Tries that failed.", number(table.failures), labels);
+    out.counter("leat_table_loads_total", "How often a table that is kept was read.",
+                number(table.loads), labels);
     out.gauge("leat_table_cache_rows", "Rows that are kept.", number(table.cached_rows), labels);
     out.gauge("leat_table_cache_bytes", "Memory that they take.", number(table.cached_bytes),
               labels);

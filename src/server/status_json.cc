@@ -61,6 +61,7 @@ Json counters(const runtime::TableState& table) {
           {"missing", table.missing},
           {"refused", table.refused},
           {"failures", table.failures},
+          {"loads", table.loads},
           {"cached_rows", table.cached_rows},
           {"cached_bytes", table.cached_bytes},
           {"waiting_seconds", table.waiting_seconds},
@@ -120,10 +121,12 @@ class GraphJson {
   Json edges = Json::array();
 };
 
-/// Of a stream or view.
+/// Of a stream, a view or a table.
 std::string input_id(const pipeline::Graph& graph, const std::string& name) {
-  const bool view = std::ranges::any_of(graph.views, [&](const auto& v) { return v.name == name; });
-  return (view ? "view:" : "stream:") + name;
+  const auto has = [&](const auto& nodes) {
+    return std::ranges::any_of(nodes, [&](const auto& node) { return node.name == name; });
+  };
+  return (has(graph.tables) ? "table:" : has(graph.views) ? "view:" : "stream:") + name;
 }
 
 }  // namespace
@@ -232,10 +235,11 @@ Json pipeline_json(const pipeline::Graph& graph, const runtime::EngineStatus& st
     json.connect((stream.from_topic ? "topic:" : "stream:") + stream.input,
                  "stream:" + stream.name);
     for (const auto& lookup : stream.query.lookups) {
-      json.connect("table:" + lookup.table, "stream:" + stream.name);
+      json.connect(input_id(graph, lookup.table), "stream:" + stream.name);
     }
   }
   for (const auto& view : graph.views) {
+    if (view.of_table) continue;
     Json& node = json.add("view", view, status.views);
     node["columns"] = columns_json(view.schema);
     Json key = Json::array();

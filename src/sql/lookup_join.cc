@@ -36,7 +36,7 @@ Analysed<void> check_leaf(const Node& leaf, const std::string& input) {
   }
   if (text_in(leaf, "type") != "BASE_TABLE" || !text_in(leaf, "schema_name").empty()) {
     return sql_fault(code, position_of(leaf),
-                     "a stream's query joins its rows with tables (`tables:`) alone, each by its "
+                     "a stream's query joins its rows with tables and views alone, each by its "
                      "name");
   }
   if (!leaf.value("column_name_alias", Node::array()).empty()) {
@@ -109,19 +109,22 @@ class JoinsReader {
                              .position = position_of(right)};
     std::vector<std::string> known;
     for (const auto& [name, relation] : catalog_) {
-      if (relation.kind != Relation::Kind::table) {
-        if (same(name, table.name)) return refuse_relation(relation, table);
+      const bool looked_up =
+          relation.kind == Relation::Kind::table || relation.kind == Relation::Kind::view;
+      if (!looked_up) {
+        if (same(name, table.name)) return refuse_stream(table);
         continue;
       }
       known.push_back(name);
       if (!same(name, table.name)) continue;
       table.relation = &relation;
+      table.key = relation.key;
       table.name = name;
     }
     if (table.relation == nullptr) {
       return sql_fault("unknown-table", table.position,
-                       "there is no table \"{}\"{}; a stream's query joins its rows with "
-                       "`tables:` alone",
+                       "there is no table or view \"{}\"{}; a stream's query joins its rows with "
+                       "these alone",
                        table.name, suggestion(table.name, known));
     }
     const auto taken = [&](const JoinedNames::Table& other) {
@@ -135,12 +138,11 @@ class JoinsReader {
     return {};
   }
 
-  static std::unexpected<SqlFault> refuse_relation(const Relation& relation,
-                                                   const JoinedNames::Table& table) {
+  static std::unexpected<SqlFault> refuse_stream(const JoinedNames::Table& table) {
     return sql_fault(code, table.position,
-                     "\"{}\" is a {}, and a stream's query joins its rows with tables "
-                     "(`tables:`) alone: rows of streams can't be joined yet",
-                     table.name, relation.kind == Relation::Kind::view ? "view" : "stream");
+                     "\"{}\" is a stream, and a stream's query joins its rows with tables and "
+                     "views, as of now: join streams in the query of a view",
+                     table.name);
   }
 
   const std::string& input_;
@@ -152,16 +154,23 @@ class KeyReader {
  public:
   KeyReader(const JoinedNames& names, const Schema& stream) : names_(names), stream_(stream) {}
 
-  /// For each column of the table's key the value that the stream gives it.
-  Analysed<std::vector<Node>> key_of(const JoinedNames::Table& table,
-                                     std::vector<std::string>& used) {
-    std::vector<Node> values(table.relation->key.size());
+  /// For each column of the table's key the value that the stream gives it. A view's key becomes
+  /// what is given a value.
+  Analysed<std::vector<Node>> key_of(JoinedNames::Table& table, std::vector<std::string>& used) {
+    const bool any_key = is_view(table);
+    if (any_key) {
+      for (std::size_t i = 0; i < table.relation->schema.size(); ++i) {
+        if (!table.relation->schema[i].type.is_nested()) table.key.push_back(i);
+      }
+    }
+    std::vector<Node> values(table.key.size());
     const Node& condition = table.join->at("condition");
     if (!condition.is_null()) LEAT_TRY_SQL(take(condition, table, values));
     LEAT_TRY_SQL(take_using(table, values, used));
+    if (any_key) return of_view(table, values);
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (!values[i].is_null()) continue;
-      const std::string& column = table.relation->schema[table.relation->key[i]].name;
+      const std::string& column = table.relation->schema[table.key[i]].name;
       return sql_fault(code, table.position,
                        "rows of \"{}\" are looked up by its whole key ({}): add {}.{} = and a "
                        "value of the stream's row to ON",
@@ -171,6 +180,28 @@ class KeyReader {
   }
 
  private:
+  static bool is_view(const JoinedNames::Table& table) {
+    return table.relation->kind == Relation::Kind::view;
+  }
+
+  static Analysed<std::vector<Node>> of_view(JoinedNames::Table& table, std::vector<Node>& values) {
+    std::vector<std::size_t> key;
+    std::vector<Node> given;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (values[i].is_null()) continue;
+      key.push_back(table.key[i]);
+      given.push_back(std::move(values[i]));
+    }
+    if (key.empty()) {
+      return sql_fault(code, table.position,
+                       "rows of \"{}\" are looked up by values: add an equality of one of its "
+                       "columns and a value of the stream's row to ON",
+                       table.name);
+    }
+    table.key = std::move(key);
+    return given;
+  }
+
   Analysed<void> take(const Node& condition, const JoinedNames::Table& table,
                       std::vector<Node>& values) {
     if (text_in(condition, "type") == "CONJUNCTION_AND") {
@@ -186,6 +217,7 @@ class KeyReader {
       const auto part = key_part(*column, table);
       if (!part || !values[*part].is_null()) continue;
       if (refers_to_table(*value)) {
+        if (is_view(table)) continue;  // a condition besides
         return sql_fault(code, position_of(*value),
                          "the key of \"{}\" must come from the stream's own row: join the tables "
                          "one after the other, in a stream each",
@@ -202,12 +234,12 @@ class KeyReader {
     for (const Node& name : table.join->value("using_columns", Node::array())) {
       const auto column = table.relation->schema.find(name.get<std::string>());
       if (!column || !stream_.find(name.get<std::string>())) continue;
-      const auto part = std::ranges::find(table.relation->key, *column);
+      const auto part = std::ranges::find(table.key, *column);
       used.push_back(name.get<std::string>());
-      if (part == table.relation->key.end()) continue;
+      if (part == table.key.end()) continue;
       Node value = column_ref(name.get<std::string>());
       value["column_names"] = Node::array({names_.input_alias, name});
-      values[static_cast<std::size_t>(part - table.relation->key.begin())] = std::move(value);
+      values[static_cast<std::size_t>(part - table.key.begin())] = std::move(value);
     }
     return {};
   }
@@ -221,9 +253,9 @@ class KeyReader {
     if (!qualified && !alone) return std::nullopt;
     const auto column = table.relation->schema.find(parts.back());
     if (!column) return std::nullopt;
-    const auto part = std::ranges::find(table.relation->key, *column);
-    if (part == table.relation->key.end()) return std::nullopt;
-    return static_cast<std::size_t>(part - table.relation->key.begin());
+    const auto part = std::ranges::find(table.key, *column);
+    if (part == table.key.end()) return std::nullopt;
+    return static_cast<std::size_t>(part - table.key.begin());
   }
 
   bool refers_to_table(const Node& value) const {
@@ -281,7 +313,7 @@ Analysed<std::string> key_query(Binding& binding, const JoinedNames& names,
   const std::string as_written = LEAT_TRY_SQL(select_of(binding, names.input_alias, values));
   const Schema given = LEAT_TRY_SQL(binding.bind_rewritten(as_written, input));
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const Column& column = table.relation->schema[table.relation->key[i]];
+    const Column& column = table.relation->schema[table.key[i]];
     const Type& type = given[i].type;
     const bool integers = type.is_integer() && column.type.is_integer();
     if (type != column.type && !integers) {
@@ -330,17 +362,18 @@ Analysed<JoinedNames> joined_names(const Node& from, const std::string& input,
 Analysed<LookupJoins> read_lookup_joins(Binding& binding, const Node& query,
                                         const std::string& input, const Catalog& catalog) {
   const Node& from = query.at("from_table");
-  const JoinedNames names = LEAT_TRY_SQL(joined_names(from, input, catalog));
+  JoinedNames names = LEAT_TRY_SQL(joined_names(from, input, catalog));
   const Schema& stream = catalog.find(input)->second.schema;
   LookupJoins joins;
   joins.input_alias = names.input_alias;
   KeyReader keys(names, stream);
-  for (const JoinedNames::Table& table : names.tables) {
+  for (JoinedNames::Table& table : names.tables) {
     auto values = LEAT_TRY_SQL(keys.key_of(table, joins.used));
     Lookup lookup{.table = table.name,
                   .relation = table.alias,
                   .schema = table.relation->schema,
-                  .key = table.relation->key,
+                  .key = table.key,
+                  .view = table.relation->kind == Relation::Kind::view,
                   .keys = {}};
     lookup.keys = LEAT_TRY_SQL(key_query(binding, names, table, stream, std::move(values)));
     joins.lookups.push_back(std::move(lookup));

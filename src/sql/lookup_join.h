@@ -18,19 +18,20 @@ struct LookupJoins {
 };
 
 /// `query`: a SELECT whose FROM is a JOIN and that binds as it is written. Every join must be one
-/// that the rows of single keys answer: JOIN, LEFT, SEMI or ANTI JOIN of the stream with a table,
-/// with an equality for each column of the table's key. Anything else is the fault `lookup-join`,
-/// with the remedy.
+/// that the rows of single keys answer: JOIN, LEFT, SEMI or ANTI JOIN of the stream with a table or
+/// view, with an equality for each column of the table's key, and for any column of a view.
+/// Anything else is the fault `lookup-join`, with the remedy.
 Analysed<LookupJoins> read_lookup_joins(Binding& binding, const Node& query,
                                         const std::string& input, const Catalog& catalog);
 
-/// The stream and the tables that a FROM with joins names, in its order; a fault where it names
-/// something else, in a way that nobody can look up.
+/// The stream and the tables and views that a FROM with joins names, in its order; a fault where it
+/// names something else, in a way that nobody can look up.
 struct JoinedNames {
   std::string input_alias;
   struct Table {
     std::string alias;
     const Relation* relation = nullptr;
+    std::vector<std::size_t> key = {};  ///< the table's, or the columns of a view that ON is about
     std::string name;
     const Node* join = nullptr;  ///< the JOIN that it is the right side of
     std::size_t position = 0;

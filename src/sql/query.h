@@ -22,12 +22,15 @@ inline constexpr const char* weight_column = "__leat_weight";  ///< BIGINT: the 
 inline constexpr const char* key_column =
     "__leat_key";  ///< BIGINT: which of the keys that a run is for (0…) the row belongs to
 
-/// A table that a stream's query joins with: for each of the stream's rows, the rows of one key.
+/// A table or view that a stream's query joins with: for each of the stream's rows, the rows of one
+/// key.
 struct Lookup {
   std::string table;
   std::string relation;          ///< what `__leat_lookup` calls it: its alias in the query
   Schema schema;                 ///< the table's columns
   std::vector<std::size_t> key;  ///< which of them are its key
+  /// It is a view, or a table that is kept as one; `key` is then what the query's ON is about.
+  bool view = false;
   /// SQL over `__leat_input()` that yields for each row the key to look up, a column for each of
   /// `key` and of its type, NULL where there is nothing to look up.
   std::string keys;

@@ -58,6 +58,14 @@ runtime::Connectors TestPipeline::table_connectors(const pipeline::Graph& graph)
   runtime::Connectors connectors;
   for (const pipeline::TableNode& table : graph.tables) {
     tables_[table.name] = std::make_shared<TableRows>(pipeline::table_input_of(table));
+    if (table.kept) {
+      connectors.reference_tables[table.connector] =
+          [this](const connector::TableInput& input, const connector::Settings&,
+                 const connector::Context&) -> Result<std::unique_ptr<connector::ReferenceTable>> {
+        return make_test_reference_table(tables_.at(input.table));
+      };
+      continue;
+    }
     connectors.tables[table.connector] =
         [this](const connector::TableInput& input, const connector::Settings&,
                const connector::Context&) -> Result<std::unique_ptr<connector::Table>> {
@@ -77,7 +85,11 @@ Status TestPipeline::give(const pipeline::TestGiven& given) {
     case Kind::table_rows: {
       std::vector<std::string> rows;
       for (const auto& row : given.records) rows.push_back(*row);
-      return tables_.at(given.name)->add(rows);
+      LEAT_TRY(tables_.at(given.name)->add(rows));
+      for (const auto& table : assembly_->reference_tables) {
+        if (table.node->name == given.name) LEAT_TRY(table.loader->look());
+      }
+      break;
     }
     case Kind::advance:
       clock_.advance(given.advance_ms);

@@ -31,6 +31,17 @@ class TestTable final : public connector::Table {
   const std::shared_ptr<const TableRows> rows_;
 };
 
+class TestReferenceTable final : public connector::ReferenceTable {
+ public:
+  explicit TestReferenceTable(std::shared_ptr<const TableRows> rows) : rows_(std::move(rows)) {}
+
+  Result<std::string> version() override { return fmt::format("{}", rows_->count()); }
+  Status read(const std::function<Status(Chunk)>& sink) override { return rows_->read(sink); }
+
+ private:
+  const std::shared_ptr<const TableRows> rows_;
+};
+
 }  // namespace
 
 TableRows::TableRows(connector::TableInput input)
@@ -73,6 +84,24 @@ Status TableRows::look_up(const Chunk& keys, connector::Answers& answers) const 
     }
   }
   return {};
+}
+
+Status TableRows::read(const std::function<Status(Chunk)>& sink) const {
+  const std::lock_guard lock(mutex_);
+  for (const Chunk& chunk : chunks_) LEAT_TRY(sink(copy_of(chunk)));
+  return {};
+}
+
+std::size_t TableRows::count() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t rows = 0;
+  for (const Chunk& chunk : chunks_) rows += chunk.size();
+  return rows;
+}
+
+std::unique_ptr<connector::ReferenceTable> make_test_reference_table(
+    std::shared_ptr<const TableRows> rows) {
+  return std::make_unique<TestReferenceTable>(std::move(rows));
 }
 
 std::unique_ptr<connector::Table> make_test_table(std::shared_ptr<const TableRows> rows) {

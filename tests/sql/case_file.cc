@@ -113,11 +113,11 @@ class Reader {
     if (word == "open" || word == "final" || word == "letters") return detail(word);
     if (word == "query") return query(rest);
     if (word == "refused") return refusal(rest);
-    const std::array<std::string_view, 3> kinds = {"stream", "derived", "view"};
+    const std::array<std::string_view, 4> kinds = {"stream", "derived", "view", "table"};
     const auto kind = std::ranges::find(kinds, word);
     if (kind == kinds.end()) {
       return fault(
-          "\"{}\" begins no block; case, stream, derived, view, judge, query, refused, "
+          "\"{}\" begins no block; case, stream, derived, view, table, judge, query, refused, "
           "letters and open do",
           word);
     }
@@ -130,8 +130,8 @@ class Reader {
     rest = trimmed(rest.substr(length));
     if (relation.name.empty()) return fault("a {} needs a name", word);
     LEAT_TRY(take_settings(rest, relation));
-    if (relation.kind == Relation::Kind::stream) LEAT_TRY(take_columns(rest, relation));
-    if (relation.kind == Relation::Kind::stream) {
+    if (relation.kind == Relation::Kind::stream || relation.kind == Relation::Kind::table) {
+      LEAT_TRY(take_columns(rest, relation));
       LEAT_TRY(rows(relation));
     } else {
       relation.sql = joined(body());
@@ -293,7 +293,7 @@ std::string cell_text(const Cell& cell) {
 }
 
 std::string relation_text(const Relation& relation) {
-  const std::array<std::string_view, 3> kinds = {"stream", "derived", "view"};
+  const std::array<std::string_view, 4> kinds = {"stream", "derived", "view", "table"};
   std::string out =
       fmt::format("{} {}", kinds[static_cast<std::size_t>(relation.kind)], relation.name);
   for (std::size_t i = 0; i < relation.columns.size(); ++i) {

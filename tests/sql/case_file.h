@@ -22,14 +22,15 @@ struct InputColumn {
   std::string type;  ///< as SQL writes it
 };
 
-/// What a query may read: a stream over a topic with its rows, a stream over another, or a view.
+/// What a query may read: a stream over a topic with its rows, a stream over another, a view, or a
+/// table that is kept, whose steps are each all of its rows.
 struct Relation {
-  enum class Kind { stream, derived, view };
+  enum class Kind { stream, derived, view, table };
   Kind kind = Kind::stream;
   int line = 0;
   std::string name;
   std::string settings;  ///< what else its entry in the pipeline file says: `key: value, …`
-  std::vector<InputColumn> columns;          ///< of a stream
+  std::vector<InputColumn> columns;          ///< of a stream or table
   std::vector<std::vector<InputRow>> steps;  ///< what is taken in before the next comes
   std::string sql;                           ///< of a derived stream or a view; empty: none
   std::string judge_sql;                     ///< what DuckDB is asked for instead

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "connector/file_table/spec.h"
 #include "pipeline/format_specs.h"
 
 namespace leat::proof {
@@ -27,6 +28,14 @@ std::string entry_of(const Relation& relation) {
     const bool view = relation.kind == Relation::Kind::view;
     entry = fmt::format("{}: {}", view ? "query" : "select", in_quotes(relation.sql));
   }
+  if (relation.kind == Relation::Kind::table) {
+    entry = "file: {path: case.csv}, columns: {";
+    for (std::size_t i = 0; i < relation.columns.size(); ++i) {
+      entry += fmt::format("{}{}: {}", i == 0 ? "" : ", ", in_quotes(relation.columns[i].name),
+                           in_quotes(relation.columns[i].type));
+    }
+    entry += "}";
+  }
   if (!entry.empty() && !relation.settings.empty()) entry += ", ";
   return fmt::format("  {}: {{{}{}}}\n", relation.name, entry, relation.settings);
 }
@@ -36,13 +45,15 @@ std::string entry_of(const Relation& relation) {
 std::string topic_of(const Relation& stream) { return stream.name + "_records"; }
 
 std::string pipeline_text(const Case& one) {
-  std::string topics, streams, views;
+  std::string topics, tables, streams, views;
   for (const Relation& relation : one.relations) {
     if (relation.kind == Relation::Kind::stream) topics += "  " + topic_of(relation) + ": {}\n";
-    (relation.kind == Relation::Kind::view ? views : streams) += entry_of(relation);
+    const bool view = relation.kind == Relation::Kind::view;
+    const bool table = relation.kind == Relation::Kind::table;
+    (table ? tables : view ? views : streams) += entry_of(relation);
   }
-  return "pipeline: one\ntopics:\n" + topics + "streams:\n" + streams + "views:\n" + views +
-         entry_of(one.query);
+  return "pipeline: one\ntopics:\n" + topics + "tables:\n" + tables + "streams:\n" + streams +
+         "views:\n" + views + entry_of(one.query);
 }
 
 std::string record_of(const Relation& stream, const InputRow& row) {
@@ -65,6 +76,7 @@ std::string record_of(const Relation& stream, const InputRow& row) {
 pipeline::Checked checked(const Case& one, sql::Analyser& analyser) {
   pipeline::Registry registry;
   registry.formats = pipeline::format_specs();
+  registry.tables = {connector::file_table_spec()};
   pipeline::Environment environment;
   environment.variable = [](const std::string&) { return std::nullopt; };
   environment.file = [](const std::string& path) -> Result<std::string> {

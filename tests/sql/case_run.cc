@@ -49,7 +49,20 @@ Status CaseRun::run() {
   return end();
 }
 
+/// A table changes as a whole when a step begins.
+Status CaseRun::set_tables(std::size_t step) {
+  for (const Relation& table : setup_.one.relations) {
+    if (table.kind != Relation::Kind::table || step >= table.steps.size()) continue;
+    std::vector<std::string> rows;
+    for (const InputRow& row : table.steps[step]) rows.push_back(record_of(table, row));
+    LEAT_TRY(engine_->set_table(table.name, rows));
+    taken_[table.name] = step + 1;
+  }
+  return {};
+}
+
 Status CaseRun::take_step(std::size_t step) {
+  LEAT_TRY(set_tables(step));
   switch (setup_.way) {
     case Way::straight:
       LEAT_TRY(append_at_once(step, std::numeric_limits<std::size_t>::max()));
@@ -69,7 +82,7 @@ Status CaseRun::take_step(std::size_t step) {
 
 Status CaseRun::append_at_once(std::size_t step, std::size_t batch_rows) {
   for (const Relation& stream : setup_.one.relations) {
-    if (step >= stream.steps.size()) continue;
+    if (step >= stream.steps.size() || stream.kind != Relation::Kind::stream) continue;
     std::vector<std::string> records;
     for (const InputRow& row : stream.steps[step]) {
       records.push_back(record_of(stream, row));
@@ -88,6 +101,7 @@ std::vector<CaseRun::Next> CaseRun::interleaved(std::size_t step) {
   std::vector<Next> out;
   std::vector<std::pair<const Relation*, std::size_t>> left;
   for (const Relation& stream : setup_.one.relations) {
+    if (stream.kind != Relation::Kind::stream) continue;
     if (step < stream.steps.size() && !stream.steps[step].empty()) left.emplace_back(&stream, 0);
   }
   while (!left.empty()) {
@@ -161,6 +175,7 @@ Status CaseRun::compare_with_expected() {
     std::size_t rows = 0;
     for (const auto& step : relation.steps) rows += step.size();
     if (relation.kind == Relation::Kind::stream) all[relation.name] = rows;
+    if (relation.kind == Relation::Kind::table) all[relation.name] = relation.steps.size();
   }
   LEAT_TRY(setup_.judge.only_the_first(all));
   const EngineRun::Rows rows = LEAT_TRY(engine_->rows_of(setup_.one.query.name));

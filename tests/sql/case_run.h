@@ -39,6 +39,7 @@ class CaseRun {
     const InputRow* row;
   };
   Status take_step(std::size_t step);
+  Status set_tables(std::size_t step);
   std::vector<Next> interleaved(std::size_t step);
   Status append_at_once(std::size_t step, std::size_t batch_rows);
   Status append(const Next& next);
@@ -55,7 +56,7 @@ class CaseRun {
   const Setup setup_;
   std::mt19937_64 random_;
   std::unique_ptr<EngineRun> engine_;
-  std::map<std::string, std::size_t> taken_;  // rows, by stream
+  std::map<std::string, std::size_t> taken_;  // rows, by stream; of a table steps
   std::size_t rows_ = 0, kills_ = 0;
   bool ended_ = false;
   std::string fault_;

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "model/chunk_copy.h"
+#include "trial/test_table.h"
 
 namespace leat::proof {
 namespace {
@@ -10,6 +11,25 @@ namespace {
 constexpr TimestampMs begin_ms = 4'102'444'800'000;
 constexpr std::size_t store_bytes = 4u << 20;
 constexpr std::size_t letters_bytes = 1u << 20;
+
+class CaseTable final : public connector::ReferenceTable {
+ public:
+  CaseTable(connector::TableInput input, std::function<std::uint64_t()> version,
+            std::function<std::vector<std::string>()> rows)
+      : input_(std::move(input)), version_(std::move(version)), rows_(std::move(rows)) {}
+
+  Result<std::string> version() override { return fmt::format("{}", version_()); }
+  Status read(const std::function<Status(Chunk)>& sink) override {
+    trial::TableRows rows(input_);
+    LEAT_TRY(rows.add(rows_()));
+    return rows.read(sink);
+  }
+
+ private:
+  const connector::TableInput input_;
+  const std::function<std::uint64_t()> version_;
+  const std::function<std::vector<std::string>()> rows_;
+};
 
 }  // namespace
 
@@ -32,9 +52,31 @@ Status EngineRun::open() {
   options.rows_for_all_workers = 1;
   options.slice_bytes = setup_.slice_bytes;
   options.state_memory_max = setup_.state_memory_max;
-  assembly_ = LEAT_TRY(runtime::Assembly::build(setup_.graph, {}, std::move(options)));
+  assembly_ = LEAT_TRY(runtime::Assembly::build(setup_.graph, connectors(), std::move(options)));
   loop_ = std::make_unique<runtime::EpochLoop>(*assembly_);
   return loop_->begin();
+}
+
+runtime::Connectors EngineRun::connectors() {
+  runtime::Connectors made;
+  made.reference_tables["file"] =
+      [this](const connector::TableInput& input, const connector::Settings&,
+             const connector::Context&) -> Result<std::unique_ptr<connector::ReferenceTable>> {
+    const TableContent& content = tables_[input.table];
+    return std::make_unique<CaseTable>(
+        input, [&content] { return content.version; }, [&content] { return content.rows; });
+  };
+  return made;
+}
+
+Status EngineRun::set_table(const std::string& table, const std::vector<std::string>& rows) {
+  TableContent& content = tables_[table];
+  ++content.version;
+  content.rows = rows;
+  for (const runtime::ReferenceSlot& slot : assembly_->reference_tables) {
+    if (slot.node->name == table) LEAT_TRY(slot.loader->look());
+  }
+  return {};
 }
 
 Status EngineRun::append(const std::string& topic, std::span<const std::string> records) {

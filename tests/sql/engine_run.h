@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -36,6 +37,8 @@ class EngineRun {
 
   /// Puts records at a topic's end, as one batch, on disk before this returns.
   Status append(const std::string& topic, std::span<const std::string> records);
+  /// From now on the table has these rows, JSON objects, and no others.
+  Status set_table(const std::string& table, const std::vector<std::string>& rows);
   /// Epochs until all is taken in, and a commit of them.
   Status settle() { return loop_->settle(); }
   /// One epoch without a commit; false: nothing was left to take in.
@@ -57,10 +60,17 @@ class EngineRun {
  private:
   explicit EngineRun(Setup setup);
   Status open();
+  runtime::Connectors connectors();
 
   const Setup setup_;
   io::SimulatedFileSystem files_;
   trial::StandingClock clock_;
+  /// What a table has; read by the engine, changed between its epochs.
+  struct TableContent {
+    std::uint64_t version = 0;
+    std::vector<std::string> rows;
+  };
+  std::map<std::string, TableContent> tables_;
   std::unique_ptr<runtime::Assembly> assembly_;
   std::unique_ptr<runtime::EpochLoop> loop_;
 };

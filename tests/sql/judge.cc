@@ -74,6 +74,10 @@ Status Judge::take(const Case& one) {
       run("DROP SCHEMA IF EXISTS one CASCADE; CREATE SCHEMA one; SET schema = 'one'; "
           "CREATE TABLE __taken (stream VARCHAR, rows BIGINT)"));
   for (const Relation& relation : one.relations) {
+    if (relation.kind == Relation::Kind::table) {
+      LEAT_TRY(make_table(relation));
+      continue;
+    }
     if (relation.kind == Relation::Kind::stream) {
       LEAT_TRY(make_stream(relation));
       if (relation.judge_sql.empty()) continue;
@@ -90,6 +94,26 @@ Status Judge::take(const Case& one) {
 }
 
 Status Judge::make_stream(const Relation& stream) {
+  std::size_t rows = 0;
+  for (const auto& step : stream.steps) rows += step.size();
+  LEAT_TRY(make_rows(stream, rows));
+  return make_view(stream, "<");
+}
+
+/// Its place is the step that a row is of, and the newest step counts alone.
+Status Judge::make_table(const Relation& table) {
+  LEAT_TRY(make_rows(table, table.steps.size()));
+  return make_view(table, "= -1 +");
+}
+
+Status Judge::make_view(const Relation& relation, const std::string& comparison) {
+  return run(fmt::format(
+      "CREATE VIEW {} AS SELECT * EXCLUDE (__place) FROM {} WHERE __place {} "
+      "(SELECT rows FROM __taken WHERE stream = '{}')",
+      name_of(relation.name), name_of("__rows_" + relation.name), comparison, relation.name));
+}
+
+Status Judge::make_rows(const Relation& stream, std::size_t taken) {
   std::string columns;
   std::vector<Type> types;
   for (const InputColumn& column : stream.columns) {
@@ -99,10 +123,11 @@ Status Judge::make_stream(const Relation& stream) {
   const std::string table = name_of("__rows_" + stream.name);
   LEAT_TRY(run(fmt::format("CREATE TABLE {} ({}__place BIGINT)", table, columns)));
   std::string values;
-  std::size_t place = 0;
+  std::size_t place = 0, number = 0;
   for (const auto& step : stream.steps) {
+    const std::size_t step_number = number++;
     for (const InputRow& row : step) {
-      const std::size_t at = place++;
+      const std::size_t at = stream.kind == Relation::Kind::table ? step_number : place++;
       if (row.late) continue;
       values += values.empty() ? "(" : ", (";
       for (std::size_t i = 0; i < types.size(); ++i) {
@@ -112,11 +137,7 @@ Status Judge::make_stream(const Relation& stream) {
     }
   }
   if (!values.empty()) LEAT_TRY(run(fmt::format("INSERT INTO {} VALUES {}", table, values)));
-  LEAT_TRY(run(fmt::format("INSERT INTO __taken VALUES ('{}', {})", stream.name, place)));
-  return run(
-      fmt::format("CREATE VIEW {} AS SELECT * EXCLUDE (__place) FROM {} WHERE __place < "
-                  "(SELECT rows FROM __taken WHERE stream = '{}')",
-                  name_of(stream.name), table, stream.name));
+  return run(fmt::format("INSERT INTO __taken VALUES ('{}', {})", stream.name, taken));
 }
 
 /// A view of the newest row per key, over a stream with rows of its own.

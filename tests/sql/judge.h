@@ -36,6 +36,9 @@ class Judge {
   Status run(const std::string& sql);
   Result<std::vector<Chunk>> rows_of(const std::string& sql);
   Status make_stream(const Relation& stream);
+  Status make_table(const Relation& table);
+  Status make_rows(const Relation& relation, std::size_t taken);
+  Status make_view(const Relation& relation, const std::string& comparison);
   Result<std::string> latest_rows(const Relation& view) const;
   Result<Table> table_named(const std::string& name);
 

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "connector/spec.h"
+
+namespace leat::connector {
+
+Spec file_table_spec();
+
+}  // namespace leat::connector
