@@ -106,6 +106,8 @@ struct SimulatedFileSystem::Disk {
   Tree durable;
   std::vector<Change> pending;
   std::vector<PlannedFault> faults;
+  std::optional<std::uint64_t> left_until_halt;  ///< changes
+  bool halted = false;
   bool failed = false;
   std::uint64_t changes = 0;
   std::uint64_t quota = UINT64_MAX;
@@ -121,6 +123,11 @@ struct SimulatedFileSystem::Disk {
   std::optional<Fault> next_fault(Operation operation) {
     const bool change = operation != Operation::read;
     if (change) ++changes;
+    if (change && left_until_halt && (*left_until_halt)-- == 0) {
+      left_until_halt.reset();
+      halted = failed = true;
+    }
+    if (halted) return Fault::io_error;
     std::optional<Fault> hit;
     for (auto planned = faults.begin(); planned != faults.end();) {
       if (planned->operation ? *planned->operation != operation : !change) {
@@ -263,6 +270,7 @@ void SimulatedFileSystem::lose_power(std::uint64_t seed) {
   std::lock_guard lock(disk_->mutex);
   std::mt19937_64 random(seed);
   ++disk_->generation;
+  disk_->halted = false;
   disk_->locks.clear();
   const std::uint64_t kept_of_two = random() % 3;  // none, about half or all of the changes
   for (const Disk::Change& change : disk_->pending) {
@@ -293,9 +301,15 @@ void SimulatedFileSystem::fail_change(std::uint64_t nth, Fault fault) {
   disk_->faults.push_back({std::nullopt, nth, fault});
 }
 
+void SimulatedFileSystem::halt_at(std::uint64_t nth) {
+  std::lock_guard lock(disk_->mutex);
+  disk_->left_until_halt = nth;
+}
+
 void SimulatedFileSystem::heal() {
   std::lock_guard lock(disk_->mutex);
   disk_->faults.clear();
+  disk_->left_until_halt.reset();
   disk_->failed = false;
 }
 
@@ -312,6 +326,13 @@ std::uint64_t SimulatedFileSystem::changes() const {
 void SimulatedFileSystem::set_quota(std::uint64_t bytes) {
   std::lock_guard lock(disk_->mutex);
   disk_->quota = bytes;
+}
+
+std::vector<std::string> SimulatedFileSystem::paths() const {
+  std::lock_guard lock(disk_->mutex);
+  std::vector<std::string> paths;
+  for (const auto& [path, entry] : disk_->now) paths.push_back(entry.inode ? path : path + "/");
+  return paths;
 }
 
 std::string SimulatedFileSystem::contents(const std::string& path) const {

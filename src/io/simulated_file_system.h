@@ -36,6 +36,9 @@ class SimulatedFileSystem final : public FileSystem {
   void fail(Operation operation, std::uint64_t nth, Fault fault);
   /// Makes the `nth` (from 0, counted from now) operation that changes something fail once.
   void fail_change(std::uint64_t nth, Fault fault);
+  /// The machine stops just before the `nth` change from now (from 0): nothing works any more until
+  /// `lose_power`. That is a crash at a place, where `lose_power` alone is one in between.
+  void halt_at(std::uint64_t nth);
   /// From now on nothing fails any more.
   void heal();
   /// Whether a fault that was asked for has happened.
@@ -47,6 +50,7 @@ class SimulatedFileSystem final : public FileSystem {
   void set_quota(std::uint64_t bytes);
 
   /// Tests look at and damage files with these, without faults and without marking anything dirty.
+  std::vector<std::string> paths() const;  ///< directories' end in /
   std::string contents(const std::string& path) const;
   void overwrite(const std::string& path, std::string bytes);
 

@@ -109,9 +109,11 @@ void Assembly::go_on_after(Epoch epoch) {
 
 Status Assembly::open_topics() {
   LEAT_TRY(check_same_log());
-  feeds =
-      LEAT_TRY(log::open_embedded_topics(options.context.files, options.data_directory + "/topics",
-                                         {.clock = &options.context.clock}));
+  log::TopicsOptions of_topics{.clock = &options.context.clock};
+  of_topics.warn = [](const std::string& message) { spdlog::warn("{}", message); };
+  if (options.disk_failed) of_topics.disk_failed = options.disk_failed;
+  feeds = LEAT_TRY(log::open_embedded_topics(options.context.files,
+                                             options.data_directory + "/topics", of_topics));
   topics = feeds.get();
   constexpr log::TopicConfig letters_config{.partitions = 2};
   if (graph.log) {

@@ -41,6 +41,8 @@ struct Options {
   unsigned workers = 0;                          ///< 0: one a core
   /// An epoch with fewer rows than this runs on one worker: waking the others would take longer.
   std::size_t rows_for_all_workers = 4096;
+  /// Called when the log's disk has lost what was written to it; null: the process ends.
+  std::function<void(const Error&)> disk_failed = {};
   std::uint64_t disk_reserve_bytes = 64u << 20;  ///< with less free than this nothing is accepted
   bool rebuild = false;  ///< compute streams and views anew where they changed, whatever was lost
   bool once = false;     ///< end when every source has ended

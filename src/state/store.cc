@@ -1,7 +1,9 @@
 #include "state/store.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
@@ -23,7 +25,14 @@ namespace {
 
 /// In the default family; all other families are named by their users. See docs/formats/store.md.
 constexpr std::string_view format_key = "format";
-constexpr int format_version = 1;
+constexpr int format_version = 2, oldest_format = 1;
+/// In each family: the number of the last commit that changed it. In the default family, behind
+/// this prefix: the same for each family's name. Where they differ, files of the store have lost
+/// something that no checksum covers (the end of RocksDB's manifest).
+constexpr std::string_view stamp_key("\0", 1);
+constexpr std::string_view stamp_prefix = "stamp/";
+/// The smallest key behind it: families begin here for whoever reads them.
+constexpr std::string_view first_key("\0\0", 2);
 
 rocksdb::Slice slice_of(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view text_of(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
@@ -75,16 +84,33 @@ class RocksBatch final : public CommitBatch {
  public:
   // WriteBatch's own calls fail only beyond 4 GiB or for a key above it: a bug of ours.
   void put(Family& family, std::string_view key, std::string_view value) override {
+    touch(family);
     LEAT_CHECK(batch_.Put(handle_of(family), slice_of(key), slice_of(value)).ok());
   }
   void remove(Family& family, std::string_view key) override {
+    touch(family);
     LEAT_CHECK(batch_.Delete(handle_of(family), slice_of(key)).ok());
   }
   std::size_t bytes() const override { return batch_.GetDataSize(); }
   rocksdb::WriteBatch& batch() { return batch_; }
+  /// Notes in the default family and in each that the batch changes which commit it is.
+  void stamp(rocksdb::ColumnFamilyHandle* default_family, std::uint64_t number) {
+    const std::string text = std::to_string(number);
+    for (const Family* family : touched_) {
+      LEAT_CHECK(batch_.Put(handle_of(*family), slice_of(stamp_key), text).ok());
+      const std::string key = std::string(stamp_prefix) + family->name();
+      LEAT_CHECK(batch_.Put(default_family, key, text).ok());
+    }
+  }
 
  private:
+  void touch(const Family& family) {
+    if (std::exchange(last_touched_, &family) != &family) touched_.insert(&family);
+  }
+
   rocksdb::WriteBatch batch_;
+  const Family* last_touched_ = nullptr;
+  std::set<const Family*> touched_;
 };
 
 class RocksView final : public StoreView {
@@ -193,7 +219,8 @@ class RocksStore final : public Store {
     for (rocksdb::ColumnFamilyHandle* handle : handles) {
       families_.emplace(handle->GetName(), std::make_unique<RocksFamily>(handle));
     }
-    return check_format();
+    LEAT_TRY(check_format());
+    return options_.read_only ? Status() : check_stamps();
   }
 
   Result<Family*> family(std::string_view name) override {
@@ -240,6 +267,10 @@ class RocksStore final : public Store {
     const auto found = families_.find(name);
     if (found == families_.end()) return {};
     LEAT_CHECK(name != rocksdb::kDefaultColumnFamilyName);
+    // Without a stamp it need not be there.
+    const rocksdb::Status forgotten =
+        database_->Delete(synced(), slice_of(std::string(stamp_prefix) + std::string(name)));
+    if (!forgotten.ok()) return error_of(forgotten, directory_);
     const rocksdb::Status dropped = database_->DropColumnFamily(found->second->handle());
     if (!dropped.ok()) return error_of(dropped, directory_);
     (void)database_->DestroyColumnFamilyHandle(found->second->handle());
@@ -285,7 +316,8 @@ class RocksStore final : public Store {
     if (!end.empty()) options.iterate_upper_bound = &upper;
     const std::unique_ptr<rocksdb::Iterator> iterator(
         database_->NewIterator(options, handle_of(family)));
-    for (iterator->Seek(slice_of(begin)); iterator->Valid(); iterator->Next()) {
+    for (iterator->Seek(slice_of(std::max(begin, first_key))); iterator->Valid();
+         iterator->Next()) {
       if (!row(text_of(iterator->key()), text_of(iterator->value()))) break;
     }
     if (!iterator->status().ok()) return error_of(iterator->status(), directory_);
@@ -296,7 +328,7 @@ class RocksStore final : public Store {
       const Family& family, std::string_view begin, std::string_view end,
       const std::function<bool(std::string_view, std::string_view)>& row) const override {
     rocksdb::ReadOptions options = read_options(nullptr);
-    const rocksdb::Slice lower = slice_of(begin);
+    const rocksdb::Slice lower = slice_of(std::max(begin, first_key));
     const rocksdb::Slice upper = slice_of(end);
     options.iterate_lower_bound = &lower;
     if (!end.empty()) options.iterate_upper_bound = &upper;
@@ -319,10 +351,9 @@ class RocksStore final : public Store {
       if (!resumed.ok()) return error_of(resumed, directory_);
       failed_ = false;
     }
-    rocksdb::WriteOptions options;
-    options.sync = true;
-    const rocksdb::Status written =
-        database_->Write(options, &static_cast<RocksBatch&>(batch).batch());
+    auto& rocks_batch = static_cast<RocksBatch&>(batch);
+    rocks_batch.stamp(database_->DefaultColumnFamily(), ++commits_);
+    const rocksdb::Status written = database_->Write(synced(), &rocks_batch.batch());
     if (written.ok()) return {};
     failed_ = true;
     return error_of(written, directory_);
@@ -361,25 +392,59 @@ class RocksStore final : public Store {
     return options;
   }
 
+  static rocksdb::WriteOptions synced() {
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    return options;
+  }
+
+  std::unexpected<Error> damaged(const std::string& what) const {
+    return error_of(rocksdb::Status::Corruption(what), directory_);
+  }
+
   Status check_format() {
     std::string found;
     const rocksdb::Status got =
         database_->Get(rocksdb::ReadOptions(), slice_of(format_key), &found);
-    if (got.IsNotFound() && !options_.read_only) {
-      rocksdb::WriteOptions options;
-      options.sync = true;
+    if (!got.ok() && !got.IsNotFound()) return error_of(got, directory_);
+    if (got.IsNotFound() && families_.size() > 1) return damaged("its format is not noted in it");
+    const bool is_older = found == std::to_string(oldest_format);
+    if ((got.IsNotFound() || is_older) && !options_.read_only) {
       const rocksdb::Status put =
-          database_->Put(options, slice_of(format_key), std::to_string(format_version));
+          database_->Put(synced(), slice_of(format_key), std::to_string(format_version));
       if (!put.ok()) return error_of(put, directory_);
       return {};
     }
-    if (!got.ok()) return error_of(got, directory_);
-    if (found == std::to_string(format_version)) return {};
+    if (is_older || found == std::to_string(format_version)) return {};
     return user_error(
         "newer-format",
         "the store in {} has format {}, this program reads format {}; start the newer "
         "Leat that wrote it, or name another data directory",
         directory_, found, format_version);
+  }
+
+  /// Each family is as its last commit left it, as far as the others know.
+  Status check_stamps() {
+    std::map<std::string, std::string> stamps;
+    LEAT_TRY(for_each(
+        *families_.find(rocksdb::kDefaultColumnFamilyName)->second, stamp_prefix,
+        end_of_prefix(stamp_prefix),
+        [&](std::string_view key, std::string_view value) {
+          stamps.emplace(key.substr(stamp_prefix.size()), value);
+          return true;
+        },
+        nullptr));
+    for (const auto& [name, stamp] : stamps) {
+      const auto family = families_.find(name);
+      if (family == families_.end()) return damaged("the state of " + name + " is gone");
+      const auto found = LEAT_TRY(get(*family->second, stamp_key, nullptr));
+      if (found != stamp) {
+        return damaged(fmt::format("the state of {} is that of commit {}, not of {}", name,
+                                   found.value_or("none"), stamp));
+      }
+      commits_ = std::max<std::uint64_t>(commits_, std::stoull(stamp));
+    }
+    return {};
   }
 
   const std::string directory_;
@@ -388,6 +453,7 @@ class RocksStore final : public Store {
   std::shared_ptr<rocksdb::DB> database_;
   std::map<std::string, std::unique_ptr<RocksFamily>, std::less<>> families_;
   std::mutex commit_mutex_;
+  std::uint64_t commits_ = 0;  // that were written or tried
   bool failed_ = false;
 };
 

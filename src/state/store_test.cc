@@ -166,13 +166,13 @@ TEST_F(StoreTest, RefusesANewerFormat) {
     rocksdb::DB* raw = nullptr;
     ASSERT_TRUE(rocksdb::DB::Open(rocksdb::Options(), directory_.path(), &raw).ok());
     const std::unique_ptr<rocksdb::DB> database(raw);
-    ASSERT_TRUE(database->Put(rocksdb::WriteOptions(), "format", "2").ok());
+    ASSERT_TRUE(database->Put(rocksdb::WriteOptions(), "format", "3").ok());
   }
   const auto opened = Store::open(directory_.path());
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, "newer-format");
   EXPECT_EQ(opened.error().domain, Domain::user);
-  EXPECT_THAT(opened.error().message, HasSubstr("format 2"));
+  EXPECT_THAT(opened.error().message, HasSubstr("format 3"));
 }
 
 TEST_F(StoreTest, SecondWriterIsRefused) {

@@ -35,7 +35,8 @@ def fault_of(patch):
     tests = catchers(patch)
     if not tests:
         return "names no test that catches it (caught-by: …)"
-    known = (PROJECT / "src" / "CMakeLists.txt").read_text() + (PROJECT / "tests" / "sql" / "CMakeLists.txt").read_text()
+    known = (PROJECT / "src" / "CMakeLists.txt").read_text() + (PROJECT / "tests" / "sql" / "CMakeLists.txt").read_text() + \
+        (PROJECT / "tests" / "faults" / "CMakeLists.txt").read_text()
     for test in tests:
         if test[0].removesuffix("_test") not in known:
             return f"names the program {test[0]}, which is not built"

@@ -36,17 +36,20 @@ class CaseTable final : public connector::ReferenceTable {
 EngineRun::EngineRun(Setup setup) : setup_(std::move(setup)), clock_(begin_ms) {}
 
 Result<std::unique_ptr<EngineRun>> EngineRun::start(Setup setup) {
-  std::unique_ptr<EngineRun> run(new EngineRun(std::move(setup)));
+  auto run = std::make_unique<EngineRun>(std::move(setup));
   LEAT_TRY(run->open());
   return run;
 }
 
 Status EngineRun::open() {
-  const bool in_memory = setup_.directory.empty();
-  runtime::Options options{.data_directory = in_memory ? "/leat-case" : setup_.directory,
+  const bool is_real = setup_.disk == Setup::Disk::real;
+  runtime::Options options{.data_directory = is_real ? setup_.directory : "/leat-case",
                            .context = {.files = files_, .clock = clock_}};
-  options.store = {
-      .in_memory = in_memory, .block_cache_bytes = store_bytes, .write_buffer_bytes = store_bytes};
+  options.store = {.in_memory = setup_.disk == Setup::Disk::none,
+                   .files = setup_.disk == Setup::Disk::simulated ? &files_ : nullptr,
+                   .block_cache_bytes = store_bytes,
+                   .write_buffer_bytes = store_bytes};
+  options.disk_failed = [this](const Error&) { files_.halt_at(0); };  // as if it had ended there
   options.database = setup_.database;
   options.workers = setup_.workers;
   options.rows_for_all_workers = 1;
@@ -98,9 +101,18 @@ Status EngineRun::kill(std::uint64_t seed) {
   LEAT_CHECK(setup_.disk != Setup::Disk::none);
   // First the power is gone: whatever the engine's parts still do as they end changes nothing.
   files_.lose_power(seed);
+  close();
+  return open();
+}
+
+void EngineRun::close() {
   loop_.reset();
   assembly_.reset();
-  return open();
+}
+
+std::size_t EngineRun::records_in(const std::string& topic) const {
+  const log::PartitionLog& log = assembly_->topics->find(topic)->partition(Partition(0));
+  return static_cast<std::size_t>(log.next_offset() - log.first_offset());
 }
 
 Result<EngineRun::Rows> EngineRun::rows_of(const std::string& view) {

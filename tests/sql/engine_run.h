@@ -34,6 +34,11 @@ class EngineRun {
     std::size_t slice_bytes = 1 << 20;
   };
   static Result<std::unique_ptr<EngineRun>> start(Setup setup);
+  /// Not started yet: open() does that.
+  explicit EngineRun(Setup setup);
+  Status open();
+  /// Ends in order, and nothing is lost; open() starts it again.
+  void close();
 
   /// Puts records at a topic's end, as one batch, on disk before this returns.
   Status append(const std::string& topic, std::span<const std::string> records);
@@ -57,9 +62,12 @@ class EngineRun {
   /// All dead letters that are there to read.
   Result<std::vector<std::string>> letters();
 
+  /// So many are there.
+  std::size_t records_in(const std::string& topic) const;
+  /// Those that everything lies in but a real store.
+  io::SimulatedFileSystem& files() { return files_; }
+
  private:
-  explicit EngineRun(Setup setup);
-  Status open();
   runtime::Connectors connectors();
 
   const Setup setup_;
