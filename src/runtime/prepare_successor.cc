@@ -23,6 +23,11 @@ bool lacks_a_topic(const pipeline::Graph& part, const Assembly& running) {
   });
 }
 
+/// The rows of a table that is kept are those of the last commit, which is not this one's to read.
+bool keeps_a_table(const pipeline::Graph& part) {
+  return std::ranges::any_of(part.tables, &pipeline::TableNode::kept);
+}
+
 }  // namespace
 
 Status prepare_successor(const Assembly& running, const Engine::Successor& successor,
@@ -32,7 +37,7 @@ Status prepare_successor(const Assembly& running, const Engine::Successor& succe
                               successor.replay ? successor.replay->view : "");
   pipeline::Graph part = part_to_compute(successor.graph, next, change, running.connectors);
   if (part.streams.empty() || shares_a_sink(part, running.graph)) return {};
-  if (lacks_a_topic(part, running)) return {};
+  if (lacks_a_topic(part, running) || keeps_a_table(part)) return {};
   if (needs_all_anew(successor.graph, change, running.connectors)) return {};
   Options options = running.options;
   options.database.reset();
