@@ -220,6 +220,41 @@ def without_state(folder, failures):
         server.stop()
 
 
+def over_a_table(folder, failures):
+    """A view that joins a table of a file is computed anew with the rows that the others have, and follows the file after it."""
+    path, classes = folder / "shop.yaml", folder / "classes.csv"
+    classes.write_text("customer,class\n" + "".join(f"c{n},{n % 3}\n" for n in range(100)))
+    tables = f'tables:\n  classes: {{file: {{path: "{classes}", reload: 50ms}}}}\n'
+    text = PIPELINE.replace("views:\n", tables + "views:\n") + \
+        '  by_class: {query: "SELECT c.class, %s AS n FROM by_customer b JOIN classes c ON b.customer = c.customer GROUP BY c.class"}\n'
+    path.write_text(text % "count(*)")
+    with Server(path, folder / "data") as server:
+        server.wait_ready()
+        server.client.push("orders", [order(n) for n in range(1000)])
+        server.client.settle()
+        rows = {customer: sales for customer, sales, _ in wanted(range(1000))}
+
+        def sales_by(class_of):
+            sums = {}
+            for customer, sales in rows.items():
+                key = class_of(int(customer[1:]))
+                sums[key] = sums.get(key, 0) + sales
+            return [[key, n] for key, n in sorted(sums.items())]
+
+        path.write_text(text % "sum(b.sales)")
+        applied(failures, "another sum", path, server)
+        failures.equal("by class", server.client.sql("SELECT * FROM by_class ORDER BY ALL"), sales_by(lambda n: n % 3))
+        new = folder / "new.csv"
+        new.write_text("customer,class\n" + "".join(f"c{n},{n % 2}\n" for n in range(100)))
+        new.rename(classes)
+        deadline = time.monotonic() + 20
+        while server.client.sql("SELECT count(*) FROM by_class") != [[2]] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        failures.equal("and follows the file", server.client.sql("SELECT * FROM by_class ORDER BY ALL"),
+                       sales_by(lambda n: n % 2))
+        server.stop()
+
+
 def killed(folder, failures):
     """Whenever it is killed, old and new files find what they should."""
     path = folder / "shop.yaml"
@@ -300,4 +335,4 @@ def from_elsewhere(folder, failures):
 
 
 if __name__ == "__main__":
-    leat_program.run_each(under_load, refused, without_state, killed, from_elsewhere)
+    leat_program.run_each(under_load, refused, without_state, over_a_table, killed, from_elsewhere)
