@@ -1,51 +1,10 @@
 #include "operator/accumulator.h"
 
+#include "sql/aggregate_name.h"
+
 namespace leat::op {
 
 using Function = sql::AggregateCall::Function;
-
-namespace {
-
-const char* name_of(Function function) {
-  switch (function) {
-    case Function::count_star:
-    case Function::count:
-      return "count";
-    case Function::sum:
-      return "sum";
-    case Function::avg:
-      return "avg";
-    case Function::min:
-      return "min";
-    case Function::max:
-      return "max";
-    case Function::first:
-      return "first";
-    case Function::last:
-      return "last";
-    case Function::arg_min:
-      return "arg_min";
-    case Function::arg_max:
-      return "arg_max";
-    case Function::stddev_samp:
-      return "stddev_samp";
-    case Function::stddev_pop:
-      return "stddev_pop";
-    case Function::var_samp:
-      return "var_samp";
-    case Function::var_pop:
-      return "var_pop";
-    case Function::bool_and:
-      return "bool_and";
-    case Function::bool_or:
-      return "bool_or";
-    case Function::approx_count_distinct:
-      return "approx_count_distinct";
-  }
-  return "?";
-}
-
-}  // namespace
 
 std::size_t AccumulatorSite::encode(Accumulator::Encoding::Kind kind,
                                     std::vector<std::size_t> columns) const {
@@ -61,7 +20,7 @@ std::unexpected<Error> not_incremental(const sql::AggregateCall& call, const Typ
       "not-incremental",
       "{} over {} cannot be kept up to date row by row; cast the argument to a number "
       "or text that it can take",
-      name_of(call.function), type.to_sql());
+      sql::name_of(call.function), type.to_sql());
 }
 
 Result<std::unique_ptr<Accumulator>> make_accumulator(const sql::AggregateCall& call,
@@ -92,7 +51,7 @@ Result<std::unique_ptr<Accumulator>> make_accumulator(const sql::AggregateCall& 
         return user_error("not-incremental",
                           "{}(DISTINCT …) cannot be kept up to date; only "
                           "count, sum and avg take DISTINCT",
-                          name_of(call.function));
+                          sql::name_of(call.function));
       }
       return make_variance(call, site);
     case Function::min:
@@ -106,7 +65,7 @@ Result<std::unique_ptr<Accumulator>> make_accumulator(const sql::AggregateCall& 
         return user_error("not-incremental",
                           "{} over a view has no order of arrival to go by; use arg_min or arg_max "
                           "with a column that says which row comes first",
-                          name_of(call.function));
+                          sql::name_of(call.function));
       }
       return make_arrival(call, site);
     case Function::approx_count_distinct:

@@ -20,6 +20,7 @@ struct KeyedWork {
   std::vector<std::uint64_t> hashes;
   std::vector<std::int64_t> weights;  // one a row, or empty
   std::vector<EventTimeUs> times;     // of sessions
+  std::vector<std::string> orders;    // of ranked rows, by RankOrder
   std::vector<std::uint8_t> skip;
   Scatter scatter;
   std::uint64_t order = 0;

@@ -50,7 +50,16 @@ KeyedViewOperator::KeyedViewOperator(const std::string& name, const KeyedView& v
                      state::KeyedTable::shard_of(state::hash_bytes(key), shards), pinned};
                }),
       shards_(resources.shards) {
-  for (std::size_t i = 0; i < inputs_.count(); ++i) {
+  // The rows of windows that end are read once, or forgotten as a whole: they lie in pages.
+  if (query_.ranking && !windowed_) {
+    state::TableOptions options = options_of(resources, family);
+    options.prefix = details_prefix_of(0);
+    ranked_ = std::make_unique<state::KeyedTable>(RankedRows::options_of(std::move(options)),
+                                                  resources.shards,
+                                                  RankedRows::place_of(resources.shards));
+    order_ = std::make_unique<RankOrder>(query_.inputs[0].schema, query_.ranking->order);
+  }
+  for (std::size_t i = 0; !ranked_ && i < inputs_.count(); ++i) {
     state::TableOptions options = options_of(resources, family);
     options.prefix = details_prefix_of(i);
     pages_.push_back(std::make_unique<RowPagesTable>(std::move(options), resources.shards,
@@ -63,6 +72,9 @@ KeyedViewOperator::KeyedViewOperator(const std::string& name, const KeyedView& v
     shards_[i].settling.resize(inputs_.count());
     shards_[i].tables.push_back(&outputs_.shard(i));
     for (const auto& pages : pages_) shards_[i].tables.push_back(&pages->shard(i).table());
+    if (!ranked_) continue;
+    shards_[i].ranked = std::make_unique<RankedRows>(ranked_->shard(i), *query_.ranking);
+    shards_[i].tables.push_back(&ranked_->shard(i));
   }
 }
 
@@ -78,12 +90,15 @@ Status KeyedViewOperator::merge(unsigned index, const EpochContext& context,
   shard.eviction->apply(shard.tables);
   shard.touched.clear();
   shard.touched_at.clear();
+  shard.lowest.clear();
   if (windowed_) shard.closed = clock_.before(context.epoch);
   LEAT_TRY(ensure_only_key(index, shard));
-  for (const KeyedWork* work : inputs_.in_order()) LEAT_TRY(take_rows(*work, index, shard));
+  for (const KeyedWork* work : inputs_.in_order()) {
+    LEAT_TRY(ranked_ ? take_ranked(*work, index, shard) : take_rows(*work, index, shard));
+  }
   const EventTimeUs time = windowed_ ? time_of(context, shard) : no_watermark;
   if (closes_) LEAT_TRY(close_windows(time, index, shard));
-  LEAT_TRY(run_touched(index, shard));
+  LEAT_TRY(ranked_ ? run_ranked(index, shard) : run_touched(index, shard));
   if (context.changes_wanted) LEAT_TRY(write_changes(index, output));
   if (windowed_) LEAT_TRY(settle_windows(context, time, index, shard));
   for (state::KeyedShard* table : shard.tables) {
@@ -266,6 +281,7 @@ Status KeyedViewOperator::restore() {
     if (!entry->has(state::Entry::pinned)) return;
     shards_[index].retained.add(end_of(outputs_.shard(index).key_of(entry)), entry);
   }));
+  if (ranked_) LEAT_TRY(ranked_->restore(bytes_max_a_shard()));
   for (Shard& shard : shards_) shard.closed = clock_.now();
   for (std::size_t i = 0; i < pages_.size(); ++i) {
     LEAT_TRY(pages_[i]->restore(bytes_max_a_shard(), [&](unsigned index, RowPages::Group group) {
@@ -282,7 +298,7 @@ Status KeyedViewOperator::scan(const state::Snapshot& snapshot,
 }
 
 std::uint64_t KeyedViewOperator::memory_bytes() const {
-  std::uint64_t bytes = outputs_.memory_bytes();
+  std::uint64_t bytes = outputs_.memory_bytes() + (ranked_ ? ranked_->memory_bytes() : 0);
   for (const auto& pages : pages_) bytes += pages->memory_bytes();
   return bytes;
 }
@@ -324,6 +340,12 @@ std::string definition_of(const KeyedView& view) {
   if (query.window_key && view.end_windows()) {
     text += fmt::format("\nwindows end {} after the key, given out {}", query.window_key->width_us,
                         static_cast<int>(view.emit));
+  }
+  if (query.ranking && !(query.window_key && view.end_windows())) {
+    text += fmt::format("\nthe first {} by", query.ranking->count);
+    for (const auto& by : query.ranking->order) {
+      text += fmt::format(" {} {} {}", by.column, by.descending, by.nulls_first);
+    }
   }
   return text + "\n" + query.sql;
 }

@@ -11,6 +11,8 @@
 #include "operator/keyed_inputs.h"
 #include "operator/keyed_output.h"
 #include "operator/keyed_runner.h"
+#include "operator/rank_order.h"
+#include "operator/ranked_rows.h"
 #include "operator/row_pages.h"
 #include "operator/view.h"
 #include "operator/window_clock.h"
@@ -25,12 +27,14 @@ std::string definition_of(const KeyedView& view);
 /// A query run anew for each key whose rows have changed. All rows of a key are fed to it, so that
 /// an epoch costs what the keys that it touches hold: a key of a hundred thousand rows that gets
 /// one row an epoch costs a hundred thousand rows an epoch. With `survivors` a key holds only what
-/// the query gave.
+/// the query gave; and of a ranking (`row_number() … <= n`, ORDER BY … LIMIT) the first rows of a
+/// key are found in an ordered index, and only they are fed, where they may have changed.
 ///
 /// Where the first key says a window that ends, the keys of a window are run when it closes
 /// (Emit::on_close) or whenever their rows change until then. When nothing of the window can come
 /// any more its rows are forgotten, and what the query gave stays as it is. Its functions stand in
-/// two files: windows in keyed_windows.cc, the rest in keyed_view.cc.
+/// three files: windows in keyed_windows.cc, rankings in keyed_ranks.cc, the rest in
+/// keyed_view.cc.
 class KeyedViewOperator final : public ViewOperator {
  public:
   KeyedViewOperator(const std::string& name, const KeyedView& view,
@@ -44,7 +48,11 @@ class KeyedViewOperator final : public ViewOperator {
 
   Status absorb(unsigned worker, const EpochContext&, std::size_t input, const ChangeChunk& changes,
                 std::vector<LateRow>& late) override {
-    if (!windowed_) return inputs_.absorb(worker, input, changes);
+    if (!windowed_) {
+      return inputs_.absorb(worker, input, changes, [&](const InputRows& rows, KeyedWork& work) {
+        if (order_) order_->encode(rows.rows(), work.orders);
+      });
+    }
     return absorb_windows(worker, input, changes, late);
   }
   Status merge(unsigned index, const EpochContext& context,
@@ -65,6 +73,8 @@ class KeyedViewOperator final : public ViewOperator {
     std::vector<state::KeyedShard*> tables;  // the outputs' first
     std::vector<state::Entry*> touched;      // outputs of the keys whose rows have changed
     std::unordered_map<const state::Entry*, std::size_t> touched_at;
+    std::vector<std::string_view> lowest;  // of ranked rows: by touched key, where a change begins
+    std::unique_ptr<RankedRows> ranked;
     bool has_only_key = false;
     std::unique_ptr<KeyedOutputWriter> writer;
     // Where windows end: pages of keys whose windows have not been given out, of those that still
@@ -120,6 +130,8 @@ class KeyedViewOperator final : public ViewOperator {
   }
   Status ensure_only_key(unsigned index, Shard& shard);
   Status take_rows(const KeyedWork& work, unsigned index, Shard& shard);
+  Status take_ranked(const KeyedWork& work, unsigned index, Shard& shard);
+  Status run_ranked(unsigned index, Shard& shard);
   Status run_touched(unsigned index, Shard& shard);
   Status find_groups(unsigned index, Shard& shard, std::span<state::Entry* const> entries,
                      std::vector<std::vector<RowPages::Group>>& groups);
@@ -140,7 +152,9 @@ class KeyedViewOperator final : public ViewOperator {
   KeyedInputs inputs_;
   KeyedRunner runner_;
   state::KeyedTable outputs_;
-  std::vector<std::unique_ptr<RowPagesTable>> pages_;  // of each input
+  std::vector<std::unique_ptr<RowPagesTable>> pages_;  // of each input; of ranked rows none
+  std::unique_ptr<RankOrder> order_;                   // null: rows are not ranked
+  std::unique_ptr<state::KeyedTable> ranked_;
   std::vector<Shard> shards_;
   StoredRowCount row_count_;
 };

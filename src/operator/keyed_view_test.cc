@@ -25,7 +25,10 @@ struct Case {
   std::vector<Side> sides;
   std::size_t key_count = 1;
   bool survivors = false;
+  std::optional<sql::KeyedQuery::Ranking> ranking = {};
 };
+
+using Ties = sql::KeyedQuery::Ranking::Ties;
 
 const std::string from0 = "FROM __leat_lookup('0')";
 const std::string top3 = "row_number() OVER (PARTITION BY {} ORDER BY n DESC NULLS LAST, id) <= 3";
@@ -100,6 +103,46 @@ const std::vector<Case> cases = {
      {{"x", "x, n"}}},
 };
 
+/// The first rows of each key, found in order; `column` counts from the keys on.
+const std::vector<Case> ranked_cases = {
+    {"SELECT g, id, n FROM input QUALIFY " + filled(top3, "g"),
+     "SELECT g, id, n, {} " + from0 + " QUALIFY " + filled(top3, "__leat_key"),
+     {{"g", "g, id, n"}},
+     1,
+     false,
+     sql::KeyedQuery::Ranking{{{3, true, false}, {2, false, false}}, Ties::apart, 3}},
+    {"SELECT id, n FROM input ORDER BY n DESC NULLS LAST, id LIMIT 5 OFFSET 2",
+     "SELECT id, n, {} " + from0 + " ORDER BY n DESC NULLS LAST, id LIMIT 5 OFFSET 2",
+     {{"", "id, n"}},
+     0,
+     false,
+     sql::KeyedQuery::Ranking{{{1, true, false}, {0, false, false}}, Ties::apart, 7}},
+    {"SELECT id, t, x FROM input ORDER BY t NULLS FIRST, x DESC NULLS FIRST, id DESC LIMIT 9",
+     "SELECT id, t, x, {} " + from0 +
+         " ORDER BY t NULLS FIRST, x DESC NULLS FIRST, id DESC LIMIT 9",
+     {{"", "id, t, x"}},
+     0,
+     false,
+     sql::KeyedQuery::Ranking{
+         {{1, false, true}, {2, true, true}, {0, true, false}}, Ties::apart, 9}},
+    {"SELECT id, g, k, rank() OVER (PARTITION BY g, k ORDER BY tiny) AS r FROM input QUALIFY r < 3",
+     "SELECT id, g, k, rank() OVER (PARTITION BY __leat_key ORDER BY tiny) AS r, {} " + from0 +
+         " QUALIFY r < 3",
+     {{"g, k", "id, g, k, tiny"}},
+     2,
+     false,
+     sql::KeyedQuery::Ranking{{{5, false, false}}, Ties::together, 2}},
+    {"SELECT k, t, dense_rank() OVER (PARTITION BY k ORDER BY t DESC NULLS LAST) AS r FROM input "
+     "QUALIFY r <= 2",
+     "SELECT k, t, dense_rank() OVER (PARTITION BY __leat_key ORDER BY t DESC NULLS LAST) AS r, "
+     "{} " +
+         from0 + " QUALIFY r <= 2",
+     {{"k", "k, t"}},
+     1,
+     false,
+     sql::KeyedQuery::Ranking{{{2, true, false}}, Ties::as_one, 2}},
+};
+
 const std::vector<Case> stream_cases = {
     {"SELECT g, id, n FROM input QUALIFY " + filled(top3, "g"),
      "SELECT g, id, n, {} " + from0 + " QUALIFY " + filled(top3, "__leat_key"),
@@ -129,6 +172,7 @@ KeyedView view_of(const Case& one, bool taken_back) {
   RandomInput input(0, false);
   query.output = input.judge().schema_of(one.user);
   query.survivors = one.survivors;
+  query.ranking = one.ranking;
   return {{}, query};
 }
 
@@ -154,6 +198,7 @@ void hold_the_law(std::uint64_t seed, bool taken_back, Setting setting, int epoc
   SCOPED_TRACE(fmt::format("seed {} taken back {} workers {} shards {}", seed, taken_back,
                            setting.workers, setting.shards));
   std::vector<Case> all = cases;
+  all.insert(all.end(), ranked_cases.begin(), ranked_cases.end());
   if (!taken_back) all.insert(all.end(), stream_cases.begin(), stream_cases.end());
   std::mt19937_64 random(seed);
   RandomInput input(seed, taken_back);
@@ -291,6 +336,24 @@ TEST_F(KeyedViewAlone, ForgetsRowsThatDoNotSurvive) {
   EXPECT_LT(batch->bytes(), 4096u) << "nothing is kept of the others";
   run("VALUES (1, 100000), (1, 3)");
   EXPECT_EQ(rows(), (Texts{"1:100000", "1:99999"}));
+}
+
+TEST_F(KeyedViewAlone, LooksAtTheFirstRowsOfARankingAlone) {
+  KeyedView view = view_of("", "", false);
+  view.query.sql =
+      "SELECT k, CASE WHEN v < 90000 THEN error('looked at') ELSE v END AS v, "
+      "__leat_key FROM __leat_lookup('0') ORDER BY v DESC LIMIT 2";
+  view.query.ranking = sql::KeyedQuery::Ranking{{{2, true, false}}, Ties::apart, 2};
+  start(view);
+  run("SELECT 1, range::INTEGER FROM range(100000)");
+  EXPECT_EQ(rows(), (Texts{"1:99998", "1:99999"}));
+  run("VALUES (1, 5), (1, 99998)", -1);
+  EXPECT_EQ(rows(), (Texts{"1:99997", "1:99999"}));
+  run("VALUES (1, 100000), (1, 3)");
+  EXPECT_EQ(rows(), (Texts{"1:100000", "1:99999"}));
+  run("VALUES (1, 6)", -1);
+  EXPECT_EQ(changed_, 0u) << "it comes behind the first";
+  EXPECT_EQ(view_->refused(), 0u);
 }
 
 TEST_F(KeyedViewAlone, FeedsARowAsOftenAsItIsThere) {

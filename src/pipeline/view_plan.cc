@@ -5,53 +5,18 @@
 #include "pipeline/plan_text.h"
 #include "pipeline/scalar.h"
 #include "pipeline/view_state.h"
+#include "sql/aggregate_name.h"
 
 namespace leat::pipeline {
 namespace {
 
-const char* function_text(sql::AggregateCall::Function function) {
-  using Function = sql::AggregateCall::Function;
-  switch (function) {
-    case Function::count_star:
-      return "count(*)";
-    case Function::count:
-      return "count";
-    case Function::sum:
-      return "sum";
-    case Function::avg:
-      return "avg";
-    case Function::min:
-      return "min";
-    case Function::max:
-      return "max";
-    case Function::first:
-      return "first";
-    case Function::last:
-      return "last";
-    case Function::arg_min:
-      return "arg_min";
-    case Function::arg_max:
-      return "arg_max";
-    case Function::stddev_samp:
-      return "stddev_samp";
-    case Function::stddev_pop:
-      return "stddev_pop";
-    case Function::var_samp:
-      return "var_samp";
-    case Function::var_pop:
-      return "var_pop";
-    case Function::bool_and:
-      return "bool_and";
-    case Function::bool_or:
-      return "bool_or";
-    case Function::approx_count_distinct:
-      return "approx_count_distinct";
-  }
-  return "?";
+std::string_view function_text(sql::AggregateCall::Function function) {
+  if (function == sql::AggregateCall::Function::count_star) return "count(*)";
+  return sql::name_of(function);
 }
 
 std::string aggregate_text(const sql::AggregateCall& call, const Schema& arguments) {
-  std::string text = function_text(call.function);
+  std::string text(function_text(call.function));
   if (!call.arguments.empty()) {
     std::vector<std::string> names;
     for (const auto index : call.arguments) names.push_back(arguments[index].name);
@@ -136,6 +101,7 @@ struct Words {
       text += fmt::format(", sessions that end {} after their last row",
                           duration_text(query.session->gap_us / 1000));
     }
+    if (query.ranking) text += ", looking only at the first rows";
     return query.survivors ? text + ", keeping only the rows that are in the result" : text;
   }
 };

@@ -382,7 +382,8 @@ Analysed<std::string> Planner::plan_plain(Block& block, Modifiers& modifiers) {
                   {"offset", modifiers.offset ? *modifiers.offset : Node()}};
     query["modifiers"] = Node::array({std::move(order), std::move(limit)});
     const bool survivors = !is_weighted(block.from.relation) && !modifiers.offset;
-    return keyed(block.from, {}, block.where, std::move(query), survivors);
+    const auto rank = rank_of_limit(modifiers, query.at("select_list"));
+    return keyed(block.from, {}, block.where, std::move(query), survivors, rank);
   }
   std::string rows = LEAT_TRY_SQL(has_windows ? windowed(block) : select(block));
   if (modifiers.distinct) rows = LEAT_TRY_SQL(distinct(rows));

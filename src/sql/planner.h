@@ -20,8 +20,9 @@ Analysed<ViewQuery> plan_view_query(Binding& binding, std::string_view sql, cons
 /// and window function becomes a part that the next one reads. Its functions stand in files by what
 /// they plan: planner.cc the SELECT as a whole, planner_from.cc FROM, planner_groups.cc GROUP BY,
 /// planner_joins.cc and planner_asof.cc joins, planner_subqueries.cc subqueries in expressions,
-/// planner_keyed.cc what is computed anew by key, planner_sessions.cc sessions, planner_sets.cc
-/// UNION and the like, planner_windows.cc what is known of a relation's columns.
+/// planner_keyed.cc what is computed anew by key, planner_ranks.cc rankings, planner_sessions.cc
+/// sessions, planner_sets.cc UNION and the like, planner_windows.cc what is known of a relation's
+/// columns.
 class Planner {
  public:
   Planner(Binding& binding, std::string view, Catalog catalog)
@@ -60,6 +61,13 @@ class Planner {
     Node order;  ///< an array of orders
     std::optional<Node> limit;
     std::optional<Node> offset;
+  };
+
+  /// The result are the first rows of each key.
+  struct Rank {
+    Node orders;  ///< an array, over the relation's columns
+    KeyedQuery::Ranking::Ties ties = KeyedQuery::Ranking::Ties::apart;
+    std::int64_t count = 0;
   };
 
   // planner.cc
@@ -142,6 +150,7 @@ class Planner {
     std::vector<Node> correlated;
   };
   Analysed<Inner> plan_inner(const Node& subquery, const From& outer, const Environment& env);
+  Analysed<void> refuse_aggregate(const Node& subquery, const Inner& inner) const;
   Analysed<void> exists(const Node& subquery, bool negated, From& from, const Environment& env);
   Analysed<void> is_in(const Node& subquery, bool negated, From& from, std::vector<Node>& where,
                        const Environment& env);
@@ -150,7 +159,8 @@ class Planner {
 
   // planner_keyed.cc
   Analysed<std::string> keyed(const From& from, std::vector<Node> keys, std::vector<Node> where,
-                              Node query, bool survivors);
+                              Node query, bool survivors,
+                              const std::optional<Rank>& rank = std::nullopt);
   Analysed<std::string> add_keyed(KeyedQuery out, Node query, const Node& source,
                                   std::vector<Column> columns, const std::string& input);
   Analysed<std::string> windowed(Block& block);
@@ -159,6 +169,12 @@ class Planner {
   Analysed<std::vector<Node>> group_keys(const Block& block) const;
   std::optional<Node> ranking_of(const Node& query) const;
   std::optional<std::vector<std::size_t>> unique_by_rank(const Node& query) const;
+
+  // planner_ranks.cc
+  std::optional<Rank> rank_of_window(const Node& query) const;
+  std::optional<Rank> rank_of_limit(const Modifiers& modifiers, const Node& items) const;
+  static void add_orders(const Rank& rank, std::vector<Node>& items);
+  static std::optional<KeyedQuery::Ranking> ranking(const Rank& rank, const Schema& input);
 
   // planner_sessions.cc
   Analysed<std::string> sessions(Block block, const Modifiers& modifiers);

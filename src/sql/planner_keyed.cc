@@ -26,7 +26,8 @@ std::vector<Node> windows_in(const Node& expression) {
 
 /// Runs `query` (without FROM and WHERE) over the rows of the keys that have changed.
 Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
-                                     std::vector<Node> where, Node query, bool survivors) {
+                                     std::vector<Node> where, Node query, bool survivors,
+                                     const std::optional<Rank>& rank) {
   const std::string input = from.relation;
   std::vector<Node> items;
   KeyedQuery out;
@@ -50,7 +51,16 @@ Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
     items.back()["alias"] = column.name;
     columns.push_back(column);
   }
+  const bool ranks = rank && !survivors;
+  if (ranks) add_orders(*rank, items);
   out.inputs.push_back(LEAT_TRY_SQL(row_input(input, items, where)));
+  if (ranks) {
+    const Schema& rows = out.inputs[0].schema;
+    for (std::size_t i = rows.size() - rank->orders.size(); i < rows.size(); ++i) {
+      columns.push_back(rows[i]);
+    }
+    out.ranking = ranking(*rank, rows);
+  }
   query["where_clause"] = nullptr;
   const Node source =
       LEAT_TRY_SQL(binding_.from_of(fmt::format("SELECT 1 FROM {}('0')", lookup_function)));
@@ -108,8 +118,8 @@ Analysed<std::string> Planner::windowed(Block& block) {
     if (common) keys.push_back(partition);
   }
   const bool survivors = !is_weighted(block.from.relation) && ranking_of(block.query).has_value();
-  std::string made =
-      LEAT_TRY_SQL(keyed(block.from, std::move(keys), block.where, block.query, survivors));
+  std::string made = LEAT_TRY_SQL(keyed(block.from, std::move(keys), block.where, block.query,
+                                        survivors, rank_of_window(block.query)));
   if (auto unique = unique_by_rank(block.query)) catalog_.at(made).unique = std::move(unique);
   return made;
 }
@@ -178,8 +188,11 @@ Analysed<std::string> Planner::distinct_on(Block& block, Modifiers modifiers) {
   }
   const bool survivors = !is_weighted(block.from.relation);
   auto unique = places_of(keys, query.at("select_list"));
-  std::string made =
-      LEAT_TRY_SQL(keyed(block.from, std::move(keys), block.where, std::move(query), survivors));
+  modifiers.limit = LEAT_TRY_SQL(binding_.expression_of("SELECT 1"));
+  const auto rank =
+      modifiers.order.is_null() ? std::nullopt : rank_of_limit(modifiers, query.at("select_list"));
+  std::string made = LEAT_TRY_SQL(
+      keyed(block.from, std::move(keys), block.where, std::move(query), survivors, rank));
   if (unique) catalog_.at(made).unique = std::move(unique);
   return made;
 }

@@ -152,10 +152,20 @@ Analysed<Planner::Inner> Planner::plan_inner(const Node& subquery, const From& o
   return inner;
 }
 
+/// An aggregate without GROUP BY gives a row over no rows, too, which no join says.
+Analysed<void> Planner::refuse_aggregate(const Node& subquery, const Inner& inner) const {
+  if (inner.correlated.empty() || !is_grouped(inner.query)) return {};
+  return sql_fault(code, position_of(subquery),
+                   "an aggregate of rows that name columns of the query around it gives a row even "
+                   "where there are none, so that EXISTS always holds: write EXISTS (SELECT 1 …), "
+                   "or compare its value: (SELECT count(*) …) > 0");
+}
+
 /// The rows of `from` that have (or have not) a row in the subquery.
 Analysed<void> Planner::exists(const Node& subquery, bool negated, From& from,
                                const Environment& env) {
   Inner inner = LEAT_TRY_SQL(plan_inner(subquery, from, env));
+  LEAT_TRY_SQL(refuse_aggregate(subquery, inner));
   if (inner.correlated.empty()) {
     inner.from.relation = LEAT_TRY_SQL(plan(subquery.at("subquery").at("node"), env));
     inner.from.scope = FromScope("", relation(inner.from.relation).schema.names());
@@ -176,6 +186,7 @@ Analysed<void> Planner::is_in(const Node& subquery, bool negated, From& from,
                               std::vector<Node>& where, const Environment& env) {
   const Node& node = subquery.at("subquery").at("node");
   Inner inner = LEAT_TRY_SQL(plan_inner(subquery, from, env));
+  LEAT_TRY_SQL(refuse_aggregate(subquery, inner));
   const bool correlated = !inner.correlated.empty();
   Node value;
   if (correlated) {

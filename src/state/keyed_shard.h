@@ -102,6 +102,9 @@ class KeyedShard {
   /// ordered table.
   void for_each_in_memory(std::string_view begin, std::string_view end,
                           const std::function<bool(std::string_view)>& visit) const;
+  /// The same with their entries.
+  void for_each_entry(std::string_view begin, std::string_view end,
+                      const std::function<bool(Entry*)>& visit) const;
   /// The same for those that are in the store alone. All shards of a table have one store, so other
   /// shards' keys are among them.
   Status for_each_in_store(std::string_view begin, std::string_view end,

@@ -44,9 +44,14 @@ Result<std::optional<std::string>> KeyedShard::last_in(std::string_view prefix) 
 
 void KeyedShard::for_each_in_memory(std::string_view begin, std::string_view end,
                                     const std::function<bool(std::string_view)>& visit) const {
+  for_each_entry(begin, end, [&](Entry* entry) { return visit(key_of(entry)); });
+}
+
+void KeyedShard::for_each_entry(std::string_view begin, std::string_view end,
+                                const std::function<bool(Entry*)>& visit) const {
   for (auto it = index_.lower_bound(begin); it != index_.end(); ++it) {
     if (!end.empty() && key_of(*it) >= end) return;
-    if (!visit(key_of(*it))) return;
+    if (!visit(*it)) return;
   }
 }
 

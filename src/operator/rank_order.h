@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/row_codec.h"
+#include "sql/query.h"
+
+namespace leat::op {
+
+/// Turns what rows are ordered by into bytes that sort as they do: ORDER BY a DESC NULLS LAST, b.
+/// Immutable: used from any thread.
+class RankOrder {
+ public:
+  /// `input`: what the chunks look like, the columns of `order` of types that are not nested.
+  RankOrder(const Schema& input, const std::vector<sql::KeyedQuery::Ranking::Order>& order);
+
+  /// The bytes of each row, in place of what is in `out`. None begins with another's.
+  void encode(const Chunk& rows, std::vector<std::string>& out) const;
+
+ private:
+  struct Column {
+    KeyCodec codec;
+    sql::KeyedQuery::Ranking::Order order;
+  };
+  std::vector<Column> columns_;
+};
+
+}  // namespace leat::op
