@@ -67,8 +67,9 @@ format: ## Lay out the C++ code
 	@scripts/setup test
 	@scripts/format
 
-docs: build ## Write docs/reference from the program
+docs: build ## Write docs/reference from the program and the SQL cases
 	@build/leat reference docs/reference
+	@scripts/sql-reference docs/reference
 
 install: ## Install under PREFIX=/usr/local (DESTDIR= for packagers)
 	@scripts/install "$(PREFIX)" "$(DESTDIR)"

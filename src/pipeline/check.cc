@@ -26,7 +26,7 @@ constexpr std::size_t files_max = 1000;
 
 /// Everything that the files declare, in their order.
 struct Declarations {
-  std::vector<Declaration> sources, topics, tables, streams, views, sinks, panels, tests;
+  std::vector<Declaration> sources, topics, macros, tables, streams, views, sinks, panels, tests;
   std::vector<const Node*> logs;
 };
 
@@ -81,12 +81,46 @@ void take_document(Scope& scope, const Document& document,
   if (const Node* log = fields.find("log")) out.logs.push_back(log);
   take_named(document, fields, "sources", pipeline, out.sources);
   take_named(document, fields, "topics", pipeline, out.topics);
+  take_named(document, fields, "macros", pipeline, out.macros);
   take_named(document, fields, "tables", pipeline, out.tables);
   take_named(document, fields, "streams", pipeline, out.streams);
   take_named(document, fields, "views", pipeline, out.views);
   take_named(document, fields, "sinks", pipeline, out.sinks);
   take_sequence(document, fields, "dashboard", pipeline, out.panels);
   take_sequence(document, fields, "tests", pipeline, out.tests);
+}
+
+void check_macro(Scope& scope, const Declaration& declaration) {
+  const Node& name = *declaration.name;
+  if (const auto ok = check_name(name.text, Named::relation); !ok) {
+    scope.diagnostics.error(name.at, ok.error().code, ok.error().message);
+    return;
+  }
+  const auto known = std::ranges::find(scope.graph.macros, folded(name.text),
+                                       [](const MacroNode& node) { return folded(node.name); });
+  if (known != scope.graph.macros.end()) {
+    scope.diagnostics.error(
+        name.at, "duplicate-name",
+        fmt::format("there is a macro \"{}\" already ({}:{}); choose another "
+                    "name",
+                    name.shown(), printable(known->at.file, 4096), known->at.line));
+    return;
+  }
+  if (!declaration.body->is_scalar()) {
+    scope.diagnostics.error(declaration.body->is_nothing() ? name.at : declaration.body->at,
+                            "wrong-shape",
+                            fmt::format("the macro \"{0}\" is {1}; write its parameters and what "
+                                        "it stands for, as {0}: (a, b := 2) AS a + b",
+                                        name.shown(), to_string(declaration.body->kind)));
+    return;
+  }
+  const std::string& text = declaration.body->text;
+  if (const auto added = scope.analyser.add_macro(name.text, text); !added) {
+    scope.report_sql(*declaration.document, *declaration.body, added.error());
+    return;
+  }
+  scope.note_macro(name.text, text);
+  scope.graph.macros.push_back({name.text, name.at, text});
 }
 
 /// A stream or view with the names that it reads.
@@ -96,13 +130,13 @@ struct Reader {
   std::vector<std::string> reads;
 };
 
-std::vector<std::string> names_read(const Declaration& declaration) {
+std::vector<std::string> names_read(const Scope& scope, const Declaration& declaration) {
   std::vector<std::string> out;
   if (const auto* from = declaration.body->find("from")) out.push_back(from->value.text);
   for (const auto* key : {"query", "select"}) {
     const auto* query = declaration.body->find(key);
     if (query == nullptr) continue;
-    for (auto& name : names_after_from(query->value.text)) out.push_back(std::move(name));
+    for (auto& name : scope.names_read(query->value.text)) out.push_back(std::move(name));
   }
   return out;
 }
@@ -117,7 +151,7 @@ std::vector<Reader> declare_readers(Scope& scope, const Declarations& declared) 
       const bool first = mine != nullptr && mine->at.file == declaration.name->at.file &&
                          mine->at.line == declaration.name->at.line &&
                          mine->at.column == declaration.name->at.column;
-      if (known || first) readers.push_back({&declaration, kind, names_read(declaration)});
+      if (known || first) readers.push_back({&declaration, kind, names_read(scope, declaration)});
     }
   };
   take(declared.streams, Relation::Kind::stream);
@@ -283,6 +317,7 @@ Checked check_documents(std::vector<SourceText> texts, const Registry& registry,
   }
   for (const auto& declaration : declared.sources) check_source(scope, declaration);
   for (const auto& declaration : declared.topics) check_topic(scope, declaration);
+  for (const auto& declaration : declared.macros) check_macro(scope, declaration);
   for (const auto& declaration : declared.tables) check_table(scope, declaration);
   const std::vector<Reader> readers = declare_readers(scope, declared);
   check_readers(scope, readers);

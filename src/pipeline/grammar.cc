@@ -22,6 +22,11 @@ std::vector<Key> file_keys() {
        {},
        {},
        "log"},
+      {"macros", Form::types,
+       "SQL functions of your own, by name: parameters and an expression, as `net: (gross, rate := "
+       "0.19) AS gross / (1 + rate)`, or a query, as `large: (least) AS TABLE SELECT * FROM orders "
+       "WHERE amount >= least`. All SQL of the server may call them; each may call those before "
+       "it."},
       {"sources", Form::named, "Where records come from.", false, {}, {}, {}, {}, "source"},
       {"topics",
        Form::named,

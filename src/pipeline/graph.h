@@ -213,6 +213,13 @@ struct TestExpectation {
   std::optional<double> tolerance;  ///< of floating point numbers, absolute; nothing: rounding
 };
 
+/// A SQL function of the user's own. Queries in the graph have it written out.
+struct MacroNode {
+  std::string name;
+  Location at;
+  std::string text;  ///< what stands behind CREATE MACRO and the name
+};
+
 /// A unit test of the pipeline. Only `leat test` looks at it.
 struct TestNode {
   std::string name;
@@ -246,6 +253,7 @@ struct Graph {
   std::vector<SinkNode> sinks;
   std::vector<SinkNode> sinks_at_rest;  ///< that do not run: what they have written can be read
   std::vector<PanelNode> panels;
+  std::vector<MacroNode> macros;  ///< each may call those before it
   std::vector<TestNode> tests;
 };
 

@@ -128,7 +128,7 @@ void check_panel_columns(Scope& scope, const Node& sql, std::string_view kind,
 /// can be said of it.
 bool inputs_known(Scope& scope, const Document& document, const Node& query) {
   bool known = true;
-  for (const auto& name : names_after_from(query.text)) {
+  for (const auto& name : scope.names_read(query.text)) {
     const auto* relation = scope.find(name);
     if (relation == nullptr || relation->kind == Kind::topic) continue;
     scope.use(relation->name);
@@ -236,7 +236,7 @@ void check_panel(Scope& scope, const Declaration& declaration) {
     return;
   }
   check_panel_columns(scope, *query, panel.kind, free->output);
-  panel.sql = query->text;
+  panel.sql = std::move(free->sql);
   panel.inputs = std::move(free->inputs);
   for (const auto& name : panel.inputs) scope.use(name);
   panel.id = unused_id(scope.graph, slug(panel.pipeline) + "-" + slug(panel.title));

@@ -8,6 +8,7 @@
 #include "model/nearest_name.h"
 #include "pipeline/codes.h"
 #include "pipeline/names.h"
+#include "pipeline/sql_text.h"
 
 namespace leat::pipeline {
 std::string_view to_string(Relation::Kind kind) {
@@ -96,6 +97,19 @@ void Scope::report_sql(const Document& document, const Node& text, const sql::Sq
   hide_parts(text, diagnostics);
   const auto code = is_documented(fault.code) ? std::string_view(fault.code) : "sql-invalid";
   diagnostics.error(document.locate(text, fault.position), code, printable(fault.message, 1000));
+}
+
+void Scope::note_macro(const std::string& name, const std::string& text) {
+  macro_reads_[folded(name)] = names_read(text);
+}
+
+std::vector<std::string> Scope::names_read(const std::string& sql) const {
+  std::vector<std::string> names = names_after_from(sql);
+  const std::string text = folded(sql);
+  for (const auto& [macro, reads] : macro_reads_) {
+    if (text.contains(macro)) names.insert(names.end(), reads.begin(), reads.end());
+  }
+  return names;
 }
 
 const StreamNode* Scope::stream(std::string_view name) const {

@@ -70,6 +70,10 @@ class Scope {
   void report_sql(const Document& document, const Node& text, const sql::SqlFault& fault);
   /// "stream \"orders\" (orders.yaml:12)".
   static std::string described(const Relation& relation);
+  /// Notes what the text of a macro reads.
+  void note_macro(const std::string& name, const std::string& text);
+  /// The names that stand after FROM in a SQL text, and in the macros that it calls.
+  std::vector<std::string> names_read(const std::string& sql) const;
   const StreamNode* stream(std::string_view name) const;
   const ViewNode* view(std::string_view name) const;
   std::vector<std::string_view> names(const std::set<Relation::Kind>& kinds) const;
@@ -77,6 +81,7 @@ class Scope {
  private:
   std::map<std::string, Relation> relations_;  // by folded name
   std::set<std::string, std::less<>> used_;
+  std::map<std::string, std::vector<std::string>> macro_reads_;  // by folded name
 };
 
 /// Checks the name of a source or sink: how it looks, and that none of `nodes` has it.

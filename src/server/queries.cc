@@ -96,6 +96,9 @@ Result<std::unique_ptr<Queries>> Queries::open(runtime::Engine& engine, const Li
   sql::UserQueries::Options options;
   options.memory_bytes_max = limits.query_memory_max;
   options.concurrent_max = limits.queries_max;
+  for (const auto& macro : engine.graph().macros) {
+    options.macros.emplace_back(macro.name, macro.text);
+  }
   auto queries =
       LEAT_TRY(sql::UserQueries::open(options, std::move(relations), engine.histories()));
   return std::unique_ptr<Queries>(

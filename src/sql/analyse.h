@@ -47,6 +47,11 @@ class Analyser {
   static Result<std::unique_ptr<Analyser>> open();
   virtual ~Analyser() = default;
 
+  /// A function of the user's own, that all SQL analysed after it may call: `text` is what stands
+  /// behind `CREATE MACRO name`, "(a, b := 2) AS a + b" or "(n) AS TABLE SELECT …". In queries that
+  /// call one, faults point to the call.
+  virtual Analysed<void> add_macro(const std::string& name, std::string_view text) = 0;
+
   /// A stream's SELECT over `input`. A query without FROM reads `input` ("SELECT *,
   /// year(registered) AS year"). It may join with the catalog's tables, by their whole keys.
   virtual Analysed<RowQuery> row_query(std::string_view sql, const std::string& input,
@@ -71,6 +76,7 @@ class Analyser {
   struct FreeQuery {
     Schema output;
     std::vector<std::string> inputs;
+    std::string sql;  ///< the query without macros
   };
   virtual Analysed<FreeQuery> free_query(std::string_view sql, const Catalog& catalog) = 0;
 };

@@ -78,6 +78,16 @@ Analysed<Schema> Binding::bind_rewritten(const std::string& sql, const Program::
   return prepare(sql, input, fault);
 }
 
+Analysed<void> Binding::check_macro(const std::string& name, const std::string& text) {
+  const std::string sql = "CREATE OR REPLACE MACRO " + quoted_name(name) + text;
+  ResultHandle result;
+  if (duckdb_query(connection_.get(), sql.c_str(), result.get()) == DuckDBSuccess) return {};
+  const EngineFault fault = engine_fault(duckdb_result_error(result.get()));
+  if (!fault.entry_type.contains("Function")) return {};
+  return sql_fault("unknown-function", 0, "there is no function {}(){}", fault.name,
+                   suggestion(fault.name, functions_.names()));
+}
+
 NamesInScope Binding::names_of(const Schema& schema, const std::string& table) const {
   return {schema.names(), {table}, functions_.names()};
 }

@@ -34,6 +34,11 @@ class Binding {
   /// Binds SQL of ours: a fault is `unsupported-sql`.
   Analysed<Schema> bind_rewritten(const std::string& sql, const Program::Input& input);
 
+  Parser& parser() { return *parser_; }
+  /// Whether a scalar macro (`CREATE MACRO name text`) calls functions that there are. What it says
+  /// of columns and types only a call shows.
+  Analysed<void> check_macro(const std::string& name, const std::string& text);
+
   const FunctionCatalog& functions() const { return functions_; }
   NamesInScope names_of(const Schema& schema, const std::string& table) const;
 

@@ -166,6 +166,7 @@ class Planner {
   Analysed<std::string> windowed(Block& block);
   Analysed<std::string> distinct_on(Block& block, Modifiers modifiers);
   Analysed<std::string> keyed_groups(const Block& block);
+  Analysed<void> refuse_unordered_lists(const Block& block) const;
   Analysed<std::vector<Node>> group_keys(const Block& block) const;
   std::optional<Node> ranking_of(const Node& query) const;
   std::optional<std::vector<std::size_t>> unique_by_rank(const Node& query) const;

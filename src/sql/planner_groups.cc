@@ -74,6 +74,7 @@ Analysed<std::string> Planner::aggregate(Block& block) {
     if (is_weighted(again.from.relation) && asks_for_arrival(block.query)) {
       return std::unexpected(std::move(analysed).error());
     }
+    LEAT_TRY_SQL(refuse_unordered_lists(again));
     auto groups = keyed_groups(again);
     if (groups) return groups;
     return std::unexpected(std::move(analysed).error());

@@ -2,6 +2,7 @@
 // BY … LIMIT, and groups with aggregates that have no operator of their own.
 
 #include <algorithm>
+#include <array>
 
 #include "sql/aggregate_scope.h"
 #include "sql/planner.h"
@@ -198,6 +199,32 @@ Analysed<std::string> Planner::distinct_on(Block& block, Modifiers modifiers) {
 }
 
 /// Groups whose aggregates are computed from all rows of the group.
+/// Rows that may be taken back come in no order that a list could have.
+Analysed<void> Planner::refuse_unordered_lists(const Block& block) const {
+  static constexpr std::array<std::string_view, 5> lists = {"list", "array_agg", "string_agg",
+                                                            "group_concat", "listagg"};
+  static constexpr std::array<std::string_view, 4> sorted = {
+      "list_sort", "array_sort", "list_reverse_sort", "array_reverse_sort"};
+  if (block.from.relation.empty() || !is_weighted(block.from.relation)) return {};
+  Analysed<void> refused;
+  for (const char* clause : {"select_list", "having", "qualify"}) {
+    walk(block.query.at(clause), [&](const Node& node) {
+      if (!refused || !is_class(node, "FUNCTION")) return refused.has_value();
+      const std::string name = function_name(node);
+      // DuckDB's parser makes this of list(a ORDER BY a), too.
+      if (std::ranges::find(sorted, name) != sorted.end()) return false;
+      if (std::ranges::find(lists, name) == lists.end()) return true;
+      if (!node.at("order_bys").at("orders").empty()) return true;
+      refused = sql_fault("not-incremental", position_of(node),
+                          "{0}() over rows that may be taken back has no order: say which, as "
+                          "{0}(… ORDER BY …)",
+                          name);
+      return false;
+    });
+  }
+  return refused;
+}
+
 Analysed<std::string> Planner::keyed_groups(const Block& block) {
   std::vector<Node> keys = LEAT_TRY_SQL(group_keys(block));
   return keyed(block.from, std::move(keys), block.where, block.query, false);

@@ -1,6 +1,7 @@
 #include "sql/refusal.h"
 
 #include <algorithm>
+#include <array>
 
 #include "model/vector_shape.h"
 
@@ -34,17 +35,30 @@ class Unreplayable {
                        place_);
     }
     if (kind == "FUNCTION" && functions_.is_volatile(function_name(node))) {
-      return sql_fault(
-          "not-deterministic", at,
-          "{}() gives another value each time, so a replay would give other rows: take "
-          "a column of the input instead",
-          function_name(node));
+      return sql_fault("not-deterministic", at,
+                       "{}() gives another value each time, so a replay would give other rows: {}",
+                       function_name(node), remedy_for(function_name(node)));
     }
     if (kind == "COLUMN_REF") return in_column(node, at);
     return {};
   }
 
  private:
+  /// When a record came is known of it for ever, and what is made of its place is new each time.
+  static std::string_view remedy_for(std::string_view name) {
+    static constexpr std::array<std::string_view, 6> random = {
+        "random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "setseed"};
+    if (std::ranges::find(random, name) != random.end()) {
+      return "make it of the record, as hash(…) or md5(…) of columns or of its place, which "
+             "`{field: $partition}` and `{field: $offset}` give as columns of a stream";
+    }
+    const bool time = name.contains("now") || name.contains("time") || name.contains("date") ||
+                      name == "today" || name == "get_current_timestamp";
+    if (!time) return "take a column of the input instead";
+    return "take the time at which the record came, which `{field: $timestamp, type: "
+           "timestamptz}` gives as a column of a stream, or one of the input's";
+  }
+
   Analysed<void> in_column(const Node& node, std::size_t at) const {
     const auto parts = parts_of(node);
     for (const std::string& part : parts) {
@@ -54,11 +68,9 @@ class Unreplayable {
       }
     }
     if (parts.size() == 1 && FunctionCatalog::is_time_word(parts[0]) && !columns_.find(parts[0])) {
-      return sql_fault(
-          "not-deterministic", at,
-          "{} gives another value each time, so a replay would give other rows: take a "
-          "column of the input instead",
-          parts[0]);
+      return sql_fault("not-deterministic", at,
+                       "{} gives another value each time, so a replay would give other rows: {}",
+                       parts[0], remedy_for(lower(parts[0])));
     }
     return {};
   }

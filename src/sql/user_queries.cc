@@ -12,6 +12,7 @@
 #include "sql/engine_fault.h"
 #include "sql/free_query.h"
 #include "sql/function_catalog.h"
+#include "sql/macros.h"
 #include "sql/parser.h"
 #include "sql/relation_function.h"
 #include "sql/watchdog.h"
@@ -138,6 +139,7 @@ class LockedQueries final : public UserQueries {
   const std::map<std::string, FileTable> tables_;
   Catalog catalog_;
   NamesInScope names_;
+  Macros macros_;
   DatabaseHandle database_;
   std::mutex mutex_;
   std::vector<Desk> free_;
@@ -171,6 +173,10 @@ Status LockedQueries::open_engine_locked() {
   names_.functions = LEAT_TRY(FunctionCatalog::load(first)).names();
   LEAT_TRY(execute(first, "SET GLOBAL lock_configuration = true"));
   for (Desk& desk : free_) desk.parser = LEAT_TRY(Parser::open(desk.connection.get()));
+  for (const auto& [name, text] : options_.macros) {
+    const auto added = macros_.add(*free_.front().parser, name, text);
+    if (!added) return user_error("sql-invalid", "macro {}: {}", name, added.error().message);
+  }
   return {};
 }
 
@@ -203,15 +209,23 @@ Status LockedQueries::show_files(Desk& desk, const std::string& name, Scanner& s
 Result<StatementHandle> LockedQueries::prepare(Desk& desk, std::string_view sql, Scanner& scanner,
                                                Watchdog::Time deadline,
                                                const std::stop_token& stop) const {
-  const auto query = desk.parser->parse(sql);
-  if (!query) return refused(sql, query.error());
+  const auto written = macros_.written_out(*desk.parser, sql);
+  if (!written) return refused(sql, written.error());
+  const std::string text = *written ? (*written)->sql : std::string(sql);
+  // Of a query with macros a place in what was made of it says nothing to its writer.
+  const auto refuse = [&](SqlFault fault) {
+    if (*written) fault.position = (*written)->call;
+    return refused(sql, fault);
+  };
+  const auto query = desk.parser->parse(text);
+  if (!query) return refuse(query.error());
   const auto inputs = relations_read(*query, catalog_);
-  if (!inputs) return refused(sql, inputs.error());
+  if (!inputs) return refuse(inputs.error());
   for (const std::string& input : *inputs) {
     if (tables_.contains(input)) LEAT_TRY(show_files(desk, input, scanner, deadline, stop));
   }
   duckdb_prepared_statement raw = nullptr;
-  const duckdb_state state = duckdb_prepare(desk.connection.get(), std::string(sql).c_str(), &raw);
+  const duckdb_state state = duckdb_prepare(desk.connection.get(), text.c_str(), &raw);
   StatementHandle statement(raw);
   if (state != DuckDBSuccess) {
     NamesInScope names = names_;
@@ -226,7 +240,7 @@ Result<StatementHandle> LockedQueries::prepare(Desk& desk, std::string_view sql,
     }
     // Of a table whose files have been merged away since they were listed.
     if (fault.type == "IO") return transient_error("files-unreadable", "{}", fault.message);
-    return refused(sql, fault_of(fault, names, 0, sql.size()));
+    return refuse(fault_of(fault, names, 0, text.size()));
   }
   if (duckdb_prepared_statement_type(raw) != DUCKDB_STATEMENT_TYPE_SELECT) {
     return refused(sql, {"not-a-select", "", 0});

@@ -42,6 +42,9 @@ class UserQueries {
     std::size_t memory_bytes_max = 512UL << 20;  ///< DuckDB's, for all queries together
     std::size_t scan_bytes_max = 256UL << 20;    ///< rows that one query may read, in memory
     unsigned concurrent_max = 8;                 ///< queries at once
+    /// Functions of the pipeline's own, by name: what stands behind CREATE MACRO and the name. Each
+    /// may call those before it.
+    std::vector<std::pair<std::string, std::string>> macros = {};
   };
   struct Limits {
     std::chrono::milliseconds time{10'000};

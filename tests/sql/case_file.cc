@@ -113,11 +113,12 @@ class Reader {
     if (word == "open" || word == "final" || word == "letters") return detail(word);
     if (word == "query") return query(rest);
     if (word == "refused") return refusal(rest);
-    const std::array<std::string_view, 4> kinds = {"stream", "derived", "view", "table"};
+    const std::array<std::string_view, 5> kinds = {"stream", "derived", "view", "table", "macro"};
     const auto kind = std::ranges::find(kinds, word);
     if (kind == kinds.end()) {
       return fault(
-          "\"{}\" begins no block; case, stream, derived, view, table, judge, query, refused, "
+          "\"{}\" begins no block; case, stream, derived, view, table, macro, judge, query, "
+          "refused, "
           "letters and open do",
           word);
     }
@@ -293,7 +294,7 @@ std::string cell_text(const Cell& cell) {
 }
 
 std::string relation_text(const Relation& relation) {
-  const std::array<std::string_view, 4> kinds = {"stream", "derived", "view", "table"};
+  const std::array<std::string_view, 5> kinds = {"stream", "derived", "view", "table", "macro"};
   std::string out =
       fmt::format("{} {}", kinds[static_cast<std::size_t>(relation.kind)], relation.name);
   for (std::size_t i = 0; i < relation.columns.size(); ++i) {

@@ -23,9 +23,9 @@ struct InputColumn {
 };
 
 /// What a query may read: a stream over a topic with its rows, a stream over another, a view, or a
-/// table that is kept, whose steps are each all of its rows.
+/// table that is kept, whose steps are each all of its rows; or a macro, which is none.
 struct Relation {
-  enum class Kind { stream, derived, view, table };
+  enum class Kind { stream, derived, view, table, macro };
   Kind kind = Kind::stream;
   int line = 0;
   std::string name;

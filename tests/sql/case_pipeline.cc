@@ -45,15 +45,19 @@ std::string entry_of(const Relation& relation) {
 std::string topic_of(const Relation& stream) { return stream.name + "_records"; }
 
 std::string pipeline_text(const Case& one) {
-  std::string topics, tables, streams, views;
+  std::string topics, macros, tables, streams, views;
   for (const Relation& relation : one.relations) {
     if (relation.kind == Relation::Kind::stream) topics += "  " + topic_of(relation) + ": {}\n";
+    if (relation.kind == Relation::Kind::macro) {
+      macros += fmt::format("  {}: {}\n", relation.name, in_quotes(relation.sql));
+      continue;
+    }
     const bool view = relation.kind == Relation::Kind::view;
     const bool table = relation.kind == Relation::Kind::table;
     (table ? tables : view ? views : streams) += entry_of(relation);
   }
-  return "pipeline: one\ntopics:\n" + topics + "tables:\n" + tables + "streams:\n" + streams +
-         "views:\n" + views + entry_of(one.query);
+  return "pipeline: one\n" + (macros.empty() ? "" : "macros:\n" + macros) + "topics:\n" + topics +
+         "tables:\n" + tables + "streams:\n" + streams + "views:\n" + views + entry_of(one.query);
 }
 
 std::string record_of(const Relation& stream, const InputRow& row) {

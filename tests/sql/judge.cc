@@ -85,6 +85,11 @@ Status Judge::take(const Case& one) {
                                relation.judge_sql)));
       continue;
     }
+    if (relation.kind == Relation::Kind::macro) {
+      LEAT_TRY(
+          run("CREATE MACRO " + name_of(relation.name) + with_windows_written_out(relation.sql)));
+      continue;
+    }
     std::string sql = relation.judge_sql.empty() ? relation.sql : relation.judge_sql;
     if (sql.empty()) sql = LEAT_TRY(latest_rows(relation));
     LEAT_TRY(run(fmt::format("CREATE VIEW {} AS {}", name_of(relation.name),
