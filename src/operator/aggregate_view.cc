@@ -22,8 +22,7 @@ Status AggregateViewOperator::prepare() {
   writer_ =
       std::make_unique<GroupRowsWriter>(query_, key_codec_, accumulators_, resources_.database);
   for (unsigned i = 0; i < resources_.shards; ++i) {
-    shards_[i].eviction =
-        std::make_unique<EvictionPolicy>(resources_.timeline, bytes_max_a_shard());
+    shards_[i].eviction = std::make_unique<EvictionPolicy>(resources_);
     shards_[i].tables.push_back(&groups_->shard(i));
     for (const auto& details : details_.all()) shards_[i].tables.push_back(&details->shard(i));
     if (expiry_) shards_[i].tables.push_back(&expiry_->table(i));

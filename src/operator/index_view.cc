@@ -55,7 +55,7 @@ IndexView::IndexView(const std::string& name, const Schema& rows,
       inputs_({input}, key.size(), {rows}, resources),
       pages_(table_options(resources, family), resources.shards, {}) {
   for (unsigned i = 0; i < resources.shards; ++i) {
-    evictions_.emplace_back(resources.timeline, resources.memory_max / resources.shards);
+    evictions_.emplace_back(resources);
   }
 }
 

@@ -33,8 +33,8 @@ class JoinViewOperator final : public ViewOperator {
                                 plan_.forgets()}));
     }
     for (unsigned i = 0; i < resources.shards; ++i) {
-      shards_.push_back(std::make_unique<Shard>(plan_, pages_[0]->shard(i), pages_[1]->shard(i),
-                                                resources.timeline, bytes_max_a_shard()));
+      shards_.push_back(
+          std::make_unique<Shard>(plan_, pages_[0]->shard(i), pages_[1]->shard(i), resources));
     }
   }
 
@@ -116,9 +116,8 @@ class JoinViewOperator final : public ViewOperator {
 
  private:
   struct Shard {
-    Shard(JoinPlan& plan, RowPages& left, RowPages& right, const state::Timeline& timeline,
-          std::size_t bytes_max)
-        : join(plan, left, right), eviction(timeline, bytes_max) {}
+    Shard(JoinPlan& plan, RowPages& left, RowPages& right, const Resources& resources)
+        : join(plan, left, right), eviction(resources) {}
     JoinShard join;
     EvictionPolicy eviction;
   };

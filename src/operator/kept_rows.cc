@@ -50,8 +50,7 @@ KeptRows::KeptRows(const std::string& name, const SelectView& view, const Resour
   }
   for (unsigned i = 0; i < resources.shards; ++i) {
     Shard& shard = shards_.emplace_back();
-    shard.eviction = std::make_unique<EvictionPolicy>(resources.timeline,
-                                                      resources.memory_max / resources.shards);
+    shard.eviction = std::make_unique<EvictionPolicy>(resources);
     shard.tables.push_back(&rows_.shard(i));
     if (keys_) shard.tables.push_back(&keys_->shard(i));
   }

@@ -66,7 +66,7 @@ KeyedViewOperator::KeyedViewOperator(const std::string& name, const KeyedView& v
                                                      RowPagesTable::Layout{.pinned = windowed_}));
   }
   for (unsigned i = 0; i < resources.shards; ++i) {
-    shards_[i].eviction = std::make_unique<EvictionPolicy>(resources.timeline, bytes_max_a_shard());
+    shards_[i].eviction = std::make_unique<EvictionPolicy>(resources);
     shards_[i].writer = std::make_unique<KeyedOutputWriter>(outputs_.shard(i), row_count_);
     shards_[i].open.resize(inputs_.count());
     shards_[i].settling.resize(inputs_.count());

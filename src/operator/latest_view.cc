@@ -74,8 +74,7 @@ class LatestViewOperator final : public ViewOperator {
     for (unsigned i = 0; i < resources.shards; ++i) {
       shards_[i].tables.push_back(&table_.shard(i));
       if (expiry_) shards_[i].tables.push_back(&expiry_->table(i));
-      shards_[i].eviction = std::make_unique<EvictionPolicy>(
-          resources.timeline, resources.memory_max / resources.shards);
+      shards_[i].eviction = std::make_unique<EvictionPolicy>(resources);
     }
   }
 

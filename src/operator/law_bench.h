@@ -54,8 +54,9 @@ class RandomInput {
 struct Setting {
   unsigned workers = 1;
   unsigned shards = 1;
-  bool threads = false;  ///< workers and shards run at the same time
-  std::size_t memory_max = std::size_t{1} << 30;
+  bool threads = false;                           ///< workers and shards run at the same time
+  std::size_t memory_max = std::size_t{1} << 30;  ///< of each view
+  MemoryBudget* budget = nullptr;                 ///< of all
 };
 
 /// A view's input made of RandomInput by a SELECT list and a condition.

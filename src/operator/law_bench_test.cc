@@ -200,8 +200,8 @@ void ViewBench::start() {
   timeline_->publish(Epoch(committed_epoch_));
   timeline_->committed(Epoch(committed_epoch_));
   epoch_ = committed_epoch_;
-  const Resources resources{*store_,          *timeline_,      database_,
-                            setting_.workers, setting_.shards, setting_.memory_max};
+  const Resources resources{*store_,         *timeline_,          database_,      setting_.workers,
+                            setting_.shards, setting_.memory_max, setting_.budget};
   for (auto& [name, view] : views_) {
     auto made = view.make(name, resources);
     ASSERT_TRUE(made) << name << ": " << made.error().message;

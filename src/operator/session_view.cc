@@ -42,7 +42,7 @@ SessionViewOperator::SessionViewOperator(const std::string& name, const KeyedVie
       });
   for (unsigned i = 0; i < resources.shards; ++i) {
     Shard& shard = shards_.emplace_back(session_.gap_us);
-    shard.eviction = std::make_unique<EvictionPolicy>(resources.timeline, bytes_max_a_shard());
+    shard.eviction = std::make_unique<EvictionPolicy>(resources);
     shard.writer = std::make_unique<KeyedOutputWriter>(outputs_->shard(i), row_count_);
     shard.tables = {&outputs_->shard(i), &pages(i).table()};
   }

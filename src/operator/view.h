@@ -6,6 +6,7 @@
 
 #include "model/schema.h"
 #include "operator/definition.h"
+#include "operator/memory_budget.h"
 #include "operator/operator.h"
 #include "sql/program.h"
 #include "state/store.h"
@@ -20,7 +21,8 @@ struct Resources {
   sql::Database& database;
   unsigned workers = 1;  ///< absorb is called with 0 … workers - 1
   unsigned shards = 1;   ///< merge and persist with 0 … shards - 1; a power of two
-  std::size_t memory_max = std::size_t{1} << 30;  ///< of the view's hot rows, in bytes
+  std::size_t memory_max = std::size_t{1} << 30;  ///< the view's share for hot rows, in bytes
+  MemoryBudget* budget = nullptr;  ///< of all views; null: the share is all that it may have
 };
 
 /// The store's family that holds a view's state: to be dropped when no pipeline names the view any

@@ -244,13 +244,15 @@ Status Assembly::make_views() {
     families.push_back(op::family_of_view(family_name_of(index)));
   }
   LEAT_TRY(store->make_families(families));
+  budget = std::make_unique<op::MemoryBudget>(options.state_memory_max);
   const op::Resources resources{
       .store = *store,
       .timeline = *timeline,
       .database = *database,
       .workers = workers,
       .shards = shards,
-      .memory_max = options.state_memory_max / std::max<std::size_t>(1, families.size())};
+      .memory_max = options.state_memory_max / std::max<std::size_t>(1, families.size()),
+      .budget = budget.get()};
   for (const pipeline::ViewNode& node : graph.views) {
     for (const pipeline::ViewPart& part : node.parts) LEAT_TRY(make_view(node, part, resources));
     LEAT_TRY(make_view(node, node, resources));

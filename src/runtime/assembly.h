@@ -140,9 +140,10 @@ class Assembly {
   state::Family* cursors = nullptr;  ///< where sinks in other systems stand
   std::string identity;              ///< of the data directory, made at its first start
   std::unique_ptr<state::Timeline> timeline;
-  std::unique_ptr<log::Topics> feeds;       ///< in the data directory, also what sinks read
-  std::unique_ptr<log::Topics> system_log;  ///< another system's; null: `feeds` are the topics
-  log::Topics* topics = nullptr;            ///< of the pipeline: one of both
+  std::unique_ptr<op::MemoryBudget> budget;  ///< of all views
+  std::unique_ptr<log::Topics> feeds;        ///< in the data directory, also what sinks read
+  std::unique_ptr<log::Topics> system_log;   ///< another system's; null: `feeds` are the topics
+  log::Topics* topics = nullptr;             ///< of the pipeline: one of both
   // In `feeds`; with a system's log they are copied to its topic once they are committed.
   log::PartitionLog* dead_letters = nullptr;
   log::PartitionLog* sink_letters = nullptr;
