@@ -226,7 +226,7 @@ def over_a_table(folder, failures):
     classes.write_text("customer,class\n" + "".join(f"c{n},{n % 3}\n" for n in range(100)))
     tables = f'tables:\n  classes: {{file: {{path: "{classes}", reload: 50ms}}}}\n'
     text = PIPELINE.replace("views:\n", tables + "views:\n") + \
-        '  by_class: {query: "SELECT class, %s AS n FROM by_customer b JOIN classes c ON b.customer = c.customer GROUP BY class"}\n'
+        '  by_class: {query: "SELECT class, %s AS n FROM by_customer b JOIN classes c USING (customer) GROUP BY class"}\n'
     path.write_text(text % "count(*)")
     with Server(path, folder / "data") as server:
         server.wait_ready()
