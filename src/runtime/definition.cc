@@ -163,6 +163,10 @@ void add_items(const op::SelectView& view, Definition& made) {
   for (std::size_t i = 0; i < view.inputs.size(); ++i) add_rows(i, view.inputs[i], made);
   if (view.retain_us) put(made, "retain", fmt::format("{} µs", *view.retain_us));
   if (view.pace_us) put(made, "pace", fmt::format("{} µs", *view.pace_us));
+  if (view.window_key && (view.retain_us || view.pace_us)) {
+    put(made, "window key",
+        fmt::format("{}, {} µs wide", view.window_key->key, view.window_key->width_us));
+  }
   if (!view.unique.empty()) put(made, "key", text_of(view.unique));
 }
 
@@ -186,6 +190,14 @@ void add_items(const op::KeyedView& view, Definition& made) {
   put(made, "key", fmt::format("{} columns", query.key_count));
   put(made, "select", query.sql);
   for (std::size_t i = 0; i < query.inputs.size(); ++i) add_rows(i, query.inputs[i], made);
+  if (query.ranking) {
+    std::string order;
+    for (const auto& by : query.ranking->order) {
+      order +=
+          fmt::format(" {} descending {} nulls first {}", by.column, by.descending, by.nulls_first);
+    }
+    put(made, "ranking", fmt::format("the first {} by{}", query.ranking->count, order));
+  }
   if (query.session) {
     put(made, "session",
         fmt::format("column {}, gap {} µs", query.session->time_column, query.session->gap_us));
