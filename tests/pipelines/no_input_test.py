@@ -102,8 +102,13 @@ def changed_before_input(folder, failures):
             failures.equal("exit code", server.stop(), 0)
     failures.equal("rows in the sink", len(out.read_text().splitlines()), 3)
     path.write_text(path.read_text().replace("lower(kind)", "upper(kind)"))
+    with Server(path, folder / "data") as server:
+        server.wait_ready()
+        compare(failures, "what the sink does not have", server.client, TWO_ROWS)
+        failures.equal("exit code", server.stop(), 0)
+    path.write_text(path.read_text().replace("n: integer", "n: bigint"))
     refused = leat_program.run("run", path, "--data", folder / "data", "--listen", "127.0.0.1:0", "--quiet")
-    failures.check("but not after that", refused.returncode == 2 and "pipeline-changed" in refused.stderr,
+    failures.check("but not what it has", refused.returncode == 2 and "pipeline-changed" in refused.stderr,
                    f"{refused.returncode} {refused.stderr}")
 
 
