@@ -1,11 +1,14 @@
 """A little of Kafka's protocol, enough to ask whether a broker is well and to write and read a few records."""
 import socket
 import struct
+import time
 import zlib
 
 from .connection import Connection
 
 TIMEOUT_SECONDS = 5
+LEADER_SECONDS_MAX = 15
+LEADER_NOT_AVAILABLE, NOT_LEADER = 5, 6
 PRODUCE, FETCH, METADATA = 0, 1, 3
 ANSWER_BYTES_MAX = 1 << 26
 
@@ -80,7 +83,19 @@ class KafkaClient(Connection):
         return None
 
     def produce(self, topic, value):
-        """Appends one record to partition 0, acknowledged by all in-sync replicas; gives its offset."""
+        """Appends one record to partition 0, acknowledged by all in-sync replicas; gives its offset. A broker that has just been
+        given the partition may not know of it yet."""
+        deadline = time.monotonic() + LEADER_SECONDS_MAX
+        while True:
+            error, offset = self.try_produce(topic, value)
+            if error not in (LEADER_NOT_AVAILABLE, NOT_LEADER) or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        if error:
+            raise OSError(f"the broker refused the record with error {error}")
+        return offset
+
+    def try_produce(self, topic, value):
         message = struct.pack(">bbqii", 1, 0, 0, -1, len(value)) + value
         message = struct.pack(">I", zlib.crc32(message)) + message
         record = struct.pack(">qi", 0, len(message)) + message
@@ -88,9 +103,7 @@ class KafkaClient(Connection):
                           struct.pack(">iii", 1, 0, len(record)) + record)
         reader.take("i"), reader.text(), reader.take("i")
         _, error, offset = reader.take("ihq")
-        if error:
-            raise OSError(f"the broker refused the record with error {error}")
-        return offset
+        return error, offset
 
     def fetch(self, topic, offset=0):
         """The values of partition 0 from the offset on."""

@@ -8,9 +8,13 @@
 namespace leat::connector::kafka {
 namespace {
 
-/// Looks in a row at which a topic must be absent, or shorter than it was, until it counts as
-/// deleted: a broker that has just started or become the leader may not know better yet.
+/// Looks in a row at which a topic must be absent until it counts as deleted: a broker that has
+/// just started may not know better yet.
 constexpr int absent_max = 5;
+/// So long a topic must be shorter than it was until it counts as made again. A broker that has
+/// just become the leader says less until the other replicas have asked it for more (KIP-207):
+/// while the engine runs, and at a start.
+constexpr std::chrono::seconds shorter_max{30}, shorter_at_start_max{5};
 /// Without a note, that many of the newest offsets are read for what producers have sent.
 constexpr std::int64_t learned_offsets_max = 100'000;
 constexpr std::size_t learn_bytes = 1u << 20;
@@ -80,13 +84,12 @@ Status KafkaLog::read_raw(std::int64_t from, std::size_t bytes_max, Slice& slice
   if (const auto why = lost()) return std::unexpected(*why);
   const Status status = reader_->read(from, bytes_max, known_ends(), slice);
   if (!status && status.error().code == "position-lost") {
-    // Retention may have been faster; whatever else it is comes to light at the next look.
+    // Retention may have been faster; whatever else it is comes to light at the next looks.
     const auto client = LEAT_TRY(setup_.lanes.lane(0));
     const Ends ends = LEAT_TRY(
         query_ends(client->client(), setup_.place, Deadline({}, LogReader::wait_max.count())));
     first_ = std::max(first_.load(), ends.low);
     if (from < ends.low) return {};  // asked again, it says so
-    if (from > ends.high) return lose("it has lost records that were read");
     return transient_error("kafka-unreachable", "{}; it is read again", status.error().message);
   }
   if (!status) return status;
@@ -155,13 +158,16 @@ Result<bool> KafkaLog::look(const Deadline& deadline) {
   }
   if (!ends) return std::unexpected(ends.error());
   if (ends->high < end_ || ends->low < first_) {
-    if (++absent_for_ < absent_max) return false;
+    const auto now = std::chrono::steady_clock::now();
+    if (!shorter_since_) shorter_since_ = now;
+    if (now - *shorter_since_ < shorter_max) return false;
     return lose(
         fmt::format("it holds the offsets from {} to {}, and had those from {} to {}: it "
                     "was deleted and made again, or has lost records",
                     ends->low, ends->high, first_.load(), end_.load()));
   }
   absent_for_ = 0;
+  shorter_since_.reset();
   first_ = ends->low;
   return end_at_least(ends->high);
 }
@@ -172,17 +178,21 @@ bool KafkaLog::pull() {
 }
 
 /// Brokers learn of a topic that was just made one after the other.
-Result<Ends> KafkaLog::first_look(const Deadline& deadline) {
+Result<Ends> KafkaLog::first_look(std::int64_t end_before, const Deadline& deadline) {
   const auto client = LEAT_TRY(setup_.lanes.lane(0));
+  const auto shorter_until = std::chrono::steady_clock::now() + shorter_at_start_max;
   while (true) {
     auto ends = query_ends(client->client(), setup_.place, deadline);
-    if (ends || ends.error().code != "kafka-topic-missing" || deadline.over()) return ends;
+    if (!ends && ends.error().code != "kafka-topic-missing") return ends;
+    const bool is_all = ends && ends->high >= end_before;
+    const bool is_over = ends && std::chrono::steady_clock::now() >= shorter_until;
+    if (is_all || is_over || deadline.over()) return ends;
     client->client().serve(50);
   }
 }
 
 Status KafkaLog::open(const std::optional<LogNote>& note, const Deadline& deadline) {
-  const Ends ends = LEAT_TRY(first_look(deadline));
+  const Ends ends = LEAT_TRY(first_look(note ? note->end : 0, deadline));
   first_ = ends.low;
   end_ = ends.high;
   if (!note) return learn(std::max(ends.low, ends.high - learned_offsets_max));

@@ -79,7 +79,8 @@ class KafkaLog final : public log::PartitionLog {
   Result<bool> holds(std::int64_t offset, const Deadline& deadline);
 
  private:
-  Result<Ends> first_look(const Deadline& deadline);
+  /// `end_before`: where it has ended already; 0: not known.
+  Result<Ends> first_look(std::int64_t end_before, const Deadline& deadline);
   Status read_raw(std::int64_t from, std::size_t bytes_max, Slice& slice) const;
   Status compare_with(const LogNote& note, const Slice& slice) const;
   Status learn(std::int64_t from);
@@ -92,6 +93,8 @@ class KafkaLog final : public log::PartitionLog {
   const std::unique_ptr<LogReader> reader_;
   mutable std::atomic<std::int64_t> first_ = 0, end_ = 0;
   int absent_for_ = 0;  ///< looks in a row at which the topic was not there
+  /// Since when every look found less than there was.
+  std::optional<std::chrono::steady_clock::time_point> shorter_since_;
 
   mutable std::mutex mutex_;
   log::Producers producers_;
