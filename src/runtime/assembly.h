@@ -199,7 +199,7 @@ class Assembly {
   Status take_over_definitions();
   Status take_over(const PipelineChange& change);
   std::string hindrance_to(const PipelineChange& change, const pipeline::Graph& part) const;
-  Status swap_in(const PipelineChange& change, Assembly* computed);
+  Status swap_in(const PipelineChange& change, std::unique_ptr<Assembly> computed);
   Status adopt_state(const PipelineChange& change, Assembly& computed, CommitRecord& now);
   Status adopt_letters(const PipelineChange& change, Assembly& computed, CommitRecord& now);
   Status drop_leftovers();

@@ -127,8 +127,8 @@ Status Assembly::take_over(const PipelineChange& change) {
     return begin_anew();
   }
   spdlog::warn("computed anew from the topics' first records: {}", words_of(change));
-  const auto caught_up = LEAT_TRY(CatchUp::run(catch_up));
-  return swap_in(change, caught_up.get());
+  auto caught_up = LEAT_TRY(CatchUp::run(catch_up));
+  return swap_in(change, std::move(caught_up));
 }
 
 /// Why what is computed anew would not be what it always would have been; empty: it would.
@@ -164,7 +164,7 @@ bool Assembly::is_remote(const pipeline::SinkNode& sink) const {
 }
 
 /// In one commit: the computed state takes the place of the old one, which is dropped after it.
-Status Assembly::swap_in(const PipelineChange& change, Assembly* computed) {
+Status Assembly::swap_in(const PipelineChange& change, std::unique_ptr<Assembly> computed) {
   CommitRecord now = last_commit;
   const std::set<std::string> kept = kept_parts(graph, change);
   std::erase_if(now.streams,
@@ -187,6 +187,7 @@ Status Assembly::swap_in(const PipelineChange& change, Assembly* computed) {
   last_commit = std::move(now);
   last_commit.definitions = definitions;
   go_on_after(last_commit.epoch);
+  computed.reset();  // before its directory goes: its store may still be writing there
   return drop_leftovers();
 }
 
