@@ -141,11 +141,10 @@ class FolderStore final : public ObjectStore {
 
   /// A new file survives a power loss once all the folders are synced that it may have made.
   Status sync_folders(const std::string& path) {
-    for (std::string folder = folder_of(path); folder.size() >= root_.size();
-         folder = folder_of(folder)) {
+    for (std::string folder = folder_of(path);; folder = folder_of(folder)) {
       LEAT_TRY(files_.sync_directory(folder));
+      if (folder.size() <= root_.size()) return {};
     }
-    return {};
   }
 
   Status copy(const std::string& from, const std::string& to, const std::stop_token& stop) {

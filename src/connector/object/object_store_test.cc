@@ -191,6 +191,28 @@ TEST(S3SignatureTest, IsAsAmazonsExample) {
                         "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"));
 }
 
+/// A folder below the working directory, by its bare name.
+class FolderByNameTest : public ObjectTest {
+ protected:
+  void SetUp() override {
+    set_up("folder");
+    std::filesystem::current_path(scratch());
+  }
+  void TearDown() override { std::filesystem::current_path(before_); }
+
+ private:
+  const std::filesystem::path before_ = std::filesystem::current_path();
+};
+
+TEST_F(FolderByNameTest, TakesFiles) {
+  Settings named = settings();
+  named.set("path", std::string("objects"));
+  const auto store = *open_to_write(*read_location(named, {}), "_leat/t", {});
+  EXPECT_EQ(store->put_if_absent("first", "text", {}), true);
+  EXPECT_EQ(store->put_if_absent("a/second", "text", {}), true);
+  EXPECT_TRUE(std::filesystem::is_regular_file(scratch() + "/objects/a/second"));
+}
+
 TEST(S3AnswerTest, RefusesWhatIsNoListing) {
   for (const char* text : {"", "<html></html>", "{}", "<ListBucketResult>"}) {
     EXPECT_FALSE(read_s3_listing(text)) << text;
