@@ -16,6 +16,7 @@
 #include "operator/value_counts.h"
 #include "operator/view.h"
 #include "operator/window_clock.h"
+#include "sql/came.h"
 #include "state/hash.h"
 
 namespace leat::op {
@@ -78,7 +79,8 @@ class AggregateViewOperator final : public ViewOperator {
         key_codec_(types_of(query_.pre_schema, key_columns_)),
         definition_(name, definition_text()),
         details_(table_options(), resources.shards, keeps_windows_, view.ttl.has_value()),
-        pre_(resources.database, query_.pre, sql::Program::Input{input, true, query_.weighted}),
+        pre_(resources.database, query_.pre,
+             sql::Program::Input{sql::with_came(input, query_.pre), true, query_.weighted}),
         pending_(resources.workers, resources.shards),
         clock_(resources.timeline),
         shards_(resources.shards) {}

@@ -1,6 +1,7 @@
 #include "operator/input_program.h"
 
 #include "base/check.h"
+#include "sql/came.h"
 
 namespace leat::op {
 
@@ -10,8 +11,9 @@ InputProgram::InputProgram(sql::Database& database, const sql::ViewInput& defini
       schema_(definition.schema),
       weighted_(definition.weighted) {
   if (definition.sql.empty()) return;
-  program_ = std::make_unique<ProgramPool>(database, definition.sql,
-                                           sql::Program::Input{input, true, weighted_});
+  program_ = std::make_unique<ProgramPool>(
+      database, definition.sql,
+      sql::Program::Input{sql::with_came(input, definition.sql), true, weighted_});
 }
 
 Status InputProgram::prepare() {

@@ -250,7 +250,7 @@ class StreamChecker {
       const Node* that = fields.find("that");
       if (that == nullptr || !rows_known) continue;
       expectation.that = that->text;
-      auto sql = scope_.analyser.predicate(that->text, stream_.schema);
+      auto sql = scope_.analyser.stream_predicate(that->text, stream_.schema);
       if (!sql) {
         scope_.report_sql(*declaration_.document, *that, sql.error());
         continue;

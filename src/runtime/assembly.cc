@@ -40,6 +40,24 @@ bool drops_late(const pipeline::ViewPart& part) {
       part.definition);
 }
 
+/// Whether a part's query asks when the records of an input's rows came.
+bool asks_for_time(const pipeline::ViewPart& part, std::size_t input) {
+  const auto asks = [](const sql::ViewInput& rows) { return sql::reads_came(rows.sql); };
+  if (const auto* view = std::get_if<op::AggregateView>(&part.definition)) {
+    return sql::reads_came(view->query.pre);
+  }
+  if (const auto* view = std::get_if<op::SelectView>(&part.definition)) {
+    return asks(view->inputs[input]);
+  }
+  if (const auto* view = std::get_if<op::JoinView>(&part.definition)) {
+    return asks(input == 0 ? view->query.left : view->query.right);
+  }
+  if (const auto* view = std::get_if<op::KeyedView>(&part.definition)) {
+    return asks(view->query.inputs[input]);
+  }
+  return false;
+}
+
 unsigned power_of_two_at_least(unsigned number) {
   unsigned power = 1;
   while (power < number) power *= 2;
@@ -217,7 +235,7 @@ Status Assembly::make_streams() {
     }
     slot.stage = LEAT_TRY(StreamStage::make({.node = &node,
                                              .index = streams.size(),
-                                             .input = std::move(input),
+                                             .input = sql::with_came(input, node.query.sql),
                                              .csv_header = LEAT_TRY(csv_header_of(node)),
                                              .sessions = sessions,
                                              .lookups = &lookups,
@@ -303,6 +321,7 @@ Status Assembly::connect_all() {
                                         .index = slot.index,
                                         .input = i,
                                         .drops_late = drops_late(*slot.part),
+                                        .timed = asks_for_time(*slot.part, i),
                                         .context = &slot.context});
     }
   }

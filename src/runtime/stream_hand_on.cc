@@ -49,7 +49,7 @@ Status StreamStage::expect(SliceWork& work, Pass& pass, Rows& rows) const {
     const pipeline::Expectation& expectation = node_.expectations[i];
     std::vector<std::uint32_t> refused;
     std::vector<std::string> reasons;
-    LEAT_TRY(judge(work, i, rows.changes.rows, refused, reasons));
+    LEAT_TRY(judge(work, i, rows.changes, refused, reasons));
     pass.expected[i].refused += refused.size();
     pass.expected[i].passed += count - refused.size();
     if (refused.empty() || expectation.otherwise == pipeline::Refusal::warn) continue;
@@ -75,11 +75,14 @@ Status StreamStage::expect(SliceWork& work, Pass& pass, Rows& rows) const {
   return {};
 }
 
-Status StreamStage::judge(SliceWork& work, std::size_t expectation, const Chunk& chunk,
+Status StreamStage::judge(SliceWork& work, std::size_t expectation, const ChangeChunk& changes,
                           std::vector<std::uint32_t>& refused,
                           std::vector<std::string>& reasons) const {
+  const bool timed = sql::reads_came(node_.expectations[expectation].sql);
+  Chunk rows;
+  if (timed) rows = with_times(work, changes, node_.schema);
   return judge_part(*tools_[work.worker].expectations[expectation], node_.expectations[expectation],
-                    chunk, {0, chunk.size()}, refused, reasons);
+                    timed ? rows : changes.rows, {0, changes.rows.size()}, refused, reasons);
 }
 
 Status StreamStage::judge_part(sql::Program& program, const pipeline::Expectation& expectation,
@@ -130,7 +133,17 @@ void StreamStage::take_out(Rows& rows, const std::vector<bool>& goes_on) const {
 }
 
 Status StreamStage::feed_views(SliceWork& work, Pass& pass, const Rows& rows) const {
-  for (const ViewConsumer& view : views_) LEAT_TRY(absorb(work, pass, rows, view));
+  std::optional<Rows> timed;  // shares its texts with the rows, which are kept
+  for (const ViewConsumer& view : views_) {
+    if (view.timed && !timed) {
+      timed = Rows{{.rows = with_times(work, rows.changes, node_.schema),
+                    .weights = {},
+                    .order = rows.changes.order,
+                    .record_of = rows.changes.record_of},
+                   rows.input_row};
+    }
+    LEAT_TRY(absorb(work, pass, view.timed ? *timed : rows, view));
+  }
   return {};
 }
 

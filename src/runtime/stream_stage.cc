@@ -1,5 +1,6 @@
 #include "runtime/stream_stage.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "model/chunk_copy.h"
@@ -10,8 +11,14 @@ namespace {
 
 Result<std::unique_ptr<format::Decoder>> make_decoder(const StreamStage::Setup& setup) {
   const pipeline::StreamNode& node = *setup.node;
-  const std::vector<bool> reads = node.query.identity ? std::vector<bool>{} : node.query.reads;
-  if (node.format != "csv") return format::make_json_decoder(node.columns, reads);
+  std::vector<bool> reads = node.query.identity ? std::vector<bool>{} : node.query.reads;
+  std::vector<DecodedColumn> columns = node.columns;
+  if (sql::reads_came(node.query.sql)) {
+    const Type type = Type::of(DUCKDB_TYPE_TIMESTAMP_TZ);
+    columns.push_back({.name = sql::came_column, .type = type, .field = "$timestamp"});
+    reads.push_back(true);
+  }
+  if (node.format != "csv") return format::make_json_decoder(columns, reads);
   const auto character = [&](const char* name, char otherwise) {
     const std::string& text = node.format_settings.text(name);
     return text.empty() ? otherwise : text.front();
@@ -20,8 +27,11 @@ Result<std::unique_ptr<format::Decoder>> make_decoder(const StreamStage::Setup& 
                              .quote = character("quote", '"'),
                              .header = setup.csv_header,
                              .null_text = node.format_settings.text("null")};
-  return format::make_csv_decoder(node.columns, std::move(options), reads);
+  return format::make_csv_decoder(columns, std::move(options), reads);
 }
+
+/// What a TIMESTAMPTZ can hold of a record's time.
+constexpr TimestampMs came_ms_max = 9'223'372'022'400'000;
 
 const std::int64_t* numbers_of(const Chunk& chunk, std::size_t column) {
   return static_cast<const std::int64_t*>(duckdb_vector_get_data(chunk.vector(column)));
@@ -44,7 +54,8 @@ Result<std::unique_ptr<StreamStage>> StreamStage::make(const Setup& setup) {
       tools.select = LEAT_TRY(sql::Program::prepare(session, select, std::move(input)));
     }
     for (const pipeline::Expectation& expectation : node.expectations) {
-      sql::Program::Input input{.schema = node.schema, .with_row = true};
+      sql::Program::Input input{.schema = sql::with_came(node.schema, expectation.sql),
+                                .with_row = true};
       tools.expectations.push_back(
           LEAT_TRY(sql::Program::prepare(session, expectation.sql, std::move(input))));
     }
@@ -255,7 +266,26 @@ Status StreamStage::collect(Pass& pass, std::vector<Chunk> outputs, std::span<co
   return {};
 }
 
+Chunk StreamStage::with_times(const SliceWork& work, const ChangeChunk& changes,
+                              const Schema& schema) {
+  Chunk timed(sql::with_came(schema));
+  const std::size_t last = timed.column_count() - 1;
+  for (std::size_t i = 0; i < last; ++i) {
+    duckdb_vector_reference_vector(timed.vector(i), changes.rows.vector(i));
+  }
+  auto* times = static_cast<std::int64_t*>(duckdb_vector_get_data(timed.vector(last)));
+  for (std::size_t row = 0; row < changes.rows.size(); ++row) {
+    const TimestampMs came = work.slice.records[changes.record_of[row]].timestamp;
+    times[row] = std::clamp(came, -came_ms_max, came_ms_max) * 1000;
+  }
+  timed.set_size(changes.rows.size());
+  return timed;
+}
+
 Status StreamStage::take_rows(SliceWork& work, const ChangeChunk& parent) const {
+  Chunk timed;
+  if (timed_) timed = with_times(work, parent, input_);
+  const Chunk& input = timed_ ? timed : parent.rows;
   Pass pass;
   pass.expected.resize(node_.expectations.size());
   pass.record_of = parent.record_of;
@@ -264,16 +294,16 @@ Status StreamStage::take_rows(SliceWork& work, const ChangeChunk& parent) const 
     Rows rows;
     rows.input_row.resize(parent.rows.size());
     std::iota(rows.input_row.begin(), rows.input_row.end(), 0);
-    rows.changes.rows = passed_ ? passed_->pick(parent.rows) : copy_of(parent.rows);
+    rows.changes.rows = passed_ ? passed_->pick(input) : copy_of(input);
     rows.changes.record_of = parent.record_of;
     pass.rows.push_back(std::move(rows));
   } else if (lookups_) {
-    const auto joined = LEAT_TRY(lookups_->look_up(work.worker, {&parent.rows, 1}));
-    LEAT_TRY(join_and_select(work, pass, parent.rows, joined.front(), 0));
+    const auto joined = LEAT_TRY(lookups_->look_up(work.worker, {&input, 1}));
+    LEAT_TRY(join_and_select(work, pass, input, joined.front(), 0));
   } else {
     std::vector<Chunk> outputs;
-    LEAT_TRY(select_by_halves(work, pass, {parent.rows, {}}, 0, parent.rows.size(), outputs));
-    LEAT_TRY(collect(pass, std::move(outputs), {&parent.rows, 1}, pass.record_of, 0));
+    LEAT_TRY(select_by_halves(work, pass, {input, {}}, 0, input.size(), outputs));
+    LEAT_TRY(collect(pass, std::move(outputs), {&input, 1}, pass.record_of, 0));
   }
   for (Rows& rows : std::exchange(pass.rows, {})) LEAT_TRY(hand_on(work, pass, std::move(rows)));
   tally(work, pass);

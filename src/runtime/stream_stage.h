@@ -14,6 +14,7 @@
 #include "runtime/passed_columns.h"
 #include "runtime/slice_work.h"
 #include "runtime/stream_lookups.h"
+#include "sql/came.h"
 #include "sql/program.h"
 
 namespace leat::runtime {
@@ -26,7 +27,8 @@ class StreamStage {
   struct Setup {
     const pipeline::StreamNode* node = nullptr;
     std::size_t index = 0;                ///< in the graph
-    Schema input;                         ///< decoded columns, or the parent's schema
+    Schema input;                         ///< decoded columns, or the parent's schema; then
+                                          ///< sql::came_column where the query asks for it
     std::vector<std::string> csv_header;  ///< of a CSV topic
     std::span<const std::shared_ptr<sql::Session>> sessions;  ///< one a worker
     const LookupSources* lookups = nullptr;  ///< that its query may join with; outlive the stage
@@ -40,6 +42,7 @@ class StreamStage {
     std::size_t index;
     std::size_t input;                ///< which of the view's inputs the stream is
     bool drops_late;                  ///< late rows are only counted
+    bool timed;                       ///< it asks when the rows' records came
     const op::EpochContext* context;  ///< of the epoch that runs
   };
   void add_view(ViewConsumer view) { views_.push_back(view); }
@@ -84,7 +87,11 @@ class StreamStage {
   class DecodeInput;
 
   explicit StreamStage(const Setup& setup)
-      : node_(*setup.node), index_(setup.index), input_(setup.input), clock_(*setup.clock) {
+      : node_(*setup.node),
+        index_(setup.index),
+        input_(setup.input),
+        clock_(*setup.clock),
+        timed_(sql::reads_came(node_.query.sql)) {
     if (!node_.query.passes.empty()) passed_.emplace(node_.query, input_);
   }
   bool selects() const { return tools_.front().select != nullptr; }
@@ -100,9 +107,11 @@ class StreamStage {
                           std::size_t count, std::vector<Chunk>& outputs) const;
   Status collect(Pass& pass, std::vector<Chunk> outputs, std::span<const Chunk> inputs,
                  std::span<const std::uint32_t> record_of, std::uint32_t first_input_row) const;
+  /// The rows with when their records came, in a column behind the others.
+  static Chunk with_times(const SliceWork& work, const ChangeChunk& changes, const Schema& schema);
   Status hand_on(SliceWork& work, Pass& pass, Rows rows) const;
   Status expect(SliceWork& work, Pass& pass, Rows& rows) const;
-  Status judge(SliceWork& work, std::size_t expectation, const Chunk& chunk,
+  Status judge(SliceWork& work, std::size_t expectation, const ChangeChunk& changes,
                std::vector<std::uint32_t>& refused, std::vector<std::string>& reasons) const;
   struct Part {
     std::size_t begin, count;
@@ -129,6 +138,7 @@ class StreamStage {
   const std::size_t index_;
   const Schema input_;
   const Clock& clock_;
+  const bool timed_;  // the query asks when the records came
   std::optional<PassedColumns> passed_;
   std::unique_ptr<StreamLookups> lookups_;  // null: it joins with no table
   std::vector<Tools> tools_;                // by worker

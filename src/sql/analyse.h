@@ -65,9 +65,12 @@ class Analyser {
   /// refused as `not-incremental` with the remedy.
   virtual Analysed<AggregateQuery> aggregate_query(std::string_view sql,
                                                    const Catalog& catalog) = 0;
-  /// A boolean over the columns of `schema` (an expectation, `deletes:`). Yields SQL over
-  /// __leat_input() whose columns are the boolean and row_column.
+  /// A boolean over the columns of `schema` (`deletes:`). Yields SQL over __leat_input() whose
+  /// columns are the boolean and row_column.
   virtual Analysed<std::string> predicate(std::string_view expression, const Schema& schema) = 0;
+  /// The same of a stream's rows (an expectation), where now() is when the row's record came.
+  virtual Analysed<std::string> stream_predicate(std::string_view expression,
+                                                 const Schema& schema) = 0;
   /// One expression over the columns of `schema`, without aggregates and the same at every replay
   /// (a column to partition files by). Gives its type.
   virtual Analysed<Type> row_expression(std::string_view expression, const Schema& schema) = 0;

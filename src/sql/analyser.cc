@@ -54,7 +54,14 @@ class BindingAnalyser final : public Analyser {
 
   Analysed<std::string> predicate(std::string_view expression, const Schema& schema) override {
     return of_expression(expression, [&](std::string_view plain) {
-      return analyse_predicate(*binding_, plain, schema);
+      return analyse_predicate(*binding_, plain, schema, Now::refused);
+    });
+  }
+
+  Analysed<std::string> stream_predicate(std::string_view expression,
+                                         const Schema& schema) override {
+    return of_expression(expression, [&](std::string_view plain) {
+      return analyse_predicate(*binding_, plain, schema, Now::allowed);
     });
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sql/engine.h"
+#include "sql/now.h"
 #include "sql/refusal.h"
 #include "sql/row_query.h"
 #include "sql/window_call.h"
@@ -238,6 +239,7 @@ Analysed<std::string> Planner::plan_select(Node query, const Environment& env) {
   query["from_table"] = nullptr;
   query["cte_map"] = {{"map", Node::array()}};
   LEAT_TRY_SQL(plan_subqueries(query, block.from, where, env));
+  LEAT_TRY_SQL(replace_now_in(query, where, block.from));
   const Schema columns = LEAT_TRY_SQL(columns_of(block.from));
   const FromScope& scope = block.from.scope;
   for (const char* clause :
@@ -267,15 +269,7 @@ Analysed<void> Planner::name_items(Node& query, const FromScope& scope) {
       continue;
     }
     items.push_back(item);
-    if (!text_in(item, "alias").empty()) continue;
-    if (is_class(item, "COLUMN_REF")) {
-      items.back()["alias"] = parts_of(item).back();
-      continue;
-    }
-    Node alone = LEAT_TRY_SQL(binding_.parse("SELECT 1"));
-    alone["select_list"] = Node::array({item});
-    std::string text = LEAT_TRY_SQL(binding_.to_sql(alone));
-    items.back()["alias"] = text.substr(std::string_view("SELECT ").size());
+    LEAT_TRY_SQL(name_item(binding_, items.back()));
   }
   query["select_list"] = std::move(items);
   return {};

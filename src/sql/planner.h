@@ -20,9 +20,9 @@ Analysed<ViewQuery> plan_view_query(Binding& binding, std::string_view sql, cons
 /// and window function becomes a part that the next one reads. Its functions stand in files by what
 /// they plan: planner.cc the SELECT as a whole, planner_from.cc FROM, planner_groups.cc GROUP BY,
 /// planner_joins.cc and planner_asof.cc joins, planner_subqueries.cc subqueries in expressions,
-/// planner_keyed.cc what is computed anew by key, planner_ranks.cc rankings, planner_sessions.cc
-/// sessions, planner_sets.cc UNION and the like, planner_windows.cc what is known of a relation's
-/// columns.
+/// planner_keyed.cc what is computed anew by key, planner_now.cc now(), planner_ranks.cc rankings,
+/// planner_sessions.cc sessions, planner_sets.cc UNION and the like, planner_windows.cc what is
+/// known of a relation's columns.
 class Planner {
  public:
   Planner(Binding& binding, std::string view, Catalog catalog)
@@ -170,6 +170,13 @@ class Planner {
   Analysed<std::vector<Node>> group_keys(const Block& block) const;
   std::optional<Node> ranking_of(const Node& query) const;
   std::optional<std::vector<std::size_t>> unique_by_rank(const Node& query) const;
+
+  // planner_now.cc
+  Analysed<void> replace_now_in(Node& query, std::vector<Node>& where, const From& from);
+  Analysed<void> refuse_loose_now(const Node& written, const Node& query,
+                                  const Schema& columns) const;
+  Analysed<void> refuse_now(const std::vector<Node>& conditions, const From& left,
+                            const From& right) const;
 
   // planner_ranks.cc
   std::optional<Rank> rank_of_window(const Node& query) const;

@@ -28,6 +28,7 @@ std::vector<Node> conditions_of(const Node& join) {
 
 /// Computed anew for each k.
 Analysed<Planner::From> Planner::asof_join(From left, From right, const Node& join) {
+  LEAT_TRY_SQL(refuse_now(conjuncts_of(join.at("condition")), left, right));
   JoinSides sides{{std::move(left)}, {std::move(right)}};
   std::vector<Node> by_order;
   for (Node& condition : conditions_of(join)) {

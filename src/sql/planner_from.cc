@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sql/came.h"
 #include "sql/planner.h"
 #include "sql/row_query.h"
 #include "sql/window_call.h"
@@ -24,6 +25,7 @@ FromScope scope_of(const std::string& alias, const Schema& schema,
                    const std::vector<std::string>& renamed) {
   FromScope scope;
   for (std::size_t i = 0; i < schema.size(); ++i) {
+    if (schema[i].name == came_column) continue;
     scope.add({alias, i < renamed.size() ? renamed[i] : schema[i].name, schema[i].name});
   }
   return scope;

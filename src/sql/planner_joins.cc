@@ -105,6 +105,7 @@ Analysed<Planner::From> Planner::plan_join(const Node& join_node, const Environm
 Analysed<Planner::From> Planner::join(From left, From right, JoinQuery::Kind kind,
                                       std::vector<Node> conditions,
                                       const std::vector<std::string>& using_columns) {
+  LEAT_TRY_SQL(refuse_now(conditions, left, right));
   JoinSides sides{{std::move(left)}, {std::move(right)}, kind, without_between(conditions)};
   for (const std::string& name : using_columns) {
     const auto l = sides.left.from.scope.resolve(column_ref(name));

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "model/vector_shape.h"
+#include "sql/now.h"
 
 namespace leat::sql {
 namespace {
@@ -16,8 +17,8 @@ bool present(const Node& query, const char* key) {
 class Unreplayable {
  public:
   Unreplayable(const Schema& columns, const FunctionCatalog& functions, std::string_view code,
-               std::string_view place)
-      : columns_(columns), functions_(functions), code_(code), place_(place) {}
+               std::string_view place, Now now)
+      : columns_(columns), functions_(functions), code_(code), place_(place), now_(now) {}
 
   Analysed<void> in(const Node& node) const {
     const std::string kind = text_in(node, "class");
@@ -33,6 +34,12 @@ class Unreplayable {
     if (kind == "PARAMETER") {
       return sql_fault(code_, at, "{} has no parameters: write the value in place of ? or $1",
                        place_);
+    }
+    if (now_ == Now::allowed && says_now(node, columns_)) return {};
+    if (kind == "FUNCTION" && function_name(node) == "age" && node.at("children").size() == 1) {
+      return sql_fault("not-deterministic", at,
+                       "age() of one time counts from today, so a replay would give other rows: "
+                       "give both, age(current_date, …)");
     }
     if (kind == "FUNCTION" && functions_.is_volatile(function_name(node))) {
       return sql_fault("not-deterministic", at,
@@ -55,14 +62,16 @@ class Unreplayable {
     const bool time = name.contains("now") || name.contains("time") || name.contains("date") ||
                       name == "today" || name == "get_current_timestamp";
     if (!time) return "take a column of the input instead";
-    return "take the time at which the record came, which `{field: $timestamp, type: "
-           "timestamptz}` gives as a column of a stream, or one of the input's";
+    return "the time at which a record came is known of a stream's rows, so write it in the "
+           "stream's "
+           "select (or in a SELECT over the stream alone, in FROM), and read that column here; "
+           "`{field: $timestamp, type: timestamptz}` under columns is the same";
   }
 
   Analysed<void> in_column(const Node& node, std::size_t at) const {
     const auto parts = parts_of(node);
     for (const std::string& part : parts) {
-      if (lower(part).starts_with("__leat_")) {
+      if (lower(part).starts_with("__leat_") && !columns_.find(part)) {
         return sql_fault("unknown-column", at,
                          "\"{}\": names that begin with __leat_ are Leat's own", part);
       }
@@ -79,6 +88,7 @@ class Unreplayable {
   const FunctionCatalog& functions_;
   std::string_view code_;
   std::string_view place_;
+  Now now_;
 };
 
 Analysed<void> refuse_modifier(const Node& modifier, std::string_view code,
@@ -112,8 +122,8 @@ Analysed<void> refuse_modifier(const Node& modifier, std::string_view code,
 
 Analysed<void> refuse_unreplayable(const Node& query, const Schema& columns,
                                    const FunctionCatalog& functions, std::string_view code,
-                                   std::string_view place) {
-  const Unreplayable unreplayable(columns, functions, code, place);
+                                   std::string_view place, Now now) {
+  const Unreplayable unreplayable(columns, functions, code, place, now);
   Analysed<void> found;
   walk(query, [&](const Node& node) {
     if (found) found = unreplayable.in(node);

@@ -4,13 +4,15 @@
 
 namespace leat::sql {
 
+/// Whether a query may say now(): it is about rows that each came at a time.
+enum class Now : bool { refused, allowed };
 /// Refuses, anywhere in the query: subqueries, window functions, parameters, volatile functions
-/// (`not-deterministic`: a replay would give other rows) and names that begin with `__leat_`.
-/// `columns`: names that are columns, not words like current_date. `code` is for what is merely not
-/// possible in this place, which `place` names: "a stream's query".
+/// (`not-deterministic`: a replay would give other rows) and names that begin with `__leat_` and
+/// are none of the columns. `columns`: names that are columns, not words like current_date. `code`
+/// is for what is merely not possible in this place, which `place` names: "a stream's query".
 Analysed<void> refuse_unreplayable(const Node& query, const Schema& columns,
                                    const FunctionCatalog& functions, std::string_view code,
-                                   std::string_view place);
+                                   std::string_view place, Now now = Now::refused);
 
 /// Whether a stream or view can keep this type: not ENUM, UNION or a struct without names.
 bool can_be_kept(const Type& type);

@@ -6,6 +6,7 @@
 #include "model/vector_shape.h"
 #include "sql/engine.h"
 #include "sql/lookup_join.h"
+#include "sql/now.h"
 #include "sql/refusal.h"
 
 namespace leat::sql {
@@ -87,9 +88,9 @@ Analysed<void> bound_columns_expression(Binding& binding, Node& star, const Sche
   return {};
 }
 
-/// Keeps every star from the added columns.
+/// Keeps every star from the added columns. `timed`: when the record came is one of them.
 Analysed<void> exclude_added_columns(Binding& binding, Node& query, const std::string& alias,
-                                     const Schema& schema) {
+                                     const Schema& schema, bool timed) {
   Analysed<void> done;
   walk(query, [&](Node& node) {
     if (!done || !is_class(node, "STAR")) return done.has_value();
@@ -98,6 +99,7 @@ Analysed<void> exclude_added_columns(Binding& binding, Node& query, const std::s
       done = bound_columns_expression(binding, node, schema);
     } else if (relation.empty() || lower(relation) == lower(alias)) {
       node.at("exclude_list").push_back(row_column);
+      if (timed) node.at("exclude_list").push_back(came_column);
     }
     return done.has_value();
   });
@@ -110,12 +112,27 @@ Analysed<Node> from_input(Binding& binding, const std::string& alias) {
       fmt::format("SELECT * FROM {}() AS {}", input_function, quoted_name(alias)));
 }
 
+/// Puts the record's time in the place of now() and the like. Items keep the names that they have.
+Analysed<bool> with_now_replaced(Binding& binding, Node& query, const std::string& alias,
+                                 const Schema& columns) {
+  Node replaced = query;
+  if (!LEAT_TRY_SQL(replace_now(binding, replaced, columns, alias))) return false;
+  for (std::size_t i = 0; i < query.at("select_list").size(); ++i) {
+    LEAT_TRY_SQL(name_item(binding, query["select_list"][i]));
+    Node& item = replaced["select_list"][i];
+    if (!is_class(item, "STAR")) item["alias"] = query["select_list"][i]["alias"];
+  }
+  query = std::move(replaced);
+  return true;
+}
+
 /// `from`: the query's FROM over functions of ours.
 Analysed<std::string> rewritten(Binding& binding, Node query, Node from, const std::string& alias,
                                 const Schema& schema) {
   const bool joined = text_in(from, "type") == "JOIN";
+  const bool timed = reads_came(query.dump(-1, ' ', false, Node::error_handler_t::replace));
   query.at("from_table") = std::move(from);
-  LEAT_TRY_SQL(exclude_added_columns(binding, query, alias, schema));
+  LEAT_TRY_SQL(exclude_added_columns(binding, query, alias, schema, timed));
   query.at("select_list").push_back(column_ref(row_column));
   if (joined) {
     // A join gives its rows in any order, and what is first and last counts further on.
@@ -164,6 +181,7 @@ std::set<std::string> referenced_names(const Node& query) {
 }
 
 /// Fills in `passes` and `rest` where that is possible and the rest still binds to the same types.
+/// `schema` is what stars stand for.
 Analysed<void> leave_out_passed_columns(Binding& binding, const Node& query,
                                         const std::string& alias, const Schema& schema,
                                         RowQuery& out) {
@@ -178,6 +196,7 @@ Analysed<void> leave_out_passed_columns(Binding& binding, const Node& query,
     for (const Node& column : *columns) list.push_back(column);
   }
   if (list.size() != out.output.size()) return {};
+  const Schema input = with_came(schema, out.sql);
   const std::set<std::string> referenced = referenced_names(query);
   std::vector<std::optional<std::size_t>> passes(list.size());
   Node computed = Node::array();
@@ -189,9 +208,9 @@ Analysed<void> leave_out_passed_columns(Binding& binding, const Node& query,
     if (is_class(list[i], "COLUMN_REF") && !needed) {
       const auto parts = parts_of(list[i]);
       const bool qualified = parts.size() == 2 && lower(parts[0]) == lower(alias);
-      if (parts.size() == 1 || qualified) passes[i] = schema.find(parts.back());
+      if (parts.size() == 1 || qualified) passes[i] = input.find(parts.back());
     }
-    if (passes[i] && schema[*passes[i]].type == column.type && is_flat(column.type)) continue;
+    if (passes[i] && input[*passes[i]].type == column.type && is_flat(column.type)) continue;
     passes[i].reset();
     computed.push_back(list[i]);
     expected.push_back(column);
@@ -203,7 +222,7 @@ Analysed<void> leave_out_passed_columns(Binding& binding, const Node& query,
     shorter.at("select_list") = std::move(computed);
     Node from = LEAT_TRY_SQL(from_input(binding, alias));
     rest = LEAT_TRY_SQL(rewritten(binding, std::move(shorter), std::move(from), alias, schema));
-    const auto bound = binding.bind_rewritten(rest, {schema, true, false});
+    const auto bound = binding.bind_rewritten(rest, {input, true, false});
     expected.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
     const auto types_equal = [](const Column& left, const Column& right) {
       return left.type == right.type;
@@ -360,21 +379,27 @@ Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
                                      const std::string& input, const Catalog& catalog) {
   const Relation* relation = LEAT_TRY_SQL(find_relation(catalog, input, 0));
   const Schema& schema = relation->schema;
-  const Node query = LEAT_TRY_SQL(binding.parse(sql, schema.names()));
-  LEAT_TRY_SQL(refuse_clauses(query, code, place, Joins::allowed));
-  const JoinedNames names = LEAT_TRY_SQL(names_in(query, input, catalog));
-  LEAT_TRY_SQL(refuse_unreplayable(query, with_tables(schema, names.tables), binding.functions(),
-                                   code, place));
-  LEAT_TRY_SQL(refuse_grouping(query, binding.functions()));
+  const Node written = LEAT_TRY_SQL(binding.parse(sql, schema.names()));
+  LEAT_TRY_SQL(refuse_clauses(written, code, place, Joins::allowed));
+  const JoinedNames names = LEAT_TRY_SQL(names_in(written, input, catalog));
+  const Schema columns = with_tables(schema, names.tables);
+  LEAT_TRY_SQL(
+      refuse_unreplayable(written, columns, binding.functions(), code, place, Now::allowed));
+  LEAT_TRY_SQL(refuse_grouping(written, binding.functions()));
 
   RowQuery out;
   out.input = input;
-  out.output = LEAT_TRY_SQL(bind_as_written(binding, sql, query, input, schema, names.tables));
+  out.output = LEAT_TRY_SQL(bind_as_written(binding, sql, written, input, schema, names.tables));
   LEAT_TRY_SQL(refuse_output(out.output));
+  Node query = written;
+  Catalog timed = catalog;
+  if (LEAT_TRY_SQL(with_now_replaced(binding, query, names.input_alias, columns))) {
+    timed.find(input)->second.schema = with_came(schema);
+  }
   out.reads = columns_read(query, schema, names.input_alias);
-  Node from = LEAT_TRY_SQL(from_over_functions(binding, query, names, catalog, out));
+  Node from = LEAT_TRY_SQL(from_over_functions(binding, query, names, timed, out));
   out.sql = LEAT_TRY_SQL(rewritten(binding, query, std::move(from), names.input_alias, schema));
-  Program::Input bound_input{.schema = schema, .with_row = true};
+  Program::Input bound_input{.schema = with_came(schema, out.sql), .with_row = true};
   for (const Lookup& lookup : out.lookups) {
     bound_input.lookups.push_back({lookup.relation, lookup.schema});
   }
@@ -402,7 +427,7 @@ struct RowExpression {
 };
 Analysed<RowExpression> read_row_expression(Binding& binding, std::string_view expression,
                                             const Schema& schema, std::string_view what,
-                                            std::string_view example) {
+                                            std::string_view example, Now now = Now::refused) {
   const std::string prefix = "SELECT ";
   const std::string text = prefix + std::string(expression);
   const auto unshifted = [&](SqlFault fault) {
@@ -421,7 +446,7 @@ Analysed<RowExpression> read_row_expression(Binding& binding, std::string_view e
       !text_in(query.at("select_list")[0], "alias").empty()) {
     return sql_fault("sql-syntax", 0, "{} is one expression, {}", what, example);
   }
-  auto refused = refuse_unreplayable(query, schema, binding.functions(), code, what);
+  auto refused = refuse_unreplayable(query, schema, binding.functions(), code, what, now);
   if (refused) {
     walk(query, [&](const Node& node) {
       const std::string name = is_class(node, "FUNCTION") ? function_name(node) : "";
@@ -450,19 +475,20 @@ Analysed<Type> analyse_row_expression(Binding& binding, std::string_view express
 }
 
 Analysed<std::string> analyse_predicate(Binding& binding, std::string_view expression,
-                                        const Schema& schema) {
+                                        const Schema& schema, Now now) {
   static constexpr std::string_view condition = "a condition";
   auto [query, bound] = LEAT_TRY_SQL(read_row_expression(binding, expression, schema, condition,
-                                                         "true or false for a row: a > 0"));
+                                                         "true or false for a row: a > 0", now));
   if (bound.size() != 1 || bound[0].type.id() != DUCKDB_TYPE_BOOLEAN) {
     return sql_fault("type-mismatch", 0, "{} must be true or false, this is {}: compare it",
                      condition, bound.size() == 1 ? bound[0].type.to_sql() : "several columns");
   }
+  LEAT_TRY_SQL(replace_now(binding, query, schema));
   query.at("from_table") =
       LEAT_TRY_SQL(binding.from_of(fmt::format("SELECT * FROM {}()", input_function)));
   query.at("select_list").push_back(column_ref(row_column));
   const std::string sql = LEAT_TRY_SQL(binding.to_sql(query));
-  LEAT_TRY_SQL(binding.bind_rewritten(sql, {schema, true, false}));
+  LEAT_TRY_SQL(binding.bind_rewritten(sql, {with_came(schema, sql), true, false}));
   return sql;
 }
 

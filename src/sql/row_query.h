@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sql/binding.h"
+#include "sql/refusal.h"
 
 namespace leat::sql {
 
@@ -10,7 +11,7 @@ Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
 
 /// Analyser::predicate.
 Analysed<std::string> analyse_predicate(Binding& binding, std::string_view expression,
-                                        const Schema& schema);
+                                        const Schema& schema, Now now);
 
 /// Analyser::row_expression.
 Analysed<Type> analyse_row_expression(Binding& binding, std::string_view expression,

@@ -257,7 +257,8 @@ class Reader {
       return user_error("case-syntax", "{}: the case has neither ---- and rows nor `refused`",
                         case_.place());
     }
-    std::string text = case_.query.sql + " " + case_.query.settings;
+    std::string text =
+        fmt::format("{} {} {}", case_.query.sql, case_.query.judge_sql, case_.query.settings);
     for (const Relation& relation : case_.relations) {
       text += " " + relation.sql + " " + relation.settings;
     }

@@ -87,10 +87,11 @@ Status EngineRun::append(const std::string& topic, std::span<const std::string> 
   log::Topic* found = assembly_->topics->find(topic);
   LEAT_CHECK(found != nullptr);
   std::vector<log::NewRecord> batch;
+  const std::size_t place = records_in(topic);
   for (const std::string& value : records) {
     log::NewRecord& record = batch.emplace_back();
     record.value = value;
-    record.timestamp = clock_.now_ms();
+    record.timestamp = clock_.now_ms() + static_cast<TimestampMs>(place + batch.size() - 1) * 1000;
   }
   log::PartitionLog& partition = found->partition(Partition(0));
   const log::AppendResult appended = LEAT_TRY(partition.append(batch, std::nullopt));

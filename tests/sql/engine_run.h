@@ -40,7 +40,8 @@ class EngineRun {
   /// Ends in order, and nothing is lost; open() starts it again.
   void close();
 
-  /// Puts records at a topic's end, as one batch, on disk before this returns.
+  /// Puts records at a topic's end, as one batch, on disk before this returns. The topic's n-th
+  /// came n seconds after the clock's time, in each run.
   Status append(const std::string& topic, std::span<const std::string> records);
   /// From now on the table has these rows, JSON objects, and no others.
   Status set_table(const std::string& table, const std::vector<std::string>& rows);
