@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 import zlib
@@ -294,6 +295,52 @@ class Server:
             self.process.kill()
         self.process.wait()
         self.log.close()
+
+
+class PushLoad:
+    """As a context: pushes the rows `row(0)`, `row(1)`, … to a topic, a batch a request, each sent again until it is answered."""
+
+    def __init__(self, port, topic, row, batch, pause):
+        self.client = Client(port, timeout=20)
+        self.topic, self.row, self.batch, self.pause = topic, row, batch, pause
+        self.pushed = 0
+        self.longest = 0.0  # seconds that a batch took
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        while not self.stopping.is_set():
+            rows = [self.row(n) for n in range(self.pushed, self.pushed + self.batch)]
+            began = time.monotonic()
+            while not self._push(rows):
+                if self.stopping.wait(0.005):
+                    return
+            self.longest = max(self.longest, time.monotonic() - began)
+            self.pushed += self.batch
+            self.stopping.wait(self.pause)
+
+    def _push(self, rows):
+        try:
+            return self.client.push(self.topic, rows, {"Idempotency-Key": f"batch {self.pushed}"})[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join()
+        self.client.close()
+
+    def wait_for(self, count, seconds_max=60):
+        """Until that many rows have been answered."""
+        deadline = time.monotonic() + seconds_max
+        while self.pushed < count:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self.pushed} rows were pushed in {seconds_max} s, not {count}")
+            time.sleep(0.01)
 
 
 def sorted_rows(rows, digits=9):

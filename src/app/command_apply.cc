@@ -12,34 +12,38 @@ namespace {
 
 using nlohmann::json;
 
-struct ApplyOptions {
-  std::vector<std::string> files;
+/// Of a change, whatever it is.
+struct Choice {
   std::string server;
   bool rebuild = false;
   bool json = false;
+};
+
+struct ApplyOptions {
+  std::vector<std::string> files;
+  Choice choice;
 };
 
 struct ReplayOptions {
   std::string view;
   std::string from;
-  std::string server;
-  bool rebuild = false;
-  bool json = false;
+  Choice choice;
 };
 
-void add_choices(CLI::App& command, std::string& server, bool& rebuild, bool& as_json) {
-  command.add_option("--server", server,
+void add_choices(CLI::App& command, Choice& choice) {
+  command.add_option("--server", choice.server,
                      "Address of a running server (default: $LEAT_SERVER, else "
                      "http://127.0.0.1:8080)");
-  command.add_flag("--rebuild", rebuild,
+  command.add_flag("--rebuild", choice.rebuild,
                    "Also where sinks have written rows already, or records are gone");
-  command.add_flag("--json", as_json, "The plan as JSON");
+  command.add_flag("--json", choice.json, "The plan as JSON");
 }
 
-Status change(const std::string& server, const std::string& path, const json& body, bool as_json) {
-  HttpClient client(server.empty() ? HttpClient::default_server() : server);
+Status change(const Choice& choice, const std::string& path, json body) {
+  body["rebuild"] = choice.rebuild;
+  HttpClient client(choice.server.empty() ? HttpClient::default_server() : choice.server);
   const auto answer = LEAT_TRY(client.post(path, "application/json", body.dump()));
-  return follow_change(client, answer.body, as_json);
+  return follow_change(client, answer.body, choice.json);
 }
 
 /// The server reads no file of ours: it gets the texts, and what they name is on its machine.
@@ -49,8 +53,7 @@ Status apply(const ApplyOptions& options) {
     const auto path = std::filesystem::absolute(text.file).lexically_normal().string();
     files.push_back({{"file", path}, {"text", text.text}});
   }
-  const json body = {{"files", std::move(files)}, {"rebuild", options.rebuild}};
-  return change(options.server, "/v1/pipeline", body, options.json);
+  return change(options.choice, "/v1/pipeline", {{"files", std::move(files)}});
 }
 
 Status replay(const ReplayOptions& options) {
@@ -62,9 +65,8 @@ Status replay(const ReplayOptions& options) {
   } else {
     from["time"] = options.from;
   }
-  const json body = {{"from", std::move(from)}, {"rebuild", options.rebuild}};
   const std::string path = "/v1/views/" + url_encoded(options.view) + "/replay";
-  return change(options.server, path, body, options.json);
+  return change(options.choice, path, {{"from", std::move(from)}});
 }
 
 }  // namespace
@@ -75,7 +77,7 @@ void add_apply(CLI::App& app, Outcome& outcome) {
   auto options = std::make_shared<ApplyOptions>();
   command->add_option("FILE", options->files, "Pipeline files, or folders of them: all of them")
       ->required();
-  add_choices(*command, options->server, options->rebuild, options->json);
+  add_choices(*command, options->choice);
   command->footer(
       "What `leat plan` says is kept goes on as it is. What is rebuilt or new is computed from "
       "the\n"
@@ -85,7 +87,8 @@ void add_apply(CLI::App& app, Outcome& outcome) {
       "Examples:\n"
       "  leat apply shop.yaml\n"
       "  leat apply pipelines/ --server http://127.0.0.1:9090");
-  command->callback([options, &outcome] { finish(outcome, apply(*options), options->json); });
+  command->callback(
+      [options, &outcome] { finish(outcome, apply(*options), options->choice.json); });
 }
 
 void add_replay(CLI::App& app, Outcome& outcome) {
@@ -99,14 +102,15 @@ void add_replay(CLI::App& app, Outcome& outcome) {
                    "An offset (of each partition), or the time that a record arrived at or after: "
                    "0, 2026-01-01T00:00:00Z")
       ->required();
-  add_choices(*command, options->server, options->rebuild, options->json);
+  add_choices(*command, options->choice);
   command->footer(
       "The view holds what its query says of the records from there on, until it is replayed from\n"
       "elsewhere or its definition changes. Nothing else is touched.\n\n"
       "Examples:\n"
       "  leat replay totals --from 0\n"
       "  leat replay totals --from 2026-11-01T00:00:00Z");
-  command->callback([options, &outcome] { finish(outcome, replay(*options), options->json); });
+  command->callback(
+      [options, &outcome] { finish(outcome, replay(*options), options->choice.json); });
 }
 
 }  // namespace leat::app

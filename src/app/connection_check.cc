@@ -96,10 +96,9 @@ std::vector<Connection> try_connections(const pipeline::Graph& graph,
                      try_table(all.tables.at(node.connector), node, context)});
   }
   for (const pipeline::SinkNode& node : graph.sinks) {
-    const auto found = all.sinks.find(node.connector);
-    if (found == all.sinks.end() || !found->second.remote) continue;
-    tried.push_back(
-        {node.name, node.connector, "sink", try_sink(found->second, graph, node, context)});
+    if (!all.is_remote(node.connector)) continue;
+    tried.push_back({node.name, node.connector, "sink",
+                     try_sink(all.sinks.at(node.connector), graph, node, context)});
   }
   return tried;
 }

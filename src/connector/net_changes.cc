@@ -4,16 +4,10 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "model/column_types.h"
+
 namespace leat::connector {
-namespace {
-
-std::vector<Type> types_of(const Schema& schema, const std::vector<std::size_t>& columns) {
-  std::vector<Type> types;
-  for (const std::size_t column : columns) types.push_back(schema[column].type);
-  return types;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 NetChanges::NetChanges(const Schema& schema, std::vector<std::size_t> key)
     : key_(std::move(key)), codec_(types_of(schema, key_)) {}

@@ -204,15 +204,17 @@ Status AggregateViewOperator::restore() {
     std::memcpy(&stored_time_, time->data(), sizeof stored_time_);
     clock_.restore(stored_time_);
   }
-  LEAT_TRY(groups_->restore(bytes_max_a_shard(), [&](unsigned index, state::Entry* group) {
-    if (!group->has(state::Entry::pinned)) return;
-    Shard& shard = shards_[index];
-    shard.closed = clock_.now();
-    if (is_open(shard, group)) shard.open_groups.fetch_add(1, std::memory_order_relaxed);
-    index_group(shard, group);
-  }));
-  for (const auto& details : details_.all()) LEAT_TRY(details->restore(bytes_max_a_shard()));
-  if (expiry_) LEAT_TRY(expiry_->restore(bytes_max_a_shard()));
+  LEAT_TRY(
+      groups_->restore(resources_.bytes_max_a_shard(), [&](unsigned index, state::Entry* group) {
+        if (!group->has(state::Entry::pinned)) return;
+        Shard& shard = shards_[index];
+        shard.closed = clock_.now();
+        if (is_open(shard, group)) shard.open_groups.fetch_add(1, std::memory_order_relaxed);
+        index_group(shard, group);
+      }));
+  for (const auto& details : details_.all())
+    LEAT_TRY(details->restore(resources_.bytes_max_a_shard()));
+  if (expiry_) LEAT_TRY(expiry_->restore(resources_.bytes_max_a_shard()));
   return {};
 }
 

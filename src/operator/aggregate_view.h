@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "model/column_types.h"
 #include "operator/accumulator.h"
-#include "operator/column_types.h"
 #include "operator/definition_record.h"
 #include "operator/eviction.h"
 #include "operator/expiry.h"
@@ -131,7 +131,6 @@ class AggregateViewOperator final : public ViewOperator {
     std::atomic<std::uint64_t> open_groups = 0;
   };
 
-  std::uint64_t bytes_max_a_shard() const { return resources_.memory_max / resources_.shards; }
   bool closes() const { return view_.emit == Emit::on_close; }
   /// Groups become final some time after their window has ended.
   bool settles() const { return view_.emit != Emit::on_update; }

@@ -17,7 +17,7 @@ class EvictionPolicy {
   explicit EvictionPolicy(const Resources& resources)
       : timeline_(resources.timeline),
         budget_(resources.budget),
-        share_(resources.memory_max / resources.shards) {}
+        share_(resources.bytes_max_a_shard()) {}
 
   /// Called between epochs. Only a commit makes more rows clean, so it is tried once a commit.
   void apply(std::span<state::KeyedShard* const> shards) {

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "model/chunk_copy.h"
-#include "operator/column_types.h"
+#include "model/column_types.h"
 
 namespace leat::op {
 GroupRowsWriter::GroupRowsWriter(const sql::AggregateQuery& query, const KeyCodec& keys,

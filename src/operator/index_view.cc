@@ -132,7 +132,7 @@ Status IndexView::persist(unsigned index, state::CommitBatch& batch) {
 Status IndexView::restore() {
   LEAT_TRY(definition_.check(resources_.store, family_));
   is_new_ = !LEAT_TRY(resources_.store.get(family_, definition_key)).has_value();
-  return pages_.restore(resources_.memory_max / resources_.shards);
+  return pages_.restore(resources_.bytes_max_a_shard());
 }
 
 }  // namespace leat::op

@@ -1,5 +1,5 @@
 #include "operator/join_bench.h"
-#include "operator/column_types.h"
+#include "model/column_types.h"
 
 namespace leat::op {
 namespace {

@@ -1,7 +1,7 @@
 #include "operator/join_codec.h"
 
+#include "model/column_types.h"
 #include "model/vector_access.h"
-#include "operator/column_types.h"
 
 namespace leat::op {
 namespace {

@@ -95,7 +95,7 @@ class JoinViewOperator final : public ViewOperator {
       clock_.restore(stored_time_);
     }
     for (const bool left : {true, false}) {
-      LEAT_TRY(pages_[left ? 0 : 1]->restore(bytes_max_a_shard(),
+      LEAT_TRY(pages_[left ? 0 : 1]->restore(resources_.bytes_max_a_shard(),
                                              [&](unsigned shard, RowPages::Group group) {
                                                if (plan_.forgets())
                                                  shards_[shard]->join.side(left).index(group);
@@ -121,8 +121,6 @@ class JoinViewOperator final : public ViewOperator {
     JoinShard join;
     EvictionPolicy eviction;
   };
-
-  std::size_t bytes_max_a_shard() const { return resources_.memory_max / resources_.shards; }
 
   state::TableOptions table_options(bool left) const {
     state::TableOptions options;

@@ -4,7 +4,7 @@
 
 #include <fmt/ranges.h>
 
-#include "operator/column_types.h"
+#include "model/column_types.h"
 #include "operator/definition_record.h"
 #include "sql/program.h"
 #include "state/hash.h"
@@ -66,8 +66,6 @@ state::TableOptions KeptRows::options_of(const Resources& resources) const {
   return options;
 }
 
-std::int64_t KeptRows::weight_in(const std::byte* record) const { return number_in(record); }
-
 std::int64_t KeptRows::shown_in(const std::byte* record) const {
   if (record == nullptr || !paces()) return number_in(record);
   return reinterpret_cast<const Head*>(record)->shown;
@@ -94,18 +92,9 @@ void KeptRows::find_row_keys(const Rows& rows, std::span<const std::uint32_t> of
     }
     return;
   }
-  shard.bytes.clear();
-  shard.ends.clear();
-  for (const std::uint32_t row : of_shard) {
-    shard.bytes.append(rows.keys[row]).append(rows.rows[row]);
-    shard.ends.push_back(shard.bytes.size());
-  }
-  std::size_t begin = 0;
-  for (const std::size_t end : shard.ends) {
-    const std::string_view key(shard.bytes.data() + begin, end - begin);
-    shard.row_keys.push_back({key, state::hash_bytes(key)});
-    begin = end;
-  }
+  shard.joined.clear();
+  for (const std::uint32_t row : of_shard) shard.joined.add({rows.keys[row], rows.rows[row]});
+  shard.joined.keys_into(shard.row_keys);
 }
 
 Status KeptRows::add(unsigned index, const Rows& rows, std::span<const std::uint32_t> of_shard) {
@@ -315,7 +304,7 @@ void KeptRows::persist(unsigned index, state::CommitBatch& batch) {
 
 Status KeptRows::restore() {
   LEAT_TRY(row_count_.restore(resources_.store, family_));
-  const std::size_t bytes_max = resources_.memory_max / resources_.shards;
+  const std::size_t bytes_max = resources_.bytes_max_a_shard();
   if (keys_) LEAT_TRY(keys_->restore(bytes_max));
   return rows_.restore(bytes_max, [&](unsigned index, state::Entry* entry) {
     if (!entry->has(state::Entry::pinned)) return;

@@ -14,6 +14,7 @@
 #include "operator/definition.h"
 #include "operator/detail_table.h"
 #include "operator/eviction.h"
+#include "operator/joined_keys.h"
 #include "operator/stored_row_count.h"
 #include "operator/view.h"
 #include "operator/window_clock.h"
@@ -76,8 +77,7 @@ class KeptRows {
     std::vector<state::Entry*> keys;       // whose number of rows has changed in this epoch
     EventTimeUs watermark = no_watermark;  // that was seen last
     // Scratch space.
-    std::string bytes;
-    std::vector<std::size_t> ends;
+    JoinedKeys joined;
     std::vector<state::KeyedShard::Key> row_keys;
     std::vector<state::Entry*> entries;
   };
@@ -94,7 +94,6 @@ class KeptRows {
 
   bool is_plain() const { return !paces() && view_.unique.empty() && !has_windows(); }
   std::size_t record_size() const { return is_plain() ? sizeof(std::int64_t) : sizeof(Head); }
-  std::int64_t weight_in(const std::byte* record) const;
   std::int64_t shown_in(const std::byte* record) const;
   std::string_view row_in(std::string_view key, const std::byte* record) const;
   static Head& head_of(state::Entry* entry) { return *reinterpret_cast<Head*>(entry->record()); }

@@ -1,6 +1,6 @@
 #include "operator/keyed_inputs.h"
 
-#include "operator/column_types.h"
+#include "model/column_types.h"
 #include "state/hash.h"
 
 namespace leat::op {

@@ -1,7 +1,7 @@
 #include "operator/keyed_runner.h"
 
 #include "base/check.h"
-#include "operator/column_types.h"
+#include "model/column_types.h"
 
 namespace leat::op {
 namespace {

@@ -1,8 +1,8 @@
 #include "operator/keyed_view.h"
 
 #include "base/check.h"
+#include "model/column_types.h"
 #include "operator/change_writer.h"
-#include "operator/column_types.h"
 #include "operator/row_list.h"
 #include "operator/session_view.h"
 #include "state/hash.h"
@@ -277,16 +277,18 @@ Status KeyedViewOperator::restore() {
   LEAT_TRY(definition_.check(resources_.store, family_));
   LEAT_TRY(row_count_.restore(resources_.store, family_));
   if (windowed_) LEAT_TRY(clock_.restore(resources_.store, family_));
-  LEAT_TRY(outputs_.restore(bytes_max_a_shard(), [&](unsigned index, state::Entry* entry) {
-    if (!entry->has(state::Entry::pinned)) return;
-    shards_[index].retained.add(end_of(outputs_.shard(index).key_of(entry)), entry);
-  }));
-  if (ranked_) LEAT_TRY(ranked_->restore(bytes_max_a_shard()));
+  LEAT_TRY(
+      outputs_.restore(resources_.bytes_max_a_shard(), [&](unsigned index, state::Entry* entry) {
+        if (!entry->has(state::Entry::pinned)) return;
+        shards_[index].retained.add(end_of(outputs_.shard(index).key_of(entry)), entry);
+      }));
+  if (ranked_) LEAT_TRY(ranked_->restore(resources_.bytes_max_a_shard()));
   for (Shard& shard : shards_) shard.closed = clock_.now();
   for (std::size_t i = 0; i < pages_.size(); ++i) {
-    LEAT_TRY(pages_[i]->restore(bytes_max_a_shard(), [&](unsigned index, RowPages::Group group) {
-      if (windowed_) index_group(i, index, group);
-    }));
+    LEAT_TRY(pages_[i]->restore(resources_.bytes_max_a_shard(),
+                                [&](unsigned index, RowPages::Group group) {
+                                  if (windowed_) index_group(i, index, group);
+                                }));
   }
   return {};
 }

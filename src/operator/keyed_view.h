@@ -103,7 +103,6 @@ class KeyedViewOperator final : public ViewOperator {
     }
   };
 
-  std::size_t bytes_max_a_shard() const { return resources_.memory_max / resources_.shards; }
   EventTimeUs end_of(std::string_view key) const {
     return window_end_of(key, query_.window_key->width_us);
   }

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "model/chunk_copy.h"
-#include "operator/column_types.h"
+#include "model/column_types.h"
 #include "operator/law_bench.h"
 
 namespace leat::op {

@@ -1,7 +1,7 @@
 #include "base/check.h"
+#include "model/column_types.h"
 #include "model/row_codec.h"
 #include "operator/change_writer.h"
-#include "operator/column_types.h"
 #include "operator/definition_record.h"
 #include "operator/eviction.h"
 #include "operator/expiry.h"
@@ -140,8 +140,8 @@ class LatestViewOperator final : public ViewOperator {
   Status restore() override {
     LEAT_TRY(definition_.check(resources_.store, family_));
     LEAT_TRY(deleted_rows_.restore(resources_.store, family_));
-    LEAT_TRY(table_.restore(resources_.memory_max / resources_.shards));
-    if (expiry_) LEAT_TRY(expiry_->restore(resources_.memory_max / resources_.shards));
+    LEAT_TRY(table_.restore(resources_.bytes_max_a_shard()));
+    if (expiry_) LEAT_TRY(expiry_->restore(resources_.bytes_max_a_shard()));
     return {};
   }
 

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "model/chunk_copy.h"
-#include "operator/column_types.h"
+#include "model/column_types.h"
 #include "operator/law_bench.h"
 
 namespace leat::op {

@@ -29,19 +29,9 @@ state::KeyedTable::PlaceOf RankedRows::place_of(unsigned shards) {
 }
 
 Status RankedRows::add(std::span<const Row> rows) {
-  bytes_.clear();
-  ends_.clear();
-  keys_.clear();
-  for (const Row& row : rows) {
-    bytes_.append(row.key).append(row.order).append(row.bytes);
-    ends_.push_back(bytes_.size());
-  }
-  std::size_t begin = 0;
-  for (const std::size_t end : ends_) {
-    const std::string_view key(bytes_.data() + begin, end - begin);
-    keys_.push_back({key, state::hash_bytes(key)});
-    begin = end;
-  }
+  joined_.clear();
+  for (const Row& row : rows) joined_.add({row.key, row.order, row.bytes});
+  joined_.keys_into(keys_);
   LEAT_TRY(table_.find_or_create(keys_, entries_));
   for (std::size_t i = 0; i < rows.size(); ++i) {
     table_.touch(entries_[i]);

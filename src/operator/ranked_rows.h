@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "operator/joined_keys.h"
 #include "sql/query.h"
 #include "state/keyed_table.h"
 
@@ -59,8 +60,7 @@ class RankedRows {
   state::KeyedShard& table_;
   const sql::KeyedQuery::Ranking& ranking_;
   // Scratch space.
-  std::string bytes_;
-  std::vector<std::size_t> ends_;
+  JoinedKeys joined_;
   std::vector<state::KeyedShard::Key> keys_;
   std::vector<state::Entry*> entries_;
 };

@@ -2,8 +2,8 @@
 
 #include "base/check.h"
 #include "model/chunk_copy.h"
+#include "model/column_types.h"
 #include "operator/change_sum.h"
-#include "operator/column_types.h"
 #include "operator/definition_record.h"
 #include "operator/input_program.h"
 #include "operator/kept_rows.h"

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "model/column_types.h"
 #include "operator/change_sum.h"
-#include "operator/column_types.h"
 #include "operator/keyed_view.h"
 #include "operator/row_list.h"
 #include "state/hash.h"
@@ -269,25 +269,26 @@ Status SessionViewOperator::restore() {
   LEAT_TRY(definition_.check(resources_.store, family_));
   LEAT_TRY(row_count_.restore(resources_.store, family_));
   LEAT_TRY(clock_.restore(resources_.store, family_));
-  LEAT_TRY(outputs_->restore(bytes_max_a_shard(), [&](unsigned index, state::Entry* entry) {
-    if (!entry->has(state::Entry::pinned)) return;
-    Shard& shard = shards_[index];
-    const Record& record = Record::of(entry->record());
-    const OpenSession session{SessionKeys::id_of(outputs_->shard(index).key_of(entry)),
-                              record.start,
-                              record.last,
-                              entry,
-                              false,
-                              false};
-    if (record.closed != 0) {
-      shard.retained.add(shard.open.end_of(session), entry);
-      return;
-    }
-    std::string_view key = outputs_->shard(index).key_of(entry);
-    key.remove_suffix(SessionKeys::id_bytes);
-    shard.open.restore(shard.open.key(key), session);
-  }));
-  return pages_->restore(bytes_max_a_shard());
+  LEAT_TRY(
+      outputs_->restore(resources_.bytes_max_a_shard(), [&](unsigned index, state::Entry* entry) {
+        if (!entry->has(state::Entry::pinned)) return;
+        Shard& shard = shards_[index];
+        const Record& record = Record::of(entry->record());
+        const OpenSession session{SessionKeys::id_of(outputs_->shard(index).key_of(entry)),
+                                  record.start,
+                                  record.last,
+                                  entry,
+                                  false,
+                                  false};
+        if (record.closed != 0) {
+          shard.retained.add(shard.open.end_of(session), entry);
+          return;
+        }
+        std::string_view key = outputs_->shard(index).key_of(entry);
+        key.remove_suffix(SessionKeys::id_bytes);
+        shard.open.restore(shard.open.key(key), session);
+      }));
+  return pages_->restore(resources_.bytes_max_a_shard());
 }
 
 Status SessionViewOperator::scan(const state::Snapshot& snapshot,

@@ -102,7 +102,6 @@ class SessionViewOperator final : public ViewOperator {
   };
   using Sessions = std::vector<OpenSession*>;
 
-  std::size_t bytes_max_a_shard() const { return resources_.memory_max / resources_.shards; }
   bool closes() const { return view_.emit == Emit::on_close; }
   bool weighted() const { return query_.inputs[0].weighted; }
   RowPages& pages(unsigned index) { return pages_->shard(index); }

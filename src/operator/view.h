@@ -23,6 +23,8 @@ struct Resources {
   unsigned shards = 1;   ///< merge and persist with 0 … shards - 1; a power of two
   std::size_t memory_max = std::size_t{1} << 30;  ///< the view's share for hot rows, in bytes
   MemoryBudget* budget = nullptr;  ///< of all views; null: the share is all that it may have
+
+  std::size_t bytes_max_a_shard() const { return memory_max / shards; }
 };
 
 /// The store's family that holds a view's state: to be dropped when no pipeline names the view any

@@ -250,7 +250,8 @@ Status Assembly::make_streams() {
   return {};
 }
 
-Status Assembly::make_views() {
+/// Of views, their parts and their indexes, each once.
+std::vector<std::string> Assembly::view_families() const {
   std::vector<std::string> families;
   for (const pipeline::ViewNode& node : graph.views) {
     for (const pipeline::ViewPart& part : node.parts) {
@@ -258,9 +259,18 @@ Status Assembly::make_views() {
     }
     families.push_back(op::family_of_view(family_name_of(node.name)));
   }
-  for (const IndexSlot& index : indexes) {
-    families.push_back(op::family_of_view(family_name_of(index)));
+  std::set<std::string> of_indexes;
+  for (const pipeline::StreamNode& stream : graph.streams) {
+    for (const sql::Lookup& lookup : stream.query.lookups) {
+      if (lookup.view) of_indexes.insert(op::family_of_view(family_name_of(IndexSlot(lookup))));
+    }
   }
+  families.insert(families.end(), of_indexes.begin(), of_indexes.end());
+  return families;
+}
+
+Status Assembly::make_views() {
+  const std::vector<std::string> families = view_families();
   LEAT_TRY(store->make_families(families));
   budget = std::make_unique<op::MemoryBudget>(options.state_memory_max);
   const op::Resources resources{

@@ -205,8 +205,8 @@ class Assembly {
   Status drop_leftovers();
   Status begin_anew();
   Status drop_views();
-  bool is_remote(const pipeline::SinkNode& sink) const;
   std::string family_name_of(const std::string& part) const;
+  std::vector<std::string> view_families() const;
   std::string family_name_of(const IndexSlot& index) const;
   Connectors with_committed_tables(const PipelineChange& change) const;
   Result<std::unique_ptr<connector::ReferenceTable>> committed_table(

@@ -151,16 +151,11 @@ std::string Assembly::hindrance_to(const PipelineChange& change,
     const bool written = last_commit.sinks.contains(sink.name) ||
                          last_commit.sinks.contains(Changelog::topic_of(sink.name));
     if (written) return fmt::format("sink {} has written rows of {} already", sink.name, sink.from);
-    if (from == stream && is_remote(sink)) {
+    if (from == stream && connectors.is_remote(sink.connector)) {
       return fmt::format("sink {} would be without the rows of {} so far", sink.name, sink.from);
     }
   }
   return "";
-}
-
-bool Assembly::is_remote(const pipeline::SinkNode& sink) const {
-  const auto maker = connectors.sinks.find(sink.connector);
-  return maker != connectors.sinks.end() && maker->second.remote != nullptr;
 }
 
 /// In one commit: the computed state takes the place of the old one, which is dropped after it.
@@ -251,18 +246,7 @@ Status Assembly::adopt_letters(const PipelineChange& change, Assembly& computed,
 
 /// What is in the store and of no view any more, and what a run that is over left of a catch-up.
 Status Assembly::drop_leftovers() {
-  std::vector<std::string> used;
-  for (const pipeline::ViewNode& node : graph.views) {
-    used.push_back(op::family_of_view(family_name_of(node.name)));
-    for (const pipeline::ViewPart& part : node.parts) {
-      used.push_back(op::family_of_view(family_name_of(part.name)));
-    }
-  }
-  for (const pipeline::StreamNode& stream : graph.streams) {
-    for (const sql::Lookup& lookup : stream.query.lookups) {
-      if (lookup.view) used.push_back(op::family_of_view(family_name_of(IndexSlot(lookup))));
-    }
-  }
+  const std::vector<std::string> used = view_families();
   for (const std::string& name : store->family_names()) {
     if (!name.starts_with(op::family_of_view(""))) continue;
     if (std::ranges::find(used, name) == used.end()) LEAT_TRY(store->drop_family(name));

@@ -43,7 +43,7 @@ Status Assembly::make_sinks() {
   for (const pipeline::SinkNode& node : graph.sinks) {
     const auto make = connectors.sinks.find(node.connector);
     LEAT_CHECK(make != connectors.sinks.end());
-    if (make->second.remote) {
+    if (connectors.is_remote(node.connector)) {
       LEAT_TRY(make_remote_sink(node));
       continue;
     }

@@ -154,8 +154,7 @@ Result<std::unique_ptr<Assembly>> CatchUp::run(const Setup& setup) {
 bool needs_all_anew(const pipeline::Graph& graph, const PipelineChange& change,
                     const Connectors& connectors) {
   return std::ranges::any_of(graph.sinks, [&](const pipeline::SinkNode& sink) {
-    const auto maker = connectors.sinks.find(sink.connector);
-    return !sink.from_topic && maker != connectors.sinks.end() && maker->second.remote &&
+    return !sink.from_topic && connectors.is_remote(sink.connector) &&
            change.is_computed("stream/" + sink.from);
   });
 }
@@ -194,10 +193,10 @@ pipeline::Graph part_to_compute(const pipeline::Graph& graph, const Definitions&
            !maker->second.replayable;
   });
   std::erase_if(part.sinks, [&](const pipeline::SinkNode& node) {
-    const auto maker = connectors.sinks.find(node.connector);
     const bool computed = !node.from_topic && (change.is_computed("stream/" + node.from) ||
                                                change.is_computed("view/" + node.from));
-    return !computed || maker == connectors.sinks.end() || maker->second.remote;
+    return !computed || !connectors.sinks.contains(node.connector) ||
+           connectors.is_remote(node.connector);
   });
   return part;
 }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "model/column_types.h"
 #include "state/hash.h"
 
 namespace leat::runtime {
@@ -23,18 +24,6 @@ std::string input_text(const std::string& input, const Schema& schema) {
   for (const Column& column : schema)
     text += fmt::format(", {} {}", column.name, column.type.to_sql());
   return text;
-}
-
-std::vector<Type> types_of(const Schema& schema) {
-  std::vector<Type> types;
-  for (const Column& column : schema) types.push_back(column.type);
-  return types;
-}
-
-std::vector<Type> types_of(const Schema& schema, const std::vector<std::size_t>& columns) {
-  std::vector<Type> types;
-  for (const std::size_t column : columns) types.push_back(schema[column].type);
-  return types;
 }
 
 /// A target may hold secrets.

@@ -73,6 +73,12 @@ struct Connectors {
   std::map<std::string, Table> tables;
   std::map<std::string, ReferenceTable> reference_tables;
   std::map<std::string, Sink> sinks;
+
+  /// Whether sinks of this connector write to another system.
+  bool is_remote(const std::string& sink_connector) const {
+    const auto found = sinks.find(sink_connector);
+    return found != sinks.end() && found->second.remote != nullptr;
+  }
 };
 
 }  // namespace leat::runtime

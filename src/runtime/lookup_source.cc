@@ -1,25 +1,11 @@
 #include "runtime/lookup_source.h"
 
+#include "model/column_types.h"
+
 namespace leat::runtime {
-namespace {
-
-std::vector<Type> types_of(const Schema& schema) {
-  std::vector<Type> types;
-  for (const Column& column : schema) types.push_back(column.type);
-  return types;
-}
-
-std::vector<Type> key_types_of(const connector::TableInput& input) {
-  std::vector<Type> types;
-  for (const std::size_t column : input.key) types.push_back(input.schema[column].type);
-  return types;
-}
-
-}  // namespace
-
 LookupSource::LookupSource(connector::TableInput input)
     : input_(std::move(input)),
-      key_codec_(key_types_of(input_)),
+      key_codec_(types_of(input_.schema, input_.key)),
       row_codec_(types_of(input_.schema)) {}
 
 }  // namespace leat::runtime

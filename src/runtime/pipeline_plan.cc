@@ -79,9 +79,8 @@ void add_sinks(const CommittedPipeline& before, const Definitions& now,
 void add_new_sinks(const CommittedPipeline& before, const pipeline::Graph& graph,
                    const Connectors& connectors, const PipelineChange& change, PipelinePlan& plan) {
   for (const pipeline::SinkNode& sink : graph.sinks) {
-    const auto maker = connectors.sinks.find(sink.connector);
     if (sink.from_topic || before.definitions.contains("sink/" + sink.name)) continue;
-    if (maker == connectors.sinks.end() || !maker->second.remote) continue;
+    if (!connectors.is_remote(sink.connector)) continue;
     if (!change.is_computed("stream/" + sink.from)) continue;
     plan.hindrances.push_back(
         fmt::format("sink {} would be without the rows of {} so far", sink.name, sink.from));

@@ -6,16 +6,11 @@
 #include <spdlog/spdlog.h>
 
 #include "model/chunk_copy.h"
+#include "model/column_types.h"
 #include "model/row_codec.h"
 
 namespace leat::runtime {
 namespace {
-
-std::vector<Type> types_of(const Schema& schema) {
-  std::vector<Type> types;
-  for (const Column& column : schema) types.push_back(column.type);
-  return types;
-}
 
 std::size_t rows_of(const std::vector<ChangeChunk>& changes, bool put_in) {
   std::size_t rows = 0;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "model/column_types.h"
 #include "model/vector_access.h"
 #include "sql/analyse.h"
 #include "sql/engine.h"
@@ -120,12 +121,6 @@ std::uint64_t bytes_of(const VectorReader& column, std::size_t begin, std::size_
       return bytes;
   }
   return bytes;
-}
-
-std::vector<Type> types_of(const Schema& schema) {
-  std::vector<Type> types;
-  for (const Column& column : schema) types.push_back(column.type);
-  return types;
 }
 
 class SpoolingWriter final : public ParquetWriter {

@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
 """leat apply and leat replay: another pipeline, and another beginning, while the server runs."""
-import http.client
 import json
 import pathlib
 import sys
-import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
-from leat_program import Client, Server  # noqa: E402
+from leat_program import PushLoad, Server  # noqa: E402
 
 PIPELINE = """
 pipeline: shop
@@ -47,43 +45,6 @@ def wanted(numbers):
     return [[customer, *sums] for customer, sums in sorted(rows.items())]
 
 
-class Load:
-    """Pushes orders until it is stopped, each request until it is answered; knows how many those were."""
-
-    def __init__(self, port, batch=100):
-        self.client = Client(port, timeout=20)
-        self.batch = batch
-        self.pushed = 0
-        self.longest = 0.0
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self.run)
-
-    def run(self):
-        while not self.stopping.is_set():
-            rows = [order(n) for n in range(self.pushed, self.pushed + self.batch)]
-            began = time.monotonic()
-            while True:
-                try:
-                    status, _ = self.client.push("orders", rows, {"Idempotency-Key": f"batch {self.pushed}"})
-                    if status == 200:
-                        break
-                except (OSError, http.client.HTTPException):
-                    pass
-                time.sleep(0.005)
-            self.longest = max(self.longest, time.monotonic() - began)
-            self.pushed += self.batch
-            time.sleep(0.002)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join()
-        self.client.close()
-
-
 def asked(command, *arguments):
     """Runs the command; gives how it ended."""
     return leat_program.run(command, *arguments, timeout=120)
@@ -113,9 +74,8 @@ def under_load(folder, failures):
     with Server(path, folder / "data") as server:
         server.wait_ready()
         process = server.process.pid
-        with Load(server.port) as load:
-            while load.pushed < 5000:
-                time.sleep(0.01)
+        with PushLoad(server.port, "orders", order, batch=100, pause=0.002) as load:
+            load.wait_for(5000)
             path.write_text(PIPELINE + LARGEST)
             ended = applied(failures, "one more", path, server, "--json")
             failures.equal("one is new", [n for n, fate in fates(ended).items() if fate != "kept"], ["view/largest"])
@@ -124,9 +84,7 @@ def under_load(folder, failures):
             ended = applied(failures, "one other", path, server, "--json")
             failures.equal("what is rebuilt", {n: fate for n, fate in fates(ended).items() if fate != "kept"},
                            {"view/by_customer": "rebuilt", "view/totals": "rebuilt", "view/joined": "new"})
-            before = load.pushed
-            while load.pushed < before + 1000:
-                time.sleep(0.01)
+            load.wait_for(load.pushed + 1000)
         server.client.settle()
         compare(failures, "under load", server.client, load.pushed)
         most = max(order(n)["amount"] for n in range(30))

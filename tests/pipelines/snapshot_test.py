@@ -4,11 +4,10 @@ import json
 import pathlib
 import shutil
 import sys
-import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
-from leat_program import Client, Server  # noqa: E402
+from leat_program import PushLoad, Server  # noqa: E402
 
 leat_program.need_duckdb()
 import duckdb  # noqa: E402
@@ -55,34 +54,6 @@ def check_views(failures, what, client):
     return len(rows)
 
 
-class Load:
-    """Pushes orders until it is stopped; knows how many were acknowledged."""
-
-    def __init__(self, port):
-        self.client = Client(port)
-        self.acknowledged = 0
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self.run)
-
-    def run(self):
-        while not self.stopping.is_set():
-            batch = [order(n) for n in range(self.acknowledged, self.acknowledged + 200)]
-            status, _ = self.client.push("orders", batch)
-            if status != 200:
-                return
-            self.acknowledged += len(batch)
-            self.stopping.wait(0.01)  # what is checked later is read as JSON
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join()
-        self.client.close()
-
-
 def leat(failures, what, *arguments, code=0):
     ended = leat_program.run(*arguments)
     failures.equal(f"{what}: exit code", ended.returncode, code)
@@ -95,11 +66,11 @@ def under_load(folder, failures):
     before = []
     with Server(path, folder / "data") as server:
         server.wait_ready()
-        with Load(server.port) as load:
+        # The pause: what is pushed is read back as JSON later.
+        with PushLoad(server.port, "orders", order, batch=200, pause=0.01) as load:
             for n in range(4):
-                while load.acknowledged < (n + 1) * 3000 and load.thread.is_alive():
-                    load.stopping.wait(0.01)
-                before.append(load.acknowledged)
+                load.wait_for((n + 1) * 3000)
+                before.append(load.pushed)
                 leat(failures, f"snapshot {n}", "snapshot", folder / f"copy{n}",
                      "--server", f"http://127.0.0.1:{server.port}")
         check_views(failures, "the original", server.client)

@@ -5,24 +5,13 @@
 
 #include "format/value_text.h"
 #include "model/chunk_copy.h"
+#include "model/column_types.h"
 
 namespace leat::connector::kafka {
 namespace {
 
 using Value = MessageOptions::Value;
 using Shape = MessageOptions::Shape;
-
-std::vector<Type> types_of(const Schema& schema) {
-  std::vector<Type> types;
-  for (const Column& column : schema) types.push_back(column.type);
-  return types;
-}
-
-std::vector<Type> types_of(const Schema& schema, const std::vector<std::size_t>& columns) {
-  std::vector<Type> types;
-  for (const std::size_t column : columns) types.push_back(schema[column].type);
-  return types;
-}
 
 void append_number(std::int64_t number, std::string& out) {
   char digits[24];

@@ -7,18 +7,13 @@
 
 #include "format/record_metadata.h"
 #include "format/utf8.h"
+#include "model/column_types.h"
 
 namespace leat::connector::mongodb {
 namespace {
 
 constexpr std::string_view id_name = "_id";
 constexpr std::string_view value_name = "value";
-
-std::vector<Type> types_of(const Schema& schema) {
-  std::vector<Type> types;
-  for (const Column& column : schema) types.push_back(column.type);
-  return types;
-}
 
 /// An array can't be an `_id`.
 bool is_list(const Type& type) {

@@ -5,6 +5,7 @@
 
 #include "connector/mongodb/decimal128.h"
 #include "format/value_text.h"
+#include "model/column_types.h"
 
 namespace leat::connector::mongodb {
 
@@ -23,12 +24,6 @@ struct RowDocument::Cell {
 namespace {
 
 constexpr std::int64_t day_ms = 86'400'000;
-
-std::vector<Type> types_of(const Schema& schema) {
-  std::vector<Type> types;
-  for (const Column& column : schema) types.push_back(column.type);
-  return types;
-}
 
 /// So many units of a timestamp are a millisecond; 0: a unit is a second.
 std::int64_t units_per_ms(duckdb_type id) {

@@ -4,7 +4,7 @@
 
 #include "model/schema.h"
 
-namespace leat::op {
+namespace leat {
 
 /// The types of all columns, or of those with these indices, in their order.
 inline std::vector<Type> types_of(const Schema& schema) {
@@ -18,4 +18,4 @@ inline std::vector<Type> types_of(const Schema& schema, const std::vector<std::s
   return types;
 }
 
-}  // namespace leat::op
+}  // namespace leat
