@@ -292,6 +292,7 @@ Status Assembly::make_views() {
 Status Assembly::make_view(const pipeline::ViewNode& node, const pipeline::ViewPart& part,
                            const op::Resources& resources) {
   ViewSlot slot{.node = &node, .part = &part, .index = views.size()};
+  slot.drops_late = drops_late(part);
   std::vector<Schema> schemas;
   for (const std::string& input : part.inputs) schemas.push_back(schema_of(input));
   if (node.of_table) schemas.push_back(node.schema);
@@ -330,7 +331,7 @@ Status Assembly::connect_all() {
                                         .node = slot.node,
                                         .index = slot.index,
                                         .input = i,
-                                        .drops_late = drops_late(*slot.part),
+                                        .drops_late = slot.drops_late,
                                         .timed = asks_for_time(*slot.part, i),
                                         .context = &slot.context});
     }

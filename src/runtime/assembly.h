@@ -71,7 +71,8 @@ struct ViewSlot {
   std::uint64_t refusals_reported = 0;
   std::chrono::steady_clock::time_point next_report{};
 
-  bool is_index = false;  ///< an op::IndexView of the view
+  bool is_index = false;    ///< an op::IndexView of the view
+  bool drops_late = false;  ///< late rows are only counted
 
   /// Whether users know it: it is no mere part.
   bool is_shown() const { return part == node; }
@@ -176,6 +177,8 @@ class Assembly {
   std::optional<std::size_t> find_view(const std::string& name) const;
   /// Of a view or of a part of one.
   std::optional<std::size_t> find_part(const std::string& name) const;
+  /// Of a stream, a view or a part of one, which there is.
+  const Schema& schema_of(const std::string& name) const;
   /// Puts what the pipeline is made of into a commit, where the last one says otherwise.
   void put_definitions(state::CommitBatch& batch) const;
 
@@ -232,7 +235,6 @@ class Assembly {
   Status open_cursors();
   void add_input(std::unique_ptr<InputPartition> input);
   Result<std::vector<std::string>> csv_header_of(const pipeline::StreamNode& node) const;
-  const Schema& schema_of(const std::string& name) const;
 };
 
 }  // namespace leat::runtime

@@ -103,20 +103,29 @@ std::string dead_letter_json(const DeadLetter& letter, const Record& record,
   return out;
 }
 
+Status append_letters(log::PartitionLog& log, std::span<const std::string> letters) {
+  std::vector<log::NewRecord> records;
+  for (const std::string& letter : letters) {
+    records.push_back({.value = letter});
+    if (records.size() < letters_per_batch) continue;
+    LEAT_TRY(log.append(records, std::nullopt));
+    records.clear();
+  }
+  if (!records.empty()) LEAT_TRY(log.append(records, std::nullopt));
+  return {};
+}
+
 Status write_dead_letters(log::PartitionLog& log, const std::vector<DeadLetter>& letters,
                           const Slice& slice, const std::string& topic,
                           const std::string& partition) {
   for (std::size_t begin = 0; begin < letters.size(); begin += letters_per_batch) {
     const std::size_t end = std::min(begin + letters_per_batch, letters.size());
     std::vector<std::string> values;
-    std::vector<log::NewRecord> records;
-    values.reserve(end - begin);
     for (std::size_t i = begin; i < end; ++i) {
       const Record& record = slice.records[letters[i].record];
       values.push_back(dead_letter_json(letters[i], record, topic, partition));
-      records.push_back({.value = values.back()});
     }
-    LEAT_TRY(log.append(records, std::nullopt));
+    LEAT_TRY(append_letters(log, values));
   }
   return {};
 }

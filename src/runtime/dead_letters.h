@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ struct DeadLetter {
 /// from, and its own bytes.
 std::string dead_letter_json(const DeadLetter& letter, const Record& record,
                              const std::string& topic, const std::string& partition);
+
+/// Appends letters to the topic, unsynced.
+Status append_letters(log::PartitionLog& log, std::span<const std::string> letters);
 
 /// Appends the letters of one slice to the topic, unsynced: the commit makes them durable together
 /// with everything else.

@@ -361,14 +361,26 @@ void EpochLoop::note_touched(ViewSlot& slot) const {
   }
 }
 
+/// What `late` of the view says of rows that were made by others, and that no stream counts.
+void EpochLoop::set_late_aside(ViewSlot& slot, std::size_t input, const ChangeChunk& changes,
+                               const std::vector<op::LateRow>& late) {
+  std::vector<std::string> letters;
+  const std::string& from = slot.part->inputs[input];
+  for (const op::LateRow& row : late) {
+    if (slot.drops_late) break;
+    letters.push_back(LateRowLetters::json({slot.node->name, slot.part->name, from, row}, changes,
+                                           assembly_.schema_of(from)));
+  }
+  const std::lock_guard lock(slots_mutex_);
+  slot.counts.late += late.size();
+  for (std::string& letter : letters) late_letters_.add(std::move(letter));
+}
+
 Status EpochLoop::absorb_into(ViewSlot& slot, unsigned worker, std::size_t input,
                               const ChangeChunk& changes) {
   std::vector<op::LateRow> late;
   const Status status = slot.view->absorb(worker, slot.context, input, changes, late);
-  if (status && !late.empty()) {
-    const std::lock_guard lock(slots_mutex_);
-    slot.counts.late += late.size();
-  }
+  if (status && !late.empty()) set_late_aside(slot, input, changes, late);
   if (status || status.error().domain != Domain::user) return status;
   const std::size_t rows = changes.rows.size();
   if (rows > 1) {
@@ -411,6 +423,7 @@ Status EpochLoop::write_outputs() {
       committer_.write(i, std::move(work->sinks[i].bytes), work->sinks[i].rows);
     }
   }
+  LEAT_TRY(late_letters_.write(*assembly_.dead_letters));
   dead_letters_end_ = assembly_.dead_letters->next_offset();
   for (ViewSlot& slot : assembly_.views) {
     if (!slot.sinks.empty()) LEAT_TRY(write_view_to_sinks(slot));

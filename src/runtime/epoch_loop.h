@@ -13,6 +13,7 @@
 #include "runtime/assembly.h"
 #include "runtime/committer.h"
 #include "runtime/input_planner.h"
+#include "runtime/late_row.h"
 #include "runtime/latency.h"
 #include "runtime/worker_pool.h"
 
@@ -108,6 +109,8 @@ class EpochLoop {
   Status update_level(std::size_t level);
   void note_touched(ViewSlot& view) const;
   op::EventTimeUs watermark_of(const ViewSlot& slot) const;
+  void set_late_aside(ViewSlot& view, std::size_t input, const ChangeChunk& changes,
+                      const std::vector<op::LateRow>& late);
   Status absorb_into(ViewSlot& view, unsigned worker, std::size_t input,
                      const ChangeChunk& changes);
   const ChangeChunk& part_of(ViewSlot& view, const ChangeChunk& changes, std::size_t begin,
@@ -164,7 +167,8 @@ class EpochLoop {
   std::vector<std::unique_ptr<SliceWork>> slices_;  // of this epoch, in order
   std::vector<std::unique_ptr<SliceWork>> spare_slices_;
   std::mutex slices_mutex_;
-  mutable std::mutex slots_mutex_;  // of the refusals and parts in views' slots
+  mutable std::mutex slots_mutex_;  // of the refusals and parts in views' slots, and of letters
+  LateRowLetters late_letters_;     // of the epoch's rows that came late to views through others
   std::map<std::string, op::EventTimeUs> event_time_per_slice_;  // by input
   std::set<const InputPartition*> held_;                         // too far ahead of the others
   std::chrono::steady_clock::time_point last_commit_{};

@@ -22,6 +22,12 @@ struct RefusedBySink {
   const std::string& reason;
 };
 
+/// Appends a member of a dead letter; and `row`, the row's columns as an object, cut where it is
+/// long.
+void append_letter_member(std::string_view name, std::string_view text, std::string& out);
+void append_letter_row(const format::RowEncoder& encoder, const Chunk& rows, std::size_t row,
+                       std::string& out);
+
 /// Its dead letter: docs/formats/dead_letters.md.
 std::string refused_row_json(const RefusedBySink& refused, const format::RowEncoder& encoder,
                              const Chunk& rows, std::size_t row);

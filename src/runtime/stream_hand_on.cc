@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "model/chunk_copy.h"
+#include "runtime/late_row.h"
 #include "runtime/stream_pass.h"
 
 namespace leat::runtime {
@@ -201,21 +202,11 @@ void StreamStage::refuse_late(SliceWork& work, Pass& pass, std::uint32_t input_r
     pass.mark(input_row, Fate::late);
     return;
   }
-  const std::string which =
-      late.closed + late.open == 1 ? fmt::format("its window of view {} is closed", view.node->name)
-      : late.open == 0
-          ? fmt::format("its {} windows of view {} are closed", late.closed, view.node->name)
-          : fmt::format(
-                "{} of its {} windows of view {} {} closed, it counts in the "
-                "others",
-                late.closed, late.closed + late.open, view.node->name,
-                late.closed == 1 ? "is" : "are");
   refuse(work, pass, input_row,
          {.stage = Stage::late,
           .stream = node_.name,
           .view = view.node->name,
-          .reason = fmt::format("{}: the watermark has passed {}", which,
-                                late.closed == 1 ? "it" : "them"),
+          .reason = late_reason(late, view.node->name),
           .windows_closed = late.closed,
           .windows_open = late.open});
 }
