@@ -98,9 +98,12 @@ std::string letter_text(const std::string& letter) {
   const auto text = [&](std::string_view name) { return member_of(json, name).value_or(""); };
   std::string column = text("column") + text("expectation") + text("view");
   if (!column.empty()) column = ", " + column;
-  return fmt::format("stream {}, {}{}: {}: {}", text("stream"), text("stage"), column,
+  // A row that was made of several records came through no one stream.
+  const std::string made = json.contains("row") ? json.at("row").dump() : "";
+  const std::string stream = made.empty() ? fmt::format("stream {}, ", text("stream")) : "";
+  return fmt::format("{}{}{}: {}: {}", stream, text("stage"), column,
                      pipeline::printable(text("reason"), 300),
-                     pipeline::printable(text("value"), cell_length_max));
+                     pipeline::printable(made.empty() ? text("value") : made, cell_length_max));
 }
 
 }  // namespace leat::trial
