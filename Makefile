@@ -1,7 +1,7 @@
 # What can be done with Leat's sources, by name. The work itself is in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test stack bench fuzz torture defects asan tsan tidy format docs install deb fresh-test clean \
+.PHONY: help run build test stack bench fuzz torture power-loss defects asan tsan tidy format docs install deb fresh-test clean \
   server-kafka server-cassandra server-mongodb server-postgresql server-s3
 
 PIPELINE ?= pipelines/users.yaml
@@ -11,6 +11,8 @@ ARGS ?=
 ONLY ?=
 SECONDS ?= 60
 KILLS ?= 1000
+SEEDS ?= 10000
+FIRST ?= 1
 PREFIX ?= /usr/local
 DESTDIR ?=
 PORT ?=
@@ -49,6 +51,10 @@ fuzz: ## Run each fuzz target for SECONDS=60 (ONLY=NAME… runs some)
 
 torture: build ## Kill the program KILLS=1000 times under load and check that nothing is lost (ARGS=)
 	@LEAT=build/leat python3 tests/recovery/kill_test.py --kills $(KILLS) $(ARGS)
+
+power-loss: ## Let the engine lose power on a simulated disk, by SEEDS=10000 seeds (FIRST=1), and check that nothing is lost
+	@scripts/build release power_loss
+	@build/tests/faults/power_loss --seeds $(SEEDS) --first $(FIRST)
 
 defects: ## Plant known faults in a copy, and check that the tests catch each (ONLY=NAME… plants some)
 	@python3 tests/defects/defects_test.py --plant $(ONLY)

@@ -182,6 +182,20 @@ TEST_F(PowerLoss, LosesWhatWasNot) {
   EXPECT_TRUE(lost_rename);
 }
 
+TEST_F(PowerLoss, AStopBeforeASyncMayKeepAllThatWasWritten) {
+  std::set<std::string> left;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    auto file = make(fmt::format("/d/{}", seed), "synced", true);
+    ASSERT_TRUE(files_.sync_directory("/d"));
+    ASSERT_TRUE(file->append("tail"));
+    files_.halt_at(0);
+    EXPECT_FALSE(file->sync());
+    files_.lose_power(seed);
+    left.insert(files_.contents(fmt::format("/d/{}", seed)));
+  }
+  EXPECT_TRUE(left.contains("syncedtail") && left.contains("synced"));
+}
+
 TEST_F(PowerLoss, AFailedSyncIsNotMendedByASecondOne) {
   auto file = make("/d/a", "one", true);
   ASSERT_TRUE(files_.sync_directory("/d"));

@@ -1,6 +1,6 @@
 #include "log/checked_file.h"
 
-#include "log/crc32c.h"
+#include "base/crc32c.h"
 
 namespace leat::log {
 namespace {

@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "log/compression.h"
-#include "log/crc32c.h"
 #include "log/varint.h"
 
 namespace leat::log {

@@ -5,8 +5,8 @@
 
 #include <random>
 
+#include "base/crc32c.h"
 #include "log/compression.h"
-#include "log/crc32c.h"
 #include "log/varint.h"
 
 namespace leat::log {

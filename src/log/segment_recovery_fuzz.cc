@@ -2,8 +2,8 @@
 #include <cstdint>
 
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "io/simulated_file_system.h"
-#include "log/crc32c.h"
 #include "log/topics.h"
 
 namespace {
@@ -19,7 +19,7 @@ std::string with_checksums(std::string bytes) {
     };
     const std::size_t size = 12 + (byte(10) << 8 | byte(11));
     if (size < 61 || at + size > bytes.size()) break;
-    const std::uint32_t crc = log::crc32c(std::string_view(bytes).substr(at + 21, size - 21));
+    const std::uint32_t crc = crc32c(std::string_view(bytes).substr(at + 21, size - 21));
     for (int index = 0; index < 4; ++index) {
       bytes[at + 17 + index] = static_cast<char>(crc >> (24 - 8 * index));
     }

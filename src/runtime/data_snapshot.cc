@@ -6,8 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/crc32c.h"
 #include "log/checked_file.h"
-#include "log/crc32c.h"
 #include "runtime/changelog.h"
 #include "runtime/dead_letters.h"
 #include "state/checkpoint.h"
@@ -71,7 +71,7 @@ Result<FileMark> read_file(io::FileSystem& files, const std::string& path, io::F
     if (read == 0) return mark;
     const std::string_view bytes(piece.data(), read);
     mark.size += read;
-    mark.crc = log::crc32c(bytes, mark.crc);
+    mark.crc = crc32c(bytes, mark.crc);
     if (copy != nullptr) LEAT_TRY(copy->append(bytes));
   }
 }

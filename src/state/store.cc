@@ -17,8 +17,10 @@
 #include <rocksdb/write_batch.h>
 
 #include "base/check.h"
+#include "state/careful_files.h"
 #include "state/checkpoint.h"
 #include "state/rocks_files.h"
+#include "state/torn_log.h"
 
 namespace leat::state {
 namespace {
@@ -183,14 +185,29 @@ class RocksStore final : public Store {
   }
 
   Status open_database() {
-    rocksdb::DBOptions db_options = database_options(options_);
     std::shared_ptr<rocksdb::Env> env;
     if (options_.in_memory) {
       env.reset(rocksdb::NewMemEnv(rocksdb::Env::Default()));
-    } else if (options_.files != nullptr) {
-      env = rocksdb::NewCompositeEnv(rocks_files(*options_.files));
+    } else {
+      env = rocksdb::NewCompositeEnv(careful_files(options_.files != nullptr
+                                                       ? rocks_files(*options_.files)
+                                                       : rocksdb::FileSystem::Default()));
     }
-    if (env) db_options.env = env.get();
+    Status opened = open_in(env);
+    const bool is_damaged = !opened && opened.error().code == "store-damaged";
+    if (is_damaged && !options_.read_only && cut_torn_logs(*env, directory_)) {
+      opened = open_in(env);
+    }
+    LEAT_TRY(opened);
+    LEAT_TRY(check_format());
+    return options_.read_only ? Status() : check_stamps();
+  }
+
+  Status open_in(const std::shared_ptr<rocksdb::Env>& env) {
+    rocksdb::DBOptions db_options = database_options(options_);
+    db_options.env = env.get();
+    // A simulated disk is asked in one order.
+    if (options_.files != nullptr) db_options.max_file_opening_threads = 1;
     std::vector<std::string> names;
     const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, directory_, &names);
     if (!listed.ok()) {
@@ -219,8 +236,7 @@ class RocksStore final : public Store {
     for (rocksdb::ColumnFamilyHandle* handle : handles) {
       families_.emplace(handle->GetName(), std::make_unique<RocksFamily>(handle));
     }
-    LEAT_TRY(check_format());
-    return options_.read_only ? Status() : check_stamps();
+    return {};
   }
 
   Result<Family*> family(std::string_view name) override {

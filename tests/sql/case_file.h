@@ -49,7 +49,8 @@ struct Case {
   int expected_line = 0;        ///< of the first expected row
   int expected_count = 0;       ///< lines in the file that they take
   std::string refused;          ///< the code with which `leat check` refuses it; empty: it runs
-  std::vector<std::string> message_parts;           ///< of the refusal
+  std::vector<std::string> message_parts;  ///< of the refusal
+  std::string sinks;  ///< of its pipeline file, as YAML; never read from a file of cases
   std::optional<std::vector<std::string>> letters;  ///< a part of each dead letter; else not looked
   std::string place() const { return fmt::format("{}:{}", file, line); }
 };

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "connector/file_sink/spec.h"
 #include "connector/file_table/spec.h"
 #include "pipeline/format_specs.h"
 
@@ -57,7 +58,8 @@ std::string pipeline_text(const Case& one) {
     (table ? tables : view ? views : streams) += entry_of(relation);
   }
   return "pipeline: one\n" + (macros.empty() ? "" : "macros:\n" + macros) + "topics:\n" + topics +
-         "tables:\n" + tables + "streams:\n" + streams + "views:\n" + views + entry_of(one.query);
+         "tables:\n" + tables + "streams:\n" + streams + "views:\n" + views + entry_of(one.query) +
+         (one.sinks.empty() ? "" : "sinks:\n" + one.sinks);
 }
 
 std::string record_of(const Relation& stream, const InputRow& row) {
@@ -81,6 +83,7 @@ pipeline::Checked checked(const Case& one, sql::Analyser& analyser) {
   pipeline::Registry registry;
   registry.formats = pipeline::format_specs();
   registry.tables = {connector::file_table_spec()};
+  registry.sinks = {connector::file_sink_spec()};
   pipeline::Environment environment;
   environment.variable = [](const std::string&) { return std::nullopt; };
   environment.file = [](const std::string& path) -> Result<std::string> {

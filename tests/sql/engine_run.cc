@@ -1,6 +1,7 @@
 #include "engine_run.h"
 
 #include "base/check.h"
+#include "connector/file_sink/file_sink.h"
 #include "model/chunk_copy.h"
 #include "trial/test_table.h"
 
@@ -10,7 +11,7 @@ namespace {
 /// 2100-01-01, so that no row of a case is ahead of the clock.
 constexpr TimestampMs begin_ms = 4'102'444'800'000;
 constexpr std::size_t store_bytes = 4u << 20;
-constexpr std::size_t letters_bytes = 1u << 20;
+constexpr std::size_t read_bytes = 1u << 20;
 
 class CaseTable final : public connector::ReferenceTable {
  public:
@@ -30,6 +31,16 @@ class CaseTable final : public connector::ReferenceTable {
   const std::function<std::uint64_t()> version_;
   const std::function<std::vector<std::string>()> rows_;
 };
+
+Result<std::vector<std::string>> all_of(const log::PartitionLog& log) {
+  std::vector<std::string> found;
+  Slice slice;
+  for (Offset at = log.first_offset(); at < log.durable_offset(); at = slice.next) {
+    LEAT_TRY(log.read(at, read_bytes, slice));
+    for (const Record& record : slice.records) found.emplace_back(record.value);
+  }
+  return found;
+}
 
 }  // namespace
 
@@ -69,6 +80,10 @@ runtime::Connectors EngineRun::connectors() {
     return std::make_unique<CaseTable>(
         input, [&content] { return content.version; }, [&content] { return content.rows; });
   };
+  made.sinks["file"].with_the_epoch = [](const pipeline::SinkNode& node, const Schema& schema,
+                                         const connector::Context& context) {
+    return connector::make_file_sink(node.settings, schema, node.changes, context);
+  };
   return made;
 }
 
@@ -98,12 +113,29 @@ Status EngineRun::append(const std::string& topic, std::span<const std::string> 
   return partition.sync(appended.last);
 }
 
+Result<runtime::Appended> EngineRun::push(const std::string& topic,
+                                          std::span<const std::string> records,
+                                          const runtime::PushIdentity& identity) {
+  std::vector<runtime::PushRecord> pushed;
+  for (const std::string& value : records) {
+    pushed.push_back({.value = value, .key = {}, .has_key = false});
+  }
+  return runtime::Pusher(*assembly_->topics).push(topic, pushed, identity);
+}
+
 Status EngineRun::kill(std::uint64_t seed) {
   LEAT_CHECK(setup_.disk != Setup::Disk::none);
-  // First the power is gone: whatever the engine's parts still do as they end changes nothing.
-  files_.lose_power(seed);
-  close();
+  lose_power(seed);
   return open();
+}
+
+/// The disk stands first: whatever the engine's parts still do as they end changes nothing.
+void EngineRun::lose_power(std::uint64_t seed) {
+  files_.heal();
+  files_.halt_at(0);
+  close();
+  files_.heal();
+  files_.lose_power(seed);
 }
 
 void EngineRun::close() {
@@ -127,15 +159,10 @@ Result<EngineRun::Rows> EngineRun::rows_of(const std::string& view) {
   return rows;
 }
 
-Result<std::vector<std::string>> EngineRun::letters() {
-  const log::PartitionLog& letters = *assembly_->dead_letters;
-  std::vector<std::string> found;
-  Slice slice;
-  for (Offset at = letters.first_offset(); at < letters.durable_offset(); at = slice.next) {
-    LEAT_TRY(letters.read(at, letters_bytes, slice));
-    for (const Record& record : slice.records) found.emplace_back(record.value);
-  }
-  return found;
+Result<std::vector<std::string>> EngineRun::letters() { return all_of(*assembly_->dead_letters); }
+
+Result<std::vector<std::string>> EngineRun::records_of(const std::string& topic) const {
+  return all_of(assembly_->topics->find(topic)->partition(Partition(0)));
 }
 
 }  // namespace leat::proof

@@ -10,6 +10,7 @@
 #include "io/simulated_file_system.h"
 #include "runtime/assembly.h"
 #include "runtime/epoch_loop.h"
+#include "runtime/pusher.h"
 #include "trial/standing_clock.h"
 
 namespace leat::proof {
@@ -43,6 +44,9 @@ class EngineRun {
   /// Puts records at a topic's end, as one batch, on disk before this returns. The topic's n-th
   /// came n seconds after the clock's time, in each run.
   Status append(const std::string& topic, std::span<const std::string> records);
+  /// The same, as a server does for who pushes.
+  Result<runtime::Appended> push(const std::string& topic, std::span<const std::string> records,
+                                 const runtime::PushIdentity& identity);
   /// From now on the table has these rows, JSON objects, and no others.
   Status set_table(const std::string& table, const std::vector<std::string>& rows);
   /// Epochs until all is taken in, and a commit of them.
@@ -53,6 +57,8 @@ class EngineRun {
   Status finish() { return loop_->finish(); }
   /// The engine is gone where it stands, what was not synced with it, and starts again.
   Status kill(std::uint64_t seed);
+  /// The same without the start.
+  void lose_power(std::uint64_t seed);
 
   struct Rows {
     Schema schema;
@@ -62,7 +68,8 @@ class EngineRun {
   Result<Rows> rows_of(const std::string& view);
   /// All dead letters that are there to read.
   Result<std::vector<std::string>> letters();
-
+  /// What a topic holds, on disk.
+  Result<std::vector<std::string>> records_of(const std::string& topic) const;
   /// So many are there.
   std::size_t records_in(const std::string& topic) const;
   /// Those that everything lies in but a real store.

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace leat::log {
+namespace leat {
 
 /// CRC-32C (Castagnoli), as in Kafka record batches. `crc` is that of the bytes before, to go on.
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc = 0);
@@ -11,4 +11,4 @@ std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc = 0);
 /// The same without the processor's instruction; what machines without SSE4.2 use.
 std::uint32_t crc32c_portable(std::string_view bytes, std::uint32_t crc = 0);
 
-}  // namespace leat::log
+}  // namespace leat

@@ -1,4 +1,4 @@
-#include "log/crc32c.h"
+#include "base/crc32c.h"
 
 #include <array>
 #include <cstring>
@@ -7,7 +7,7 @@
 #include <nmmintrin.h>
 #endif
 
-namespace leat::log {
+namespace leat {
 namespace {
 
 constexpr std::uint32_t polynomial = 0x82f63b78;  // reflected
@@ -54,4 +54,4 @@ std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc) {
 }
 #endif
 
-}  // namespace leat::log
+}  // namespace leat

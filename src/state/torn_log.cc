@@ -1,0 +1,102 @@
+#include "state/torn_log.h"
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <vector>
+
+#include "base/crc32c.h"
+
+namespace leat::state {
+namespace {
+
+// RocksDB's log format: blocks of 32 KB; in each of them pieces of records, with 4 bytes of
+// checksum (of what follows the length), 2 of length and 1 that says which piece of its record it
+// is; numbers are little-endian. Where fewer bytes than that are left in a block, they are zero.
+constexpr std::size_t block_bytes = 32 << 10, header_bytes = 7, sector_bytes = 512;
+enum Piece : unsigned char { none = 0, whole = 1, first = 2 };
+
+std::uint32_t number_at(std::string_view bytes, std::size_t at, std::size_t size) {
+  std::uint32_t number = 0;
+  while (size-- > 0) number = number << 8 | static_cast<unsigned char>(bytes[at + size]);
+  return number;
+}
+
+/// As RocksDB writes it, so that a checksum of bytes with a checksum in them is a good one.
+std::uint32_t masked(std::uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8U; }
+
+/// Whether a sector that begins in here is all zero.
+bool has_lost_sector(std::string_view log, std::size_t begin, std::size_t end) {
+  std::size_t at = (begin + sector_bytes - 1) / sector_bytes * sector_bytes;
+  for (; at < std::min(end, log.size()); at += sector_bytes) {
+    const std::string_view sector = log.substr(at, sector_bytes);
+    if (std::ranges::all_of(sector, [](char byte) { return byte == '\0'; })) return true;
+  }
+  return false;
+}
+
+std::string current_manifest(rocksdb::Env& env, const std::string& directory) {
+  std::string name;
+  if (!rocksdb::ReadFileToString(&env, directory + "/CURRENT", &name).ok()) return {};
+  while (name.ends_with('\n')) name.pop_back();
+  return name;
+}
+
+/// Of the write-ahead logs that hold something.
+std::string newest_log(rocksdb::Env& env, const std::string& directory) {
+  std::vector<std::string> names;
+  std::string newest;
+  std::uint64_t newest_number = 0;
+  if (!env.GetChildren(directory, &names).ok()) return {};
+  for (const std::string& name : names) {
+    std::uint64_t number = 0, bytes = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (error != std::errc() || std::string_view(end) != ".log" || number < newest_number) continue;
+    if (!env.GetFileSize(directory + "/" + name, &bytes).ok() || bytes == 0) continue;
+    newest = name;
+    newest_number = number;
+  }
+  return newest;
+}
+
+bool cut_torn(rocksdb::Env& env, const std::string& path) {
+  std::string bytes;
+  if (!rocksdb::ReadFileToString(&env, path, &bytes).ok()) return false;
+  const auto end = torn_end(bytes);
+  if (!end) return false;
+  std::unique_ptr<rocksdb::WritableFile> file;
+  return env.ReopenWritableFile(path, &file, rocksdb::EnvOptions()).ok() &&
+         file->Truncate(*end).ok() && file->Sync().ok() && file->Close().ok();
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> torn_end(std::string_view log) {
+  std::size_t record = 0;
+  for (std::size_t at = 0; at + header_bytes <= log.size();) {
+    const std::size_t left = block_bytes - at % block_bytes;
+    if (left < header_bytes) {
+      at += left;
+      continue;
+    }
+    const std::size_t end = at + header_bytes + number_at(log, at + 4, 2);
+    const auto piece = static_cast<unsigned char>(log[at + 6]);
+    if (piece == none) return std::nullopt;
+    if (piece == whole || piece == first) record = at;
+    const bool is_sound = end <= log.size() &&
+                          masked(crc32c(log.substr(at + 6, end - at - 6))) == number_at(log, at, 4);
+    if (!is_sound) return has_lost_sector(log, at, end) ? std::optional(record) : std::nullopt;
+    at = end;
+  }
+  return std::nullopt;
+}
+
+bool cut_torn_logs(rocksdb::Env& env, const std::string& directory) {
+  bool cut = false;
+  for (const std::string& name : {current_manifest(env, directory), newest_log(env, directory)}) {
+    cut = (!name.empty() && cut_torn(env, directory + "/" + name)) || cut;
+  }
+  return cut;
+}
+
+}  // namespace leat::state

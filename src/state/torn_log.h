@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <rocksdb/env.h>
+
+namespace leat::state {
+
+/// Where a log of RocksDB's (its manifest is one) must be cut so that it ends before the record
+/// that has a lost sector: 512 bytes, or what there are at the end, that are all zero since they
+/// never reached the disk. Nothing: its first bad record is bad for another reason, or none is.
+std::optional<std::uint64_t> torn_end(std::string_view log);
+
+/// Cuts the manifest that CURRENT names and the newest write-ahead log back to there, synced.
+/// RocksDB refuses to open a database with such a record, which it had not synced when the power
+/// went, so that nothing hangs on it. That nothing else was lost is for the store's stamps to say.
+/// False: nothing is torn so, or it can't be read or written. Nobody has the database open.
+bool cut_torn_logs(rocksdb::Env& env, const std::string& directory);
+
+}  // namespace leat::state
