@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/view_state.h"
+
 namespace leat::pipeline {
 namespace {
 
@@ -29,10 +31,10 @@ std::optional<op::TimeToLive> read_ttl(const Fields& fields, Diagnostics& diagno
 }
 
 /// Why the view can't forget groups; empty: it can.
-std::string hindrance(const Scope& scope, const ViewNode& view) {
+std::string hindrance(const Scope& scope, const ViewPart& view, bool is_alone) {
   const auto* aggregate = std::get_if<op::AggregateView>(&view.definition);
   const bool latest = std::holds_alternative<op::LatestView>(view.definition);
-  if (!view.parts.empty() || (aggregate == nullptr && !latest)) {
+  if (!is_alone || (aggregate == nullptr && !latest)) {
     return "only the newest row per key and the groups of one GROUP BY, which is computed in one "
            "step, have a time to live; remove ttl, or bound what this query keeps by windows, or "
            "give the views that it reads a ttl";
@@ -59,22 +61,26 @@ std::string hindrance(const Scope& scope, const ViewNode& view) {
 void take_ttl(const Fields& fields, Scope& scope, ViewNode& view) {
   auto ttl = read_ttl(fields, scope.diagnostics);
   if (!ttl) return;
-  if (const auto why = hindrance(scope, view); !why.empty()) {
+  // Of a view whose key is watched: what leaves its groups is taken back from its rows.
+  ViewPart* computing = groups_handed_on(view) ? &view.parts.front() : &view;
+  if (const auto why = hindrance(scope, *computing, view.parts.empty() || computing != &view);
+      !why.empty()) {
     scope.diagnostics.error(fields.at("ttl"), "conflicting-keys", why);
     return;
   }
   if (ttl->by == op::TimeToLive::By::event_time) {
-    const auto* stream = scope.stream(view.inputs.front());
+    const std::string& input = computing->inputs.front();
+    const auto* stream = scope.stream(input);
     if (stream == nullptr || !stream->event_time) {
       scope.diagnostics.error(
           fields.at("ttl"), "no-event-time",
           stream == nullptr
               ? fmt::format("\"{}\" is a view, and only streams have event time; write ttl: "
                             "{{processing_time: …}}, or read its stream",
-                            view.inputs.front())
+                            input)
               : fmt::format("a ttl by event time needs that of the stream \"{}\"; add event_time: "
                             "{{column: …}} there, or write ttl: {{processing_time: …}}",
-                            view.inputs.front()));
+                            input));
       return;
     }
     ttl->time_column = stream->event_time->column;
@@ -83,7 +89,7 @@ void take_ttl(const Fields& fields, Scope& scope, ViewNode& view) {
       [&](auto& definition) {
         if constexpr (requires { definition.ttl; }) definition.ttl = ttl;
       },
-      view.definition);
+      computing->definition);
 }
 
 }  // namespace leat::pipeline

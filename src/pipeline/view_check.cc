@@ -318,7 +318,7 @@ class ViewChecker {
     std::string remedy = "bound it with ttl: 7d, or with deletes: and a condition, if rows end";
     if (keeps_windows(view_)) {
       remedy = "bound it with retain: 7d";
-    } else if (aggregate != nullptr && view_.parts.empty()) {
+    } else if ((aggregate != nullptr && view_.parts.empty()) || groups_handed_on(view_)) {
       remedy = "bound it with ttl: 7d, or count in windows: FROM tumble(…), with retain: 7d";
     } else if (!view_.query.empty()) {
       remedy = "bound it by windows, or join streams whose event times lie near each other";

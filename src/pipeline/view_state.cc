@@ -71,7 +71,16 @@ struct KeepsWindows {
   }
 };
 
+bool groups_handed_on(const ViewNode& view) {
+  const auto* select = std::get_if<op::SelectView>(&view.definition);
+  if (view.parts.size() != 1 || select == nullptr || select->unique.empty()) return false;
+  const auto* groups = std::get_if<op::AggregateView>(&view.parts.front().definition);
+  return groups != nullptr && select->inputs.front().sql.empty() && !groups->query.window &&
+         !groups->query.window_key;
+}
+
 bool grows_for_ever(const ViewNode& view) {
+  if (groups_handed_on(view)) return grows_for_ever(view.parts.front());
   return grows_for_ever(static_cast<const ViewPart&>(view)) ||
          std::ranges::any_of(view.parts, [](const ViewPart& part) { return grows_for_ever(part); });
 }
@@ -141,6 +150,9 @@ std::string state_bound(const ViewNode& view, const Schema& input) {
     for (const auto index : latest->key) names.push_back(input[index].name);
     return fmt::format("one row per distinct {}{}, {}", fmt::join(names, ", "),
                        latest->deletes.empty() ? "" : " that is not deleted", kept_for(view));
+  }
+  if (groups_handed_on(view)) {
+    return "one row per distinct group, " + kept_for(view.parts.front());
   }
   const auto* definition = std::get_if<op::AggregateView>(&view.definition);
   if (definition == nullptr || !view.parts.empty()) return state_of_parts(view);

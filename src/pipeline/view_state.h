@@ -10,6 +10,8 @@ namespace leat::pipeline {
 std::string state_bound(const ViewNode& view, const Schema& input);
 /// The windows of a query: "1h", "1h each 5m", "up to 1d in steps of 1h".
 std::string window_text(const sql::Window& window);
+/// Whether its last step only hands the groups of one GROUP BY on, as it watches their key.
+bool groups_handed_on(const ViewNode& view);
 /// Whether its state grows without end as long as new keys or windows come.
 bool grows_for_ever(const ViewNode& view);
 /// Whether it keeps something of windows for ever that `retain` would bound.
