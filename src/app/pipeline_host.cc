@@ -146,9 +146,15 @@ Result<server::PipelineChanger::Begun> PipelineHost::begin(Change change) {
                       "another change is under way; wait until it is done (GET "
                       "/v1/pipeline/change)");
   }
-  Begun begun{.plan = runtime::plan_for(runtime::committed_pipeline(*engine_), change.next.graph,
-                                        connectors(), change.replay ? change.replay->view : ""),
-              .number = {}};
+  const runtime::CommittedPipeline before = runtime::committed_pipeline(*engine_);
+  const pipeline::Graph& graph = change.next.graph;
+  Begun begun;
+  if (change.replay) {
+    begun.plan =
+        LEAT_TRY(runtime::plan_for(before, graph, connectors(), *change.replay, engine_->topics()));
+  } else {
+    begun.plan = runtime::plan_for(before, graph, connectors());
+  }
   if (!begun.plan.changes()) return begun;
   if (!begun.plan.hindrances.empty() && !change.rebuild) {
     return user_error("pipeline-changed", "{}; ask for --rebuild to do it all the same",

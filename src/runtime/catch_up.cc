@@ -41,9 +41,7 @@ Result<std::map<std::string, Offset>> begins_of(const CatchUp::Setup& setup) {
     }
     for (Partition partition(0); partition < Partition(topic->partition_count()); ++partition) {
       const log::PartitionLog& log = topic->partition(partition);
-      Offset begin = replay.from_offset.value_or(log.next_offset());
-      if (replay.from_time) begin = LEAT_TRY(log.offset_at(*replay.from_time));
-      begins[fmt::format("{}/{}", node.name, partition)] = std::max(begin, log.first_offset());
+      begins[fmt::format("{}/{}", node.name, partition)] = LEAT_TRY(replay.begin_in(log));
     }
   }
   return begins;

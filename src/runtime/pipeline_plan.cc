@@ -94,8 +94,11 @@ bool PipelinePlan::changes() const {
       nodes, [](const auto& node) { return node.second.fate != NodeChange::Fate::kept; });
 }
 
-PipelinePlan plan_for(const CommittedPipeline& before, const pipeline::Graph& graph,
-                      const Connectors& connectors, const std::string& replayed) {
+namespace {
+
+/// `replayed`: a view that is computed anew all the same; empty: none.
+PipelinePlan whole_plan(const CommittedPipeline& before, const pipeline::Graph& graph,
+                        const Connectors& connectors, const std::string& replayed) {
   const Definitions now = definitions_of(graph);
   const PipelineChange change(before.definitions, now, replayed);
   PipelinePlan plan;
@@ -104,6 +107,32 @@ PipelinePlan plan_for(const CommittedPipeline& before, const pipeline::Graph& gr
   add_topics(before, now, change, replayed, plan);
   add_sinks(before, now, change, plan);
   add_new_sinks(before, graph, connectors, change, plan);
+  return plan;
+}
+
+}  // namespace
+
+PipelinePlan plan_for(const CommittedPipeline& before, const pipeline::Graph& graph,
+                      const Connectors& connectors) {
+  return whole_plan(before, graph, connectors, "");
+}
+
+Result<PipelinePlan> plan_for(const CommittedPipeline& before, const pipeline::Graph& graph,
+                              const Connectors& connectors, const Replay& replay,
+                              log::Topics& topics) {
+  PipelinePlan plan = whole_plan(before, graph, connectors, replay.view);
+  for (auto& [name, again] : plan.topics) {
+    log::Topic* topic = topics.find(name);
+    if (topic == nullptr) continue;
+    again.amount = 0;
+    for (Partition number(0); number < Partition(topic->partition_count()); ++number) {
+      const auto read = before.inputs.find(fmt::format("{}/{}", name, number));
+      if (read == before.inputs.end()) continue;
+      const Offset begin = LEAT_TRY(replay.begin_in(topic->partition(number)));
+      again.amount +=
+          static_cast<std::uint64_t>(std::max<std::int64_t>(0, read->second.position - begin));
+    }
+  }
   return plan;
 }
 

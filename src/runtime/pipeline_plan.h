@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "log/topics.h"
 #include "runtime/committed_pipeline.h"
 #include "runtime/connectors.h"
 #include "runtime/pipeline_change.h"
+#include "runtime/replay.h"
 
 namespace leat::runtime {
 
@@ -26,8 +28,13 @@ struct PipelinePlan {
   bool changes() const;
 };
 
-/// `replayed`: a view that is computed anew all the same; empty: none.
 PipelinePlan plan_for(const CommittedPipeline& before, const pipeline::Graph& graph,
-                      const Connectors& connectors, const std::string& replayed = "");
+                      const Connectors& connectors);
+
+/// The plan of a replay: the view is computed anew, and of topics in the log what comes before its
+/// beginning is not read. Errors: those of reading the log.
+Result<PipelinePlan> plan_for(const CommittedPipeline& before, const pipeline::Graph& graph,
+                              const Connectors& connectors, const Replay& replay,
+                              log::Topics& topics);
 
 }  // namespace leat::runtime

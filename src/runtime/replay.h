@@ -4,7 +4,12 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/ids.h"
+
+namespace leat::log {
+class PartitionLog;
+}
 
 namespace leat::runtime {
 
@@ -14,6 +19,10 @@ struct Replay {
   std::string view;
   std::optional<Offset> from_offset;
   std::optional<TimestampMs> from_time;
+
+  /// Where that is in a partition that is there: its end, where no record is so new. Errors: those
+  /// of reading the log.
+  Result<Offset> begin_in(const log::PartitionLog& log) const;
 };
 
 }  // namespace leat::runtime

@@ -259,6 +259,9 @@ def from_elsewhere(folder, failures):
             last = max(n for n in range(count) if order(n)["amount"] >= 0)
             failures.equal(f"{what}: the other", client.sql("SELECT last FROM largest"), [[last]])
 
+        def told(ended, records):
+            failures.check(f"{records} are read again", f"\n{records} records of topic orders" in ended.stdout, ended.stdout)
+
         client.push("orders", [order(n) for n in range(2000)])
         client.settle()
         time.sleep(0.05)
@@ -269,13 +272,18 @@ def from_elsewhere(folder, failures):
         ended = asked("replay", "by_customer", "--from", "1500", *at)
         failures.equal("from an offset: exit code", ended.returncode, 0)
         failures.check("the plan is told", "another beginning" in ended.stdout, ended.stdout)
+        told(ended, 1500)
         check("from an offset", 1500, 3000)
         client.push("orders", [order(n) for n in range(3000, 3100)])
         check("and goes on", 1500, 3100)
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(between)) + f".{int(between % 1 * 1000):03}Z"
-        failures.equal("from a time: exit code", asked("replay", "by_customer", "--from", moment, *at).returncode, 0)
+        ended = asked("replay", "by_customer", "--from", moment, *at)
+        failures.equal("from a time: exit code", ended.returncode, 0)
+        told(ended, 1100)
         check("from a time", 2000, 3100)
-        failures.equal("from the end: exit code", asked("replay", "by_customer", "--from", "99999999", *at).returncode, 0)
+        ended = asked("replay", "by_customer", "--from", "99999999", *at)
+        failures.equal("from the end: exit code", ended.returncode, 0)
+        told(ended, 0)
         check("from the end", 3100, 3100)
         failures.equal("from the beginning: exit code", asked("replay", "by_customer", "--from", "0", *at).returncode, 0)
         check("from the beginning", 0, 3100)
