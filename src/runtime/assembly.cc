@@ -12,6 +12,7 @@
 #include "runtime/bounded_input.h"
 #include "runtime/dead_letters.h"
 #include "runtime/refused_row.h"
+#include "runtime/stream_decoders.h"
 
 namespace leat::runtime {
 namespace {
@@ -219,7 +220,28 @@ const Schema& Assembly::schema_of(const std::string& name) const {
   return views[*view].part->schema;
 }
 
+/// By stream and worker; none for a stream over a stream.
+Result<std::vector<std::vector<std::unique_ptr<format::Decoder>>>> Assembly::make_decoders() const {
+  std::vector<TopicReader> readers;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < graph.streams.size(); ++i) {
+    const pipeline::StreamNode& node = graph.streams[i];
+    if (!node.from_topic) continue;
+    readers.push_back({&node, LEAT_TRY(csv_header_of(node))});
+    places.push_back(i);
+  }
+  std::vector<std::vector<std::unique_ptr<format::Decoder>>> decoders(graph.streams.size());
+  for (std::size_t worker = 0; worker < sessions.size(); ++worker) {
+    auto made = LEAT_TRY(make_stream_decoders(readers));
+    for (std::size_t n = 0; n < made.size(); ++n) {
+      decoders[places[n]].push_back(std::move(made[n]));
+    }
+  }
+  return decoders;
+}
+
 Status Assembly::make_streams() {
+  auto decoders = LEAT_TRY(make_decoders());
   for (const pipeline::StreamNode& node : graph.streams) {
     StreamSlot slot{.node = &node};
     Schema input;
@@ -236,7 +258,7 @@ Status Assembly::make_streams() {
     slot.stage = LEAT_TRY(StreamStage::make({.node = &node,
                                              .index = streams.size(),
                                              .input = sql::with_came(input, node.query.sql),
-                                             .csv_header = LEAT_TRY(csv_header_of(node)),
+                                             .decoders = std::move(decoders[streams.size()]),
                                              .sessions = sessions,
                                              .lookups = &lookups,
                                              .clock = &options.context.clock}));

@@ -235,6 +235,7 @@ class Assembly {
   Status open_cursors();
   void add_input(std::unique_ptr<InputPartition> input);
   Result<std::vector<std::string>> csv_header_of(const pipeline::StreamNode& node) const;
+  Result<std::vector<std::vector<std::unique_ptr<format::Decoder>>>> make_decoders() const;
 };
 
 }  // namespace leat::runtime

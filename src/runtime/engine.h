@@ -57,7 +57,7 @@ struct Options {
   };
   std::optional<Bound> bound = {};
   std::optional<Replay> replay = {};        ///< a view that is computed anew all the same
-  std::size_t slice_bytes = 1 << 20;        ///< what a worker takes at a time
+  std::size_t slice_bytes = 2u << 20;       ///< what a worker takes at a time
   std::size_t epoch_bytes_max = 64u << 20;  ///< input of one epoch at most
   std::chrono::milliseconds commit_interval{
       1000};                                  ///< a commit covers up to this much time under load

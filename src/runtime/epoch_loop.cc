@@ -11,7 +11,7 @@ namespace leat::runtime {
 namespace {
 
 /// Slices that each worker takes in one epoch at most, when there is plenty.
-constexpr std::size_t slices_per_worker = 8;
+constexpr std::size_t slices_per_worker = 4;
 /// Slices are not made smaller than this for the sake of windows.
 constexpr std::size_t slice_bytes_min = 16u << 10;
 

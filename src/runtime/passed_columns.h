@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -17,6 +18,10 @@ class PassedColumns {
   /// Of a query that has `passes`.
   PassedColumns(const sql::RowQuery& query, const Schema& input);
 
+  /// Whether all of the output is passed on; then join() looks at no `computed`.
+  bool is_all() const {
+    return std::ranges::all_of(passes_, [](const auto& pass) { return pass.has_value(); });
+  }
   /// Output row i is row i of `computed` (the columns of `query.rest`) and of the input's row
   /// `rows[i]`; input row n is row n % chunk_rows_max of `inputs[n / chunk_rows_max]`. Texts are
   /// pointed at: those of the inputs must outlive the result.

@@ -9,27 +9,6 @@
 namespace leat::runtime {
 namespace {
 
-Result<std::unique_ptr<format::Decoder>> make_decoder(const StreamStage::Setup& setup) {
-  const pipeline::StreamNode& node = *setup.node;
-  std::vector<bool> reads = node.query.identity ? std::vector<bool>{} : node.query.reads;
-  std::vector<DecodedColumn> columns = node.columns;
-  if (sql::reads_came(node.query.sql)) {
-    const Type type = Type::of(DUCKDB_TYPE_TIMESTAMP_TZ);
-    columns.push_back({.name = sql::came_column, .type = type, .field = "$timestamp"});
-    reads.push_back(true);
-  }
-  if (node.format != "csv") return format::make_json_decoder(columns, reads);
-  const auto character = [&](const char* name, char otherwise) {
-    const std::string& text = node.format_settings.text(name);
-    return text.empty() ? otherwise : text.front();
-  };
-  format::CsvOptions options{.delimiter = character("delimiter", ','),
-                             .quote = character("quote", '"'),
-                             .header = setup.csv_header,
-                             .null_text = node.format_settings.text("null")};
-  return format::make_csv_decoder(columns, std::move(options), reads);
-}
-
 /// What a TIMESTAMPTZ can hold of a record's time.
 constexpr TimestampMs came_ms_max = 9'223'372'022'400'000;
 
@@ -39,12 +18,13 @@ const std::int64_t* numbers_of(const Chunk& chunk, std::size_t column) {
 
 }  // namespace
 
-Result<std::unique_ptr<StreamStage>> StreamStage::make(const Setup& setup) {
+Result<std::unique_ptr<StreamStage>> StreamStage::make(Setup setup) {
   std::unique_ptr<StreamStage> stage(new StreamStage(setup));
   const pipeline::StreamNode& node = *setup.node;
-  for (const std::shared_ptr<sql::Session>& session : setup.sessions) {
+  for (std::size_t worker = 0; worker < setup.sessions.size(); ++worker) {
+    const std::shared_ptr<sql::Session>& session = setup.sessions[worker];
     Tools tools;
-    if (node.from_topic) tools.decoder = LEAT_TRY(make_decoder(setup));
+    if (!setup.decoders.empty()) tools.decoder = std::move(setup.decoders[worker]);
     const std::string& select = node.query.passes.empty() ? node.query.sql : node.query.rest;
     if (!node.query.identity && !select.empty()) {
       sql::Program::Input input{.schema = setup.input, .with_row = true};
@@ -248,6 +228,9 @@ Status StreamStage::select_by_halves(SliceWork& work, Pass& pass, const Selected
 Status StreamStage::collect(Pass& pass, std::vector<Chunk> outputs, std::span<const Chunk> inputs,
                             std::span<const std::uint32_t> record_of,
                             std::uint32_t first_input_row) const {
+  if (passed_ && passed_->is_all()) {
+    return collect_passed(pass, outputs, inputs, record_of, first_input_row);
+  }
   for (Chunk& output : outputs) {
     const std::size_t count = output.size();
     if (count == 0) continue;
@@ -280,6 +263,31 @@ Chunk StreamStage::with_times(const SliceWork& work, const ChangeChunk& changes,
   }
   timed.set_size(changes.rows.size());
   return timed;
+}
+
+/// Where nothing is computed, rows of several result chunks make one full chunk: what comes next
+/// has a cost a chunk.
+Status StreamStage::collect_passed(Pass& pass, std::span<const Chunk> outputs,
+                                   std::span<const Chunk> inputs,
+                                   std::span<const std::uint32_t> record_of,
+                                   std::uint32_t first_input_row) const {
+  std::vector<std::uint32_t> selected;
+  for (const Chunk& output : outputs) {
+    const std::int64_t* numbers = numbers_of(output, output.column_count() - 1);
+    selected.insert(selected.end(), numbers, numbers + output.size());
+  }
+  for (std::size_t begin = 0; begin < selected.size(); begin += chunk_rows_max) {
+    const std::span numbers =
+        std::span(selected).subspan(begin, std::min(chunk_rows_max, selected.size() - begin));
+    Rows rows;
+    rows.changes.rows = passed_->join({}, inputs, numbers);
+    for (const std::uint32_t number : numbers) {
+      rows.input_row.push_back(number + first_input_row);
+      rows.changes.record_of.push_back(record_of[number]);
+    }
+    pass.rows.push_back(std::move(rows));
+  }
+  return {};
 }
 
 Status StreamStage::take_rows(SliceWork& work, const ChangeChunk& parent) const {

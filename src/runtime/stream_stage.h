@@ -26,15 +26,16 @@ class StreamStage {
  public:
   struct Setup {
     const pipeline::StreamNode* node = nullptr;
-    std::size_t index = 0;                ///< in the graph
-    Schema input;                         ///< decoded columns, or the parent's schema; then
-                                          ///< sql::came_column where the query asks for it
-    std::vector<std::string> csv_header;  ///< of a CSV topic
+    std::size_t index = 0;  ///< in the graph
+    Schema input;           ///< decoded columns, or the parent's schema; then
+                            ///< sql::came_column where the query asks for it
+    /// Of a stream over a topic: one a worker, which uses it after those of the streams before it.
+    std::vector<std::unique_ptr<format::Decoder>> decoders;
     std::span<const std::shared_ptr<sql::Session>> sessions;  ///< one a worker
     const LookupSources* lookups = nullptr;  ///< that its query may join with; outlive the stage
     const Clock* clock = &system_clock();
   };
-  static Result<std::unique_ptr<StreamStage>> make(const Setup& setup);
+  static Result<std::unique_ptr<StreamStage>> make(Setup setup);
 
   struct ViewConsumer {
     op::ViewOperator* view;
@@ -109,6 +110,9 @@ class StreamStage {
                  std::span<const std::uint32_t> record_of, std::uint32_t first_input_row) const;
   /// The rows with when their records came, in a column behind the others.
   static Chunk with_times(const SliceWork& work, const ChangeChunk& changes, const Schema& schema);
+  Status collect_passed(Pass& pass, std::span<const Chunk> outputs, std::span<const Chunk> inputs,
+                        std::span<const std::uint32_t> record_of,
+                        std::uint32_t first_input_row) const;
   Status hand_on(SliceWork& work, Pass& pass, Rows rows) const;
   Status expect(SliceWork& work, Pass& pass, Rows& rows) const;
   Status judge(SliceWork& work, std::size_t expectation, const ChangeChunk& changes,
