@@ -25,6 +25,39 @@ std::uint32_t number_at(std::string_view bytes, std::size_t at, std::size_t size
 /// As RocksDB writes it, so that a checksum of bytes with a checksum in them is a good one.
 std::uint32_t masked(std::uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8U; }
 
+struct Found {
+  Piece piece;
+  std::size_t end;
+  bool is_sound;
+};
+
+Found piece_at(std::string_view log, std::size_t at) {
+  const std::size_t end = at + header_bytes + number_at(log, at + 4, 2);
+  const bool is_sound = end <= log.size() &&
+                        masked(crc32c(log.substr(at + 6, end - at - 6))) == number_at(log, at, 4);
+  return {static_cast<Piece>(log[at + 6]), end, is_sound};
+}
+
+bool begins_record(Piece piece) { return piece == whole || piece == first; }
+
+/// Whether a sound record begins at or after `at`, where a piece may. Where a piece is not sound,
+/// the next one is looked for in the next block.
+bool has_sound_record(std::string_view log, std::size_t at) {
+  while (at + header_bytes <= log.size()) {
+    const std::size_t left = block_bytes - at % block_bytes;
+    if (left >= header_bytes) {
+      const Found found = piece_at(log, at);
+      if (found.is_sound && begins_record(found.piece)) return true;
+      if (found.is_sound && found.piece != none) {
+        at = found.end;
+        continue;
+      }
+    }
+    at += left;
+  }
+  return false;
+}
+
 /// Whether a sector that begins in here is all zero.
 bool has_lost_sector(std::string_view log, std::size_t begin, std::size_t end) {
   std::size_t at = (begin + sector_bytes - 1) / sector_bytes * sector_bytes;
@@ -59,10 +92,10 @@ std::string newest_log(rocksdb::Env& env, const std::string& directory) {
   return newest;
 }
 
-bool cut_torn(rocksdb::Env& env, const std::string& path) {
+bool cut_torn(rocksdb::Env& env, const std::string& path, bool each_synced) {
   std::string bytes;
   if (!rocksdb::ReadFileToString(&env, path, &bytes).ok()) return false;
-  const auto end = torn_end(bytes);
+  const auto end = torn_end(bytes, each_synced);
   if (!end) return false;
   std::unique_ptr<rocksdb::WritableFile> file;
   return env.ReopenWritableFile(path, &file, rocksdb::EnvOptions()).ok() &&
@@ -71,7 +104,7 @@ bool cut_torn(rocksdb::Env& env, const std::string& path) {
 
 }  // namespace
 
-std::optional<std::uint64_t> torn_end(std::string_view log) {
+std::optional<std::uint64_t> torn_end(std::string_view log, bool each_synced) {
   std::size_t record = 0;
   for (std::size_t at = 0; at + header_bytes <= log.size();) {
     const std::size_t left = block_bytes - at % block_bytes;
@@ -79,23 +112,27 @@ std::optional<std::uint64_t> torn_end(std::string_view log) {
       at += left;
       continue;
     }
-    const std::size_t end = at + header_bytes + number_at(log, at + 4, 2);
-    const auto piece = static_cast<unsigned char>(log[at + 6]);
-    if (piece == none) return std::nullopt;
-    if (piece == whole || piece == first) record = at;
-    const bool is_sound = end <= log.size() &&
-                          masked(crc32c(log.substr(at + 6, end - at - 6))) == number_at(log, at, 4);
-    if (!is_sound) return has_lost_sector(log, at, end) ? std::optional(record) : std::nullopt;
-    at = end;
+    const Found found = piece_at(log, at);
+    if (found.piece == none) return std::nullopt;
+    if (begins_record(found.piece)) record = at;
+    if (!found.is_sound) {
+      const bool is_torn =
+          has_lost_sector(log, at, found.end) && !(each_synced && has_sound_record(log, found.end));
+      return is_torn ? std::optional(record) : std::nullopt;
+    }
+    at = found.end;
   }
   return std::nullopt;
 }
 
 bool cut_torn_logs(rocksdb::Env& env, const std::string& directory) {
   bool cut = false;
-  for (const std::string& name : {current_manifest(env, directory), newest_log(env, directory)}) {
-    cut = (!name.empty() && cut_torn(env, directory + "/" + name)) || cut;
-  }
+  const auto cut_in = [&](const std::string& name, bool each_synced) {
+    cut = (!name.empty() && cut_torn(env, directory + "/" + name, each_synced)) || cut;
+  };
+  // Several changes of the manifest may be synced together, a commit is one record and synced.
+  cut_in(current_manifest(env, directory), false);
+  cut_in(newest_log(env, directory), true);
   return cut;
 }
 

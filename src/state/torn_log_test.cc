@@ -27,31 +27,44 @@ std::string with_lost_sector(std::string bytes, std::size_t sector) {
 
 TEST(TornLog, IsCutBeforeTheRecordThatLostASector) {
   const std::string sound = record(100) + record(300);
-  EXPECT_EQ(torn_end(sound + record(2000)), std::nullopt);
-  EXPECT_EQ(torn_end(with_lost_sector(sound + record(2000), 1)), sound.size());
-  EXPECT_EQ(torn_end(with_lost_sector(sound + record(2000), 2)), sound.size());
-  EXPECT_EQ(torn_end(with_lost_sector(sound + record(150), 1)), sound.size()) << "its end alone";
-  EXPECT_EQ(torn_end(with_lost_sector(sound + record(2000) + record(10), 2)), sound.size());
+  EXPECT_EQ(torn_end(sound + record(2000), false), std::nullopt);
+  EXPECT_EQ(torn_end(with_lost_sector(sound + record(2000), 1), false), sound.size());
+  EXPECT_EQ(torn_end(with_lost_sector(sound + record(2000), 2), false), sound.size());
+  EXPECT_EQ(torn_end(with_lost_sector(sound + record(150), 1), false), sound.size())
+      << "its end alone";
+  EXPECT_EQ(torn_end(with_lost_sector(sound + record(2000) + record(10), 2), false), sound.size());
 }
 
 TEST(TornLog, IsCutBeforeTheFirstPieceOfARecord) {
   const std::string sound = record(32'000);
   const std::string pieces = record(32'768 - sound.size() - 7, 2) + record(2000, 4);
-  EXPECT_EQ(torn_end(sound + pieces), std::nullopt);
-  EXPECT_EQ(torn_end(with_lost_sector(sound + pieces, 65)), sound.size());
+  EXPECT_EQ(torn_end(sound + pieces, false), std::nullopt);
+  EXPECT_EQ(torn_end(with_lost_sector(sound + pieces, 65), false), sound.size());
 }
 
 /// RocksDB takes that for an end by itself.
 TEST(TornLog, IsNotCutWhereARecordNeverBegan) {
-  EXPECT_EQ(torn_end(record(505) + std::string(700, '\0')), std::nullopt);
+  EXPECT_EQ(torn_end(record(505) + std::string(700, '\0'), false), std::nullopt);
 }
 
 TEST(TornLog, IsNotCutWhereItIsDamagedOtherwise) {
   std::string turned = record(100) + record(2000);
   turned[700] ^= 1;
-  EXPECT_EQ(torn_end(turned), std::nullopt);
-  EXPECT_EQ(torn_end(with_lost_sector(turned + record(2000), 6)), std::nullopt)
+  EXPECT_EQ(torn_end(turned, false), std::nullopt);
+  EXPECT_EQ(torn_end(with_lost_sector(turned + record(2000), 6), false), std::nullopt)
       << "the first bad record counts";
+}
+
+TEST(TornLog, IsNotCutWhereWhatFollowsWasWrittenAfterASync) {
+  const std::string sound = record(100) + record(300);
+  const std::string torn = with_lost_sector(sound + record(2000), 2);
+  EXPECT_EQ(torn_end(torn, true), sound.size());
+  EXPECT_EQ(torn_end(torn + record(10), true), std::nullopt);
+  const std::string long_one = record(30'000, 2) + record(2'000, 4);
+  EXPECT_EQ(torn_end(with_lost_sector(long_one, 3), true), 0u) << "its own end follows";
+  const std::string without_length =
+      with_lost_sector(record(505) + record(32'768 - 512 - 7) + record(50), 1);
+  EXPECT_EQ(torn_end(without_length, true), std::nullopt) << "found in the next block";
 }
 
 class TornStore : public testing::Test {
