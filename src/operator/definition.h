@@ -83,6 +83,9 @@ struct SelectView {
   /// Changes are held back until this long after those before, or until their window has ended;
   /// only where it is kept.
   std::optional<std::int64_t> pace_us;
+  /// Those of windows that have ended leave with them. Not of sessions: rows of one take the place
+  /// of another's, and both leave together.
+  bool ends_leave = true;
   /// Columns of the output that no two rows may have the same values in: else the merge ends with
   /// `key-not-unique` (user). Only where it is kept; empty: there are none.
   std::vector<std::size_t> unique;

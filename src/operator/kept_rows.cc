@@ -235,7 +235,7 @@ void KeptRows::give_out(unsigned index, const EpochContext& context) {
   state::KeyedShard& table = rows_.shard(index);
   const bool all = is_due(context);
   const bool moved = context.watermark > std::exchange(shard.watermark, context.watermark);
-  if (!all && !(moved && has_windows())) return;
+  if (!all && !(moved && has_windows() && view_.ends_leave)) return;
   if (all && !shard.waiting.empty()) {
     const std::lock_guard lock(pace_.mutex);
     pace_.gave = true;

@@ -338,6 +338,9 @@ std::string definition_of(const KeyedView& view) {
   if (query.session) {
     text += fmt::format("\nsessions of {} by {} closes {}", query.session->gap_us,
                         query.session->time_column, view.emit == Emit::on_close);
+    if (view.late == Late::update) {
+      text += fmt::format("\nlate rows update for {}", view.allowed_lateness_us);
+    }
   }
   if (query.window_key && view.end_windows()) {
     text += fmt::format("\nwindows end {} after the key, given out {}", query.window_key->width_us,

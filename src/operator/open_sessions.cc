@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "operator/window_clock.h"
 
 namespace leat::op {
 
@@ -63,13 +64,29 @@ void OpenSessions::restore(Key& key, const OpenSession& session) {
   schedule(key);
 }
 
+/// When the first session has been kept for long enough, or the first that was not given out ends:
+/// sessions end in their order, and are given out when they end.
+EventTimeUs OpenSessions::next_due(const Key& key) const {
+  const EventTimeUs first = add_saturated(end_of(key.sessions.front()), keep_us_);
+  if (!gives_) return first;
+  const auto waiting = std::ranges::partition_point(key.sessions, &OpenSession::given);
+  return waiting == key.sessions.end() ? first : std::min(first, end_of(*waiting));
+}
+
 void OpenSessions::schedule(Key& key) {
-  if (key.sessions.empty()) return;
-  const EventTimeUs end = end_of(key.sessions.front());
-  if (end >= key.scheduled) return;  // looked at again when that time comes
-  key.scheduled = end;
+  if (!key.sessions.empty()) schedule(key, next_due(key));
+}
+
+void OpenSessions::schedule_first_to_give(Key& key) {
+  const auto waiting = std::ranges::find(key.sessions, false, &OpenSession::given);
+  if (waiting != key.sessions.end()) schedule(key, end_of(*waiting));
+}
+
+void OpenSessions::schedule(Key& key, EventTimeUs due) {
+  if (due >= key.scheduled) return;  // looked at again when that time comes
+  key.scheduled = due;
   ++key.queued;
-  queue_.push({end, &key});
+  queue_.push({due, &key});
 }
 
 std::vector<OpenSessions::Key*> OpenSessions::take_due(EventTimeUs time) {
@@ -81,7 +98,7 @@ std::vector<OpenSessions::Key*> OpenSessions::take_due(EventTimeUs time) {
     --key.queued;
     if (key.scheduled == next.time) {
       key.scheduled = end_of_time;
-      if (!key.sessions.empty() && end_of(key.sessions.front()) <= time) {
+      if (!key.sessions.empty() && (gives_ || next_due(key) <= time)) {
         due.push_back(&key);
         continue;
       }

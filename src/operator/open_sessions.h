@@ -22,10 +22,12 @@ struct OpenSession {
   state::Entry* entry = nullptr;  ///< its output, pinned; null until it has one
   bool changed = true;            ///< since the caller last cleared it
   bool shrunk = false;            ///< rows were taken back, so that its bounds may be too wide
+  bool given = false;             ///< the caller has given it out, and keeps it for late rows
 };
 
-/// The sessions of one shard's keys that have not closed, in memory, with the time that each key is
-/// due at next. Used by the shard's merge only.
+/// The sessions of one shard's keys that take rows, in memory, with the time that each key is due
+/// at next: when a session ends, and when it has been kept for late rows. Used by the shard's merge
+/// only.
 class OpenSessions {
  public:
   struct Key {
@@ -45,9 +47,16 @@ class OpenSessions {
     EventTimeUs into;
   };
 
-  explicit OpenSessions(std::int64_t gap_us) : gap_us_(gap_us) {}
+  /// When sessions are looked at: for `keep_us` after their end they take rows.
+  struct Times {
+    std::int64_t gap_us = 0;
+    std::int64_t keep_us = 0;
+    bool gives = false;  ///< they are due when they end, too, where they have not been `given`
+  };
+  explicit OpenSessions(const Times& times)
+      : gap_us_(times.gap_us), keep_us_(times.keep_us), gives_(times.gives && times.keep_us > 0) {}
 
-  /// The time from which on a session is closed.
+  /// The time from which on a session is over.
   EventTimeUs end_of(const OpenSession& session) const { return end_of(session.last, gap_us_); }
   /// The same of one whose last row has this time; end_of_time where it could never close.
   static EventTimeUs end_of(EventTimeUs last, std::int64_t gap_us);
@@ -64,9 +73,14 @@ class OpenSessions {
   /// Says that the sessions of a key may end earlier than before.
   void schedule(Key& key);
 
-  /// The keys with sessions that end at or before `time`. Each must be given to close().
+  /// The same where rows have changed which of the key's sessions have been `given`, in any order.
+  void schedule_first_to_give(Key& key);
+
+  /// The keys with sessions that are due at or before `time`, and where they may be given some that
+  /// could be. Each must be given to close().
   std::vector<Key*> take_due(EventTimeUs time);
-  /// Lets go of the key's sessions that end at or before `time`, which are its first.
+  /// Lets go of the key's sessions that end at or before `time`, which are its first. Those that
+  /// have ended and stay have been `given`.
   void close(Key& key, EventTimeUs time);
   /// The end of the last session; no_watermark when there is none.
   EventTimeUs last_end() const;
@@ -85,9 +99,13 @@ class OpenSessions {
   };
 
   EventTimeUs end_of(EventTimeUs last) const { return end_of(last, gap_us_); }
+  EventTimeUs next_due(const Key& key) const;
+  void schedule(Key& key, EventTimeUs due);
   void let_go(Key& key);
 
   const std::int64_t gap_us_;
+  const std::int64_t keep_us_;
+  const bool gives_;
   std::unordered_map<std::string, Key, Hash, std::equal_to<>> keys_;
   std::priority_queue<Due, std::vector<Due>, std::greater<>> queue_;
 };

@@ -24,7 +24,7 @@ std::vector<std::string> texts(const OpenSessions::Key& key) {
 using Texts = std::vector<std::string>;
 
 TEST(OpenSessions, GrowAndComeTogether) {
-  OpenSessions open(gap);
+  OpenSessions open({.gap_us = gap});
   OpenSessions::Key& key = open.key("k");
   std::vector<OpenSessions::Merged> merged;
   for (const EventTimeUs time : {100, 130, 109, 95, 140}) open.add(key, time, merged);
@@ -43,7 +43,7 @@ TEST(OpenSessions, GrowAndComeTogether) {
 }
 
 TEST(OpenSessions, AreDueWhenTheirGapHasPassed) {
-  OpenSessions open(gap);
+  OpenSessions open({.gap_us = gap});
   std::vector<OpenSessions::Merged> merged;
   open.add(open.key("a"), 100, merged);
   open.add(open.key("b"), 100, merged);
@@ -69,7 +69,7 @@ TEST(OpenSessions, EndInTheFutureAreNeverDue) {
 /// Against all times of each key, cut wherever they are a gap apart.
 TEST(OpenSessions, AreWhatTheTimesSay) {
   std::mt19937_64 random(1);
-  OpenSessions open(gap);
+  OpenSessions open({.gap_us = gap});
   std::map<std::string, std::set<EventTimeUs>> times;
   std::vector<OpenSessions::Merged> merged;
   EventTimeUs watermark = 0;

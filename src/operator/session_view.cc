@@ -41,7 +41,7 @@ SessionViewOperator::SessionViewOperator(const std::string& name, const KeyedVie
                                         retains || Record::of(record).closed == 0};
       });
   for (unsigned i = 0; i < resources.shards; ++i) {
-    Shard& shard = shards_.emplace_back(session_.gap_us);
+    Shard& shard = shards_.emplace_back(OpenSessions::Times{session_.gap_us, keep_us(), closes()});
     shard.eviction = std::make_unique<EvictionPolicy>(resources);
     shard.writer = std::make_unique<KeyedOutputWriter>(outputs_->shard(i), row_count_);
     shard.tables = {&outputs_->shard(i), &pages(i).table()};
@@ -110,9 +110,9 @@ Status SessionViewOperator::merge(unsigned index, const EpochContext& context,
       if (std::exchange(session.changed, false)) changed.push_back(&session);
     }
   }
-  shard.touched.clear();
   if (!closes()) LEAT_TRY(run(changed, index, shard));
-  LEAT_TRY(close_sessions(context, index, shard));
+  LEAT_TRY(close_sessions(context, changed, index, shard));
+  shard.touched.clear();
   if (context.changes_wanted) LEAT_TRY(write_changes(index, output));
   if (view_.retain_us && context.watermark != no_watermark && context.watermark != end_of_time) {
     EventTimeUs time;
@@ -129,24 +129,45 @@ Status SessionViewOperator::merge(unsigned index, const EpochContext& context,
   return {};
 }
 
-Status SessionViewOperator::close_sessions(const EpochContext& context, unsigned index,
-                                           Shard& shard) {
+Status SessionViewOperator::close_sessions(const EpochContext& context, const Sessions& changed,
+                                           unsigned index, Shard& shard) {
   EventTimeUs time = context.watermark;
   // When the input has ended every session closes, but time has not come to an end: others may
   // still open in a later run.
   if (time == end_of_time) time = shard.open.last_end();
   if (time == no_watermark) return {};
+  if (closes() && keep_us() > 0) LEAT_TRY(reopen(changed, time, index, shard));
   const std::vector<OpenSessions::Key*> due = shard.open.take_due(time);
-  Sessions closed;
+  const EventTimeUs kept_to = add_saturated(time, -keep_us());
+  Sessions ended, closed;
   for (OpenSessions::Key* key : due) {
     for (OpenSession& session : key->sessions) {
-      if (shard.open.end_of(session) <= time) closed.push_back(&session);
+      const EventTimeUs end = shard.open.end_of(session);
+      if (end <= time && !std::exchange(session.given, true)) ended.push_back(&session);
+      if (end <= kept_to) closed.push_back(&session);
     }
   }
-  if (closes()) LEAT_TRY(run(closed, index, shard));
+  if (closes()) LEAT_TRY(run(ended, index, shard));
   LEAT_TRY(close(closed, index, shard));
-  for (OpenSessions::Key* key : due) shard.open.close(*key, time);
-  clock_.advance(context.epoch, time);
+  for (OpenSessions::Key* key : due) shard.open.close(*key, kept_to);
+  clock_.advance(context.epoch, kept_to);
+  return {};
+}
+
+/// Sessions that have changed are to be given out, perhaps anew, when they are over. Those that
+/// were given out and are not over any more are taken back.
+Status SessionViewOperator::reopen(const Sessions& changed, EventTimeUs time, unsigned index,
+                                   Shard& shard) {
+  state::KeyedShard& outputs = outputs_->shard(index);
+  for (OpenSession* session : changed) {
+    session->given = false;
+    const bool shown = KeyedOutput::of(session->entry->record()).row_count > 0;
+    if (!shown || shard.open.end_of(*session) <= time) continue;
+    const auto lock = outputs.lock();
+    std::vector<std::string_view> none;
+    LEAT_TRY(shard.writer->replace(session->entry, none));
+  }
+  for (OpenSessions::Key* key : shard.touched) shard.open.schedule_first_to_give(*key);
   return {};
 }
 
@@ -274,12 +295,13 @@ Status SessionViewOperator::restore() {
         if (!entry->has(state::Entry::pinned)) return;
         Shard& shard = shards_[index];
         const Record& record = Record::of(entry->record());
-        const OpenSession session{SessionKeys::id_of(outputs_->shard(index).key_of(entry)),
-                                  record.start,
-                                  record.last,
-                                  entry,
-                                  false,
-                                  false};
+        const OpenSession session{.id = SessionKeys::id_of(outputs_->shard(index).key_of(entry)),
+                                  .start = record.start,
+                                  .last = record.last,
+                                  .entry = entry,
+                                  .changed = false,
+                                  .shrunk = false,
+                                  .given = record.output.row_count > 0};
         if (record.closed != 0) {
           shard.retained.add(shard.open.end_of(session), entry);
           return;

@@ -21,11 +21,13 @@ namespace leat::op {
 
 /// A query run anew for each session whose rows have changed (Emit::on_update), or once for each
 /// session that closes (Emit::on_close). A session is fed whole and as a key of its own. When the
-/// watermark reaches its end its rows are forgotten, and what the query gave stays as it is.
+/// watermark reaches its end its rows are forgotten, and what the query gave stays as it is. With
+/// Late::update that is `allowed_lateness_us` later: until then rows change sessions that were
+/// given out, and one that is no longer over is taken back.
 ///
-/// A row is late when its time lies behind the watermark of an earlier epoch, or when it has none
-/// that a session could close after. A row that is taken back leaves its session if that is open;
-/// else it is final, and nothing changes.
+/// A row is late when its time lies behind the watermark of an earlier epoch (by more than
+/// `allowed_lateness_us`), or when it has none that a session could close after. A row that is
+/// taken back leaves its session if that is open; else it is final, and nothing changes.
 class SessionViewOperator final : public ViewOperator {
  public:
   SessionViewOperator(const std::string& name, const KeyedView& view,
@@ -80,7 +82,7 @@ class SessionViewOperator final : public ViewOperator {
     std::vector<std::string_view> keys_;
   };
   struct Shard {
-    explicit Shard(std::int64_t gap_us) : open(gap_us) {}
+    explicit Shard(const OpenSessions::Times& times) : open(times) {}
     OpenSessions open;
     WindowIndex retained;  // closed sessions' entries that are to be forgotten some day
     std::vector<OpenSessions::Key*> touched;
@@ -103,6 +105,9 @@ class SessionViewOperator final : public ViewOperator {
   using Sessions = std::vector<OpenSession*>;
 
   bool closes() const { return view_.emit == Emit::on_close; }
+  std::int64_t keep_us() const {
+    return view_.late == Late::update ? view_.allowed_lateness_us : 0;
+  }
   bool weighted() const { return query_.inputs[0].weighted; }
   RowPages& pages(unsigned index) { return pages_->shard(index); }
 
@@ -125,7 +130,9 @@ class SessionViewOperator final : public ViewOperator {
   Status run_batch(KeyedFeed& feed, std::vector<state::Entry*>& entries, unsigned index,
                    Shard& shard);
   Status find_groups(std::span<OpenSession* const> sessions, unsigned index, Shard& shard);
-  Status close_sessions(const EpochContext& context, unsigned index, Shard& shard);
+  Status close_sessions(const EpochContext& context, const Sessions& changed, unsigned index,
+                        Shard& shard);
+  Status reopen(const Sessions& changed, EventTimeUs time, unsigned index, Shard& shard);
   Status close(const Sessions& sessions, unsigned index, Shard& shard);
   Status write_changes(unsigned index, std::vector<ChangeChunk>& output);
   void forget_sessions(unsigned index, Shard& shard, EventTimeUs time);

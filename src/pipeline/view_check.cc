@@ -158,7 +158,6 @@ class ViewChecker {
     view_.reads = analysed->reads;
     for (const std::string& name : view_.reads) scope_.use(name);
     check_windows(*analysed);
-    check_updates(*analysed);
     const bool keyed = take_key_of_query(*analysed);
     event_times_ = analysed->event_times;
     behind_us_ = analysed->behind_us;
@@ -264,23 +263,6 @@ class ViewChecker {
         fmt::format("{} needs windows, which this query has none of; write FROM tumble({}, "
                     "time_column, INTERVAL '1 hour') and group by window_start, or remove it",
                     what, query.reads.front()));
-  }
-
-  /// The rows of a session may join it with its neighbours, so that it is no session any more.
-  void check_updates(const sql::ViewQuery& query) {
-    const bool early = windows_.emit == op::Emit::early;
-    if (windows_.late != op::Late::update && !early) return;
-    for (const sql::QueryPart& part : query.parts) {
-      const auto* keyed = std::get_if<sql::KeyedQuery>(&part.query);
-      if (keyed == nullptr || !keyed->session) continue;
-      diagnostics_.error(fields_.at(early ? "emit" : "late"), "conflicting-keys",
-                         early ? "emit: {early: …} is for windows whose bounds are known from the "
-                                 "start, tumble(…), hop(…) and cumulate(…), and this query has "
-                                 "sessions; write emit: on_update or on_close"
-                               : "late: update is for groups in tumble(…), hop(…) or cumulate(…), "
-                                 "and this query has sessions; remove it");
-      return;
-    }
   }
 
   /// Windows that can't close: they are not of a stream's event time.

@@ -40,6 +40,13 @@ struct Definer {
   }
 };
 
+bool has_sessions(const sql::ViewQuery& query) {
+  return std::ranges::any_of(query.parts, [](const sql::QueryPart& part) {
+    const auto* keyed = std::get_if<sql::KeyedQuery>(&part.query);
+    return keyed != nullptr && keyed->session;
+  });
+}
+
 /// Behind the last operator one that hands its rows on, for what only it can do with them.
 void add_last_select(sql::ViewQuery& query) {
   sql::QueryPart& result = query.parts.back();
@@ -70,6 +77,7 @@ void add_last_select(sql::ViewQuery& query) {
 void add_parts(sql::ViewQuery query, const PartRules& rules, ViewNode& view) {
   const bool selects = std::holds_alternative<sql::SelectQuery>(query.parts.back().query);
   if (!selects && (rules.pace_us || !rules.unique.empty())) add_last_select(query);
+  const bool ends_leave = !has_sessions(query);
   for (sql::QueryPart& part : query.parts) {
     const bool last = &part == &query.parts.back();
     const op::WindowRules own =
@@ -86,6 +94,7 @@ void add_parts(sql::ViewQuery query, const PartRules& rules, ViewNode& view) {
     if (auto* select = std::get_if<op::SelectView>(&made.definition)) {
       if (select->window_key) select->retain_us = rules.windows.retain_us;
       select->pace_us = rules.pace_us;
+      select->ends_leave = ends_leave;
       select->unique = rules.unique;
     }
     static_cast<ViewPart&>(view) = std::move(made);

@@ -51,7 +51,9 @@ const std::vector<WindowFunction>& functions() {
        "session may have closed. A query over sessions that groups, groups by the key and "
        "`window_start` or `window_end`, and may have any aggregate; with `emit: on_close` a "
        "session "
-       "is given out once, when the watermark has passed its end, and its rows are forgotten.",
+       "is given out once, when the watermark has passed its end, and its rows are forgotten. With "
+       "`late: update` they stay for `allowed_lateness`: a row that comes until then changes the "
+       "session that was given out, and takes it back where it is not over any more.",
        "SELECT country, window_start, window_end, count(*) AS orders\n"
        "FROM session(orders, ordered_at, INTERVAL '30 minutes', country)\n"
        "GROUP BY country, window_start, window_end\n"}};
