@@ -388,10 +388,10 @@ std::vector<Section> stream_sections() {
         {"max_drift",
          Form::duration,
          "A partition of the stream's topic (a file, where the source is files) that is further "
-         "ahead of the slowest in event time is not read until the others have come up, so that "
-         "state stays small while a backlog is read. One that is silent holds the others up until "
-         "`idle_after`. Left out: the one furthest behind is read first, and none waits. No row is "
-         "late for want of it.",
+         "ahead in event time than the slowest of all streams with event time that views read "
+         "together with this one is not read until the others have come up, so that state stays "
+         "small while a backlog is read. A silent one holds the others up until `idle_after`. "
+         "Left out: the furthest behind is read first, none waits. No row is late for want of it.",
          false,
          {},
          {},

@@ -34,29 +34,62 @@ bool EpochLoop::has_input() const {
   return false;
 }
 
-/// Finds the partitions that are to wait for others, by their streams' `max_drift`. One that has
-/// nothing unread is waited for until it is idle; where all wait for one another (two streams see
-/// other rows of the same partitions), the furthest behind goes on.
+/// Finds the partitions that are to wait for others. Where all wait for one another (two streams
+/// see other rows of the same partitions), the furthest behind goes on.
 void EpochLoop::hold_back() {
   held_.clear();
+  hold_for_views();
+  const bool bounded = std::ranges::any_of(assembly_.streams, [](const StreamSlot& slot) {
+    return slot.watermark && slot.watermark->bounds_drift();
+  });
+  if (bounded) hold_in_step();
+}
+
+void EpochLoop::note_unread(StreamSlot& slot) const {
+  for (const auto& input : assembly_.inputs) {
+    if (input->topic() != slot.topic) continue;
+    slot.watermark->set_waiting(input->id(), input->is_behind());
+    if (input->ended()) slot.watermark->end(input->id());
+  }
+}
+
+/// By their streams' `max_drift`: behind the slowest partition of all streams that views read
+/// together. One that has nothing unread is waited for until it is idle; one that waits for a view
+/// itself, not at all.
+void EpochLoop::hold_in_step() {
   const auto now = assembly_.options.context.clock.steady();
+  const std::set<const InputPartition*> for_views(held_.begin(), held_.end());
+  // Without sources topics are pushed to; only a run that ends with them waits for nobody.
+  const bool nothing_comes = assembly_.options.once && inputs_closed_;
+  std::map<std::size_t, Watermark::Slowest> slowest;  // by group
+  for (std::size_t i = 0; i < assembly_.streams.size(); ++i) {
+    StreamSlot& slot = assembly_.streams[i];
+    if (!slot.watermark) continue;
+    note_unread(slot);
+    const bool waits = std::ranges::any_of(assembly_.inputs, [&](const auto& input) {
+      return input->topic() == slot.topic && for_views.contains(input.get());
+    });
+    if (waits) continue;
+    const bool with_silent = !nothing_comes && slot.watermark->leaves_when_idle();
+    const Watermark::Slowest own = slot.watermark->slowest(now, with_silent);
+    const auto group = slowest.try_emplace(step_groups_[i], own).first;
+    if (own.time < group->second.time) group->second = own;
+  }
   bool by_silence = false;
-  for (StreamSlot& slot : assembly_.streams) {
+  for (std::size_t i = 0; i < assembly_.streams.size(); ++i) {
+    const StreamSlot& slot = assembly_.streams[i];
     if (!slot.watermark || !slot.watermark->bounds_drift()) continue;
+    const Watermark::Slowest behind = slowest[step_groups_[i]];
+    by_silence |= behind.time != op::end_of_time && !behind.waiting;
     for (const auto& input : assembly_.inputs) {
       if (input->topic() != slot.topic) continue;
-      slot.watermark->set_waiting(input->id(), input->is_behind());
-      if (input->ended()) slot.watermark->end(input->id());
-    }
-    const Watermark::Slowest slowest = slot.watermark->slowest(now, !inputs_closed_);
-    by_silence |= slowest.time != op::end_of_time && !slowest.waiting;
-    for (const auto& input : assembly_.inputs) {
-      if (input->topic() != slot.topic) continue;
-      if (slot.watermark->is_too_far_ahead(input->id(), slowest)) held_.insert(input.get());
+      if (slot.watermark->is_too_far_ahead(input->id(), behind)) held_.insert(input.get());
     }
   }
-  hold_for_views();
-  if (!held_.empty() && !by_silence && !has_input()) held_.erase(furthest_behind());
+  if (held_.empty() || by_silence || has_input()) return;
+  if (InputPartition* furthest = furthest_behind(); !for_views.contains(furthest)) {
+    held_.erase(furthest);
+  }
 }
 
 InputPartition* EpochLoop::furthest_behind() const {
@@ -145,6 +178,7 @@ InputPlanner::Progress EpochLoop::progress_of(const InputPartition& input) const
   for (const StreamSlot& slot : assembly_.streams) {
     if (!slot.watermark || slot.topic != input.topic()) continue;
     progress.reached = slot.watermark->newest(input.id());
+    progress.group = step_groups_[static_cast<std::size_t>(&slot - assembly_.streams.data())];
     if (slot.watermark->bounds_drift()) progress.drift_max = slot.watermark->max_drift_us();
   }
   const auto step = event_time_per_slice_.find(input.id());

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "model/chunk_copy.h"
+#include "runtime/step_groups.h"
 
 namespace leat::runtime {
 namespace {
@@ -73,6 +74,7 @@ EpochLoop::EpochLoop(Assembly& assembly)
                         if (on_committed_) on_committed_();
                       }}),
       epoch_(assembly.first_epoch),
+      step_groups_(step_groups(assembly)),
       dead_letters_end_(assembly.dead_letters->next_offset()),
       visible_(assembly.last_commit.epoch.value()) {
   assembly_.bell.on_ring([this] { wake(); });
@@ -260,11 +262,7 @@ bool EpochLoop::advance_watermarks() {
   bool moved = false;
   for (StreamSlot& slot : assembly_.streams) {
     if (!slot.watermark) continue;
-    for (const auto& input : assembly_.inputs) {
-      if (input->topic() != slot.topic) continue;
-      slot.watermark->set_waiting(input->id(), input->is_behind());
-      if (input->ended()) slot.watermark->end(input->id());
-    }
+    note_unread(slot);
     const op::EventTimeUs before = slot.watermark->current();
     moved |= slot.watermark->advance(now) != before;
   }

@@ -125,6 +125,8 @@ class EpochLoop {
 
   // Around the epochs.
   void hold_back();
+  void hold_in_step();
+  void note_unread(StreamSlot& slot) const;
   void hold_for_views();
   Result<bool> take_tables();
   Status first_look_at_tables();
@@ -171,6 +173,7 @@ class EpochLoop {
   LateRowLetters late_letters_;     // of the epoch's rows that came late to views through others
   std::map<std::string, op::EventTimeUs> event_time_per_slice_;  // by input
   std::set<const InputPartition*> held_;                         // too far ahead of the others
+  const std::vector<std::size_t> step_groups_;                   // by stream
   std::chrono::steady_clock::time_point last_commit_{};
   std::size_t last_commit_bytes_ = 0;  // of the views' state
   std::chrono::steady_clock::time_point last_discovery_{};

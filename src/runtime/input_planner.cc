@@ -12,6 +12,8 @@ void InputPlanner::begin_epoch(const std::vector<InputPartition*>& partitions,
   for (InputPartition* partition : partitions) {
     if (partition->may_have_data()) candidates_.push_back({partition, progress_of(*partition)});
   }
+  any_bounded_ = std::ranges::any_of(
+      candidates_, [](const Candidate& candidate) { return candidate.progress.drift_max > 0; });
   bytes_left_ = bytes_max;
   next_order_ = 0;
 }
@@ -25,24 +27,29 @@ op::EventTimeUs InputPlanner::expected(const Candidate& candidate) {
   return candidate.progress.reached + slices * candidate.progress.per_slice;
 }
 
-/// Where the one furthest behind will be, of those that have more.
-op::EventTimeUs InputPlanner::slowest() const {
-  op::EventTimeUs slowest = op::end_of_time;
+/// By group: where the one furthest behind will be, of those that have more.
+std::map<std::size_t, op::EventTimeUs> InputPlanner::slowest() const {
+  std::map<std::size_t, op::EventTimeUs> slowest;
   for (const Candidate& candidate : candidates_) {
-    if (!candidate.exhausted) slowest = std::min(slowest, expected(candidate));
+    if (!any_bounded_ || candidate.exhausted) continue;
+    const op::EventTimeUs at = expected(candidate);
+    const auto group = slowest.try_emplace(candidate.progress.group, at).first;
+    group->second = std::min(group->second, at);
   }
   return slowest;
 }
 
 InputPlanner::Candidate* InputPlanner::choose() {
-  const op::EventTimeUs slowest = this->slowest();
+  const std::map<std::size_t, op::EventTimeUs> slowest_of = slowest();
   Candidate* best = nullptr;
   for (Candidate& candidate : candidates_) {
     if (candidate.exhausted || candidate.leased) continue;
     const op::EventTimeUs at = expected(candidate);
     const std::int64_t drift_max = candidate.progress.drift_max;
-    const bool compared = drift_max > 0 && at != op::end_of_time && at > slowest;
-    if (compared && (slowest == op::no_watermark || at - slowest > drift_max)) continue;
+    if (drift_max > 0 && at != op::end_of_time) {
+      const op::EventTimeUs behind = slowest_of.at(candidate.progress.group);
+      if (at > behind && (behind == op::no_watermark || at - behind > drift_max)) continue;
+    }
     const auto rank = [](const Candidate& c) { return std::tuple(expected(c), c.slices); };
     if (best == nullptr || rank(candidate) < rank(*best)) best = &candidate;
   }

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <vector>
 
@@ -19,7 +20,8 @@ class InputPlanner {
   struct Progress {
     op::EventTimeUs reached = op::no_watermark;
     op::EventTimeUs per_slice = 0;
-    std::int64_t drift_max = 0;  ///< how far ahead of the others it may get; 0: no bound
+    std::int64_t drift_max = 0;  ///< how far ahead of its group it may get; 0: no bound
+    std::size_t group = 0;       ///< those that are read in step
   };
   using ProgressOf = std::function<Progress(const InputPartition&)>;
 
@@ -47,11 +49,12 @@ class InputPlanner {
   /// Where the candidate will be once the slices already dealt are done.
   static op::EventTimeUs expected(const Candidate& candidate);
   Candidate* choose();
-  op::EventTimeUs slowest() const;
+  std::map<std::size_t, op::EventTimeUs> slowest() const;
 
   std::mutex mutex_;
   std::condition_variable returned_;
   std::vector<Candidate> candidates_;
+  bool any_bounded_ = false;  // some may not drift
   std::size_t bytes_left_ = 0;
   std::uint64_t next_order_ = 0;
 };

@@ -91,6 +91,21 @@ TEST(InputPlanner, WaitsRatherThanToLetAPartitionDrift) {
   EXPECT_EQ(deal(planner, 100).size(), 2u) << "in the end both are read";
 }
 
+TEST(InputPlanner, KeepsEachGroupInStepForItself) {
+  Plenty slow("slow"), fast("fast"), other("other");
+  InputPlanner planner;
+  planner.begin_epoch({&slow, &fast, &other}, 2000, [](const InputPartition& input) {
+    return InputPlanner::Progress{.reached = input.name() == "fast" ? 950 : 0,
+                                  .per_slice = 100,
+                                  .drift_max = 500,
+                                  .group = input.name() == "slow" ? 1u : 0u};
+  });
+  EXPECT_EQ(planner.lease().partition, &slow);
+  EXPECT_EQ(planner.lease().partition, &other);
+  planner.give_back(&other, 100, false);
+  EXPECT_EQ(planner.lease().partition, &fast) << "those that are far behind are of another group";
+}
+
 TEST(InputPlanner, LeavesOutWhatHasNothing) {
   Plenty a("a"), empty("empty");
   empty.has_data = false;

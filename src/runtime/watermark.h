@@ -39,6 +39,8 @@ class Watermark {
   Slowest slowest(Moment now, bool with_silent) const;
   /// Whether the partition is to wait for that one, by `max_drift`.
   bool is_too_far_ahead(const std::string& partition, const Slowest& slowest) const;
+  /// A silent partition does not hold others up for ever.
+  bool leaves_when_idle() const { return event_time_.idle_ms > 0; }
   bool bounds_drift() const { return event_time_.max_drift_ms > 0; }
   std::int64_t max_drift_us() const { return event_time_.max_drift_ms * 1000; }
 

@@ -46,6 +46,35 @@ views:
     emit: on_close
 sinks: {out: {from: sums, file: {path: "%s"}}}
 """
+# Two topics that a view joins in time; the one is all of a sudden far ahead of the other.
+IN_STEP = """
+pipeline: in_step
+topics: {orders: {}, payments: {}}
+streams:
+  purchase: {from: orders, columns: {id: integer, time: timestamp}, event_time: {column: time, max_drift: 10s, idle_after: %s}}
+  payment: {from: payments, columns: {id: integer, time: timestamp}, event_time: {column: time, idle_after: %s}}
+views:
+  paid:
+    query: SELECT o.id FROM purchase o JOIN payment p ON o.id = p.id AND p.time BETWEEN o.time AND o.time + INTERVAL '1 minute'
+"""
+JOINED = """
+pipeline: joined
+sources:
+  many: {file: {path: "%s/*.jsonl", follow: false}, topic: orders}
+  few: {file: {path: "%s", follow: false}, topic: payments}
+streams:
+  purchase: {from: orders, columns: {id: integer, time: {type: timestamp, unit: ms}}, event_time: {column: time, delay: 5s%s}}
+  payment: {from: payments, columns: {id: integer, time: {type: timestamp, unit: ms}}, event_time: {column: time, delay: 5s%s}}
+views:
+  paid:
+    query: |
+      WITH pairs AS (
+        SELECT o.id, o.time FROM purchase o JOIN payment p
+        ON o.id = p.id AND p.time BETWEEN o.time AND o.time + INTERVAL '3 seconds')
+      SELECT window_start, count(*) AS n FROM tumble(pairs, time, INTERVAL '10 seconds') GROUP BY window_start
+    emit: on_close
+    retain: 7d
+"""
 LIVING = """
 pipeline: living
 topics: {events: {}}
@@ -120,6 +149,67 @@ def caught_up(folder, failures):
             stream = server.client.status()["streams"][0]
             failures.equal(f"{name}: fates", (stream["accepted"], stream["out"], stream["late"], stream["future"]),
                            (ROWS, ROWS, 0, 0))
+
+
+def in_step(folder, failures):
+    """A topic that is further ahead than max_drift of one that it is joined with waits: for its rows, or until it is idle."""
+    path = folder / "in_step.yaml"
+
+    def orders_read(server):
+        return {stream["name"]: stream["accepted"] for stream in server.client.status()["streams"]}["purchase"]
+
+    def at(seconds):
+        return f"2026-01-01T00:{seconds // 60:02}:{seconds % 60:02}Z"
+
+    for name, idle in (("comes up", "10m"), ("is idle", "2s")):
+        path.write_text(IN_STEP % (idle, idle))
+        with Server(path, folder / f"in step {name}").wait_ready() as server:
+            server.client.push("payments", [{"id": 1, "time": at(0)}])
+            server.client.push("orders", [{"id": 1, "time": at(0)}])
+            server.client.settle()
+            server.client.push("orders", [{"id": 2, "time": at(60)}])
+            begin = time.monotonic()
+            server.client.settle()
+            server.client.push("orders", [{"id": 3, "time": at(61)}])
+            if idle == "10m":
+                time.sleep(1.5)
+                failures.equal(f"{name}: waits", orders_read(server), 2)
+                server.client.push("payments", [{"id": 2, "time": at(55)}])
+            ends = time.monotonic() + 30
+            while orders_read(server) != 3 and time.monotonic() < ends:
+                time.sleep(0.05)
+            failures.equal(f"{name}: goes on", orders_read(server), 3)
+            if idle == "2s":
+                failures.check(f"{name}: it waited", time.monotonic() - begin > 1, "")
+
+
+def joined_backlog(folder, failures):
+    """Two topics of very different sizes, joined: no row is late, and each finds its partner, in whatever order they are read."""
+    rows = folder / "orders"
+    rows.mkdir()
+    made = random.Random(5)
+    counts = {}
+    files = [open(rows / f"{k}.jsonl", "w") for k in range(4)]
+    with (folder / "payments.jsonl").open("w") as payments:
+        for number in range(60_000):
+            at = BEGIN + number * 2 - made.randrange(2000)
+            files[min(made.randrange(40), 3)].write(f'{{"id":{number},"time":{at}}}\n')
+            if number % 20 == 0:
+                payments.write(f'{{"id":{number},"time":{at + made.randrange(3000)}}}\n')
+                counts[at // 10_000] = counts.get(at // 10_000, 0) + 1
+    for file in files:
+        file.close()
+    for name, drift in (("in any order", ""), ("in step", ", max_drift: 2s")):
+        data = folder / f"joined {name}"
+        path = folder / "joined.yaml"
+        path.write_text(JOINED % (rows, folder / "payments.jsonl", drift, drift))
+        ran = run("run", path, "--once", "--quiet", "--data", data, timeout=300)
+        failures.equal(f"joined {name}: exit code", (ran.returncode, ran.stderr), (0, ""))
+        with Server(path, data).wait_ready() as server:
+            shown = server.client.sql("SELECT n FROM paid ORDER BY window_start")
+            failures.equal(f"joined {name}: counts", [row[0] for row in shown], [counts[key] for key in sorted(counts)])
+            status = server.client.status()
+            failures.equal(f"joined {name}: late", [one["late"] for one in status["streams"] + status["views"]], [0, 0, 0])
 
 
 def left(folder, failures):
@@ -207,4 +297,4 @@ def shown_by_top(folder, failures):
 
 
 if __name__ == "__main__":
-    leat_program.run_each(told_by_tests, counted, caught_up, left, bounded, shown_by_top)
+    leat_program.run_each(told_by_tests, counted, caught_up, in_step, joined_backlog, left, bounded, shown_by_top)
