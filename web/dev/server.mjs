@@ -135,7 +135,7 @@ function status() {
     epoch, records_in: users, records_per_second: users ? rate * (0.9 + Math.random() * 0.2) : 0, lag: Math.floor(Math.random() * 3), dead_letters: deadLetters,
     memory_bytes: 131e6 + users * 20, state_bytes: 4e6 + users * 10, uptime_seconds: (Date.now() - started) / 1000, ready: options.scene !== 'empty', failure: null,
     sources: [{ name: 'random_user', connector: 'http', topic: 'user_events', state: failing ? 'retrying' : 'waiting', last_error: failing ? `http://127.0.0.1:8099/api/ answered 500 Internal Server Error; the next try is in 2 s ${options.scene === 'hostile' ? attack : ''}` : null, records: users }],
-    streams: [{ name: 'users_created', ...identity, expectations: [{ name: 'has_email', else: 'quarantine', passed: users - deadLetters, refused: deadLetters }] }, { name: 'created', ...identity, accepted: users - deadLetters, dead_letters: 0 }],
+    streams: [{ name: 'users_created', ...identity, future: 0, watermark: new Date(Date.now() - 10_000).toISOString(), lag_seconds: 10, expectations: [{ name: 'has_email', else: 'quarantine', passed: users - deadLetters, refused: deadLetters }] }, { name: 'created', ...identity, accepted: users - deadLetters, dead_letters: 0 }],
     topics: [{ name: 'user_events', records: users, lag: 0 }],
     views: [['created_users', users - deadLetters], ['users_by_country', byCountry.size], ['users_by_gender', 2], ['users_by_month', byMonth.size], ['users_by_provider', providers.length], ['user_totals', 1]].map(([name, rows]) => ({ name, rows: users ? rows : 0 })),
     sinks: [],

@@ -55,6 +55,12 @@ export interface StreamStatus {
   filtered: number;
   late: number;
   dead_letters: number;
+  /** Rows further ahead of the clock than may be: of the dead letters, or of the others where they are kept. */
+  future: number;
+  /** ISO 8601; empty without event time, and before anything has come. */
+  watermark: string;
+  /** The watermark's distance from now. */
+  lag_seconds: number | null;
   expectations: Expectation[];
 }
 
@@ -67,6 +73,7 @@ export interface TopicStatus {
 export interface ViewStatus {
   name: string;
   rows: number;
+  late: number;
 }
 
 export interface SinkStatus {
@@ -180,6 +187,9 @@ export function parseStatus(value: unknown): Status {
       filtered: number(stream.filtered),
       late: number(stream.late),
       dead_letters: number(stream.dead_letters),
+      future: number(stream.future),
+      watermark: text(stream.watermark),
+      lag_seconds: typeof stream.lag_seconds === 'number' ? stream.lag_seconds : null,
       expectations: list(stream.expectations, (expectation) => ({
         name: text(expectation.name),
         else: text(expectation.else),
@@ -192,7 +202,7 @@ export function parseStatus(value: unknown): Status {
       records: number(topic.records),
       lag: number(topic.lag),
     })),
-    views: list(status.views, (view) => ({ name: text(view.name), rows: number(view.rows) })),
+    views: list(status.views, (view) => ({ name: text(view.name), rows: number(view.rows), late: number(view.late) })),
     sinks: list(status.sinks, (sink) => ({
       name: text(sink.name),
       connector: text(sink.connector),

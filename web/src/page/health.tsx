@@ -4,6 +4,7 @@ import { useStatus } from '../api/store';
 import type { SourceStatus, Status, StreamStatus } from '../api/types';
 import { cleanText } from '../format/cell';
 import { formatNumber } from '../format/number';
+import { formatDuration, formatMoment, parseTime } from '../format/time';
 import { CheckIcon, WarningIcon } from './icons';
 
 type Tone = 'good' | 'warn' | 'bad' | 'calm';
@@ -177,6 +178,46 @@ function Streams({ streams }: { streams: StreamStatus[] }) {
   );
 }
 
+const progress: CardProps['columns'] = [
+  ['Stream', 'text'],
+  ['Watermark', 'text'],
+  ['Behind now', 'number'],
+  ['Late', 'number'],
+  ['Future', 'number'],
+];
+
+function Watermark({ stream }: { stream: StreamStatus }) {
+  const moment = parseTime(stream.watermark);
+  if (!moment) return <span className="aside">nothing yet</span>;
+  return <time dateTime={stream.watermark}>{formatMoment(moment)}</time>;
+}
+
+/** How far each stream's event time has come, and how many rows came behind it or far ahead of the clock. */
+function EventTime({ streams }: { streams: StreamStatus[] }) {
+  return (
+    <Card title="Event time" size="roomy" note="windows close when the watermark passes their end" columns={progress}>
+      {streams.map((stream) => (
+        <tr key={stream.name} data-event-time={stream.name}>
+          <td className="text">
+            <Name text={stream.name} />
+          </td>
+          <td className="text">
+            <Watermark stream={stream} />
+          </td>
+          <td className="number">{stream.lag_seconds === null ? '–' : formatDuration(stream.lag_seconds)}</td>
+          <Figure value={stream.late} />
+          <Figure value={stream.future} />
+        </tr>
+      ))}
+    </Card>
+  );
+}
+
+/** Without a watermark a stream has no event time, or only rows that do not move it. */
+function isTimed(stream: StreamStatus): boolean {
+  return stream.watermark !== '' || stream.late > 0 || stream.future > 0;
+}
+
 function Stores({ status }: { status: Status }) {
   return (
     <>
@@ -194,13 +235,14 @@ function Stores({ status }: { status: Status }) {
         </Card>
       )}
       {status.views.length > 0 && (
-        <Card title="Views" columns={[['View', 'text'], ['Rows', 'number']]}>
+        <Card title="Views" columns={[['View', 'text'], ['Rows', 'number'], ['Late', 'number']]}>
           {status.views.map((view) => (
             <tr key={view.name} data-view={view.name}>
               <td className="text">
                 <Name text={view.name} />
               </td>
               <Figure value={view.rows} />
+              <Figure value={view.late} />
             </tr>
           ))}
         </Card>
@@ -238,6 +280,7 @@ function Stores({ status }: { status: Status }) {
 export function Health() {
   const status = useStatus();
   if (!status) return null;
+  const timed = status.streams.filter(isTimed);
   return (
     <section className="health" aria-labelledby="health">
       <h2 id="health">Pipeline health</h2>
@@ -254,6 +297,7 @@ export function Health() {
       )}
       <div className="health-grid">
         {status.streams.length > 0 && <Streams streams={status.streams} />}
+        {timed.length > 0 && <EventTime streams={timed} />}
         {status.sources.length > 0 && <Sources sources={status.sources} />}
         <Stores status={status} />
       </div>
