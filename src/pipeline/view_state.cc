@@ -119,6 +119,10 @@ std::string state_of_parts(const ViewNode& view) {
                                        query.right.input);
     }
     if (const auto* keyed = std::get_if<op::KeyedView>(&part.definition)) {
+      if (keyed->query.session && keyed->late == op::Late::update) {
+        return fmt::format("the rows of each session until {} after its end",
+                           duration_text(keyed->allowed_lateness_us / 1000));
+      }
       if (keyed->query.session) return "the rows of each session until it closes";
       if (keyed->query.window_key && keyed->end_windows()) {
         return "the rows of each window until none comes any more";
