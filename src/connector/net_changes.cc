@@ -7,7 +7,6 @@
 #include "model/column_types.h"
 
 namespace leat::connector {
-namespace {}  // namespace
 
 NetChanges::NetChanges(const Schema& schema, std::vector<std::size_t> key)
     : key_(std::move(key)), codec_(types_of(schema, key_)) {}

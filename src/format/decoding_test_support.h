@@ -49,18 +49,32 @@ inline Schema schema_of(const std::vector<DecodedColumn>& columns) {
   return Schema(std::move(out));
 }
 
-inline Decoded decode_all(Decoder& decoder, const Schema& schema, const Slice& slice) {
+/// Rows have the columns that `reads` marks; empty: all.
+inline Decoded decode_slice(Decoder& decoder, const Schema& schema, const Slice& slice,
+                            const std::vector<bool>& reads = {}) {
   Decoded decoded;
-  const RowEncoder encoder(schema);
+  std::vector<Column> shown;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < schema.size(); ++i) {
+    if (!reads.empty() && !reads[i]) continue;
+    shown.push_back(schema[i]);
+    places.push_back(i);
+  }
+  const Schema shown_schema(std::move(shown));
+  const RowEncoder encoder(shown_schema);
   std::vector<Refused> refused;
-  decoder.begin_slice();
   for (std::size_t at = 0; at < slice.records.size();) {
     Chunk chunk(schema);
     std::vector<std::uint32_t> record_of;
     at = decoder.decode(slice, {"clicks", Partition(3)}, at, chunk.handle(), record_of, refused);
     EXPECT_EQ(record_of.size(), chunk.size());
-    for (std::size_t row = 0; row < chunk.size(); ++row) {
-      encoder.append_json_array(chunk, row, decoded.rows.emplace_back());
+    Chunk picked(shown_schema);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      duckdb_vector_reference_vector(picked.vector(i), chunk.vector(places[i]));
+    }
+    picked.set_size(chunk.size());
+    for (std::size_t row = 0; row < picked.size(); ++row) {
+      encoder.append_json_array(picked, row, decoded.rows.emplace_back());
     }
     decoded.record_of.insert(decoded.record_of.end(), record_of.begin(), record_of.end());
   }
@@ -68,6 +82,11 @@ inline Decoded decode_all(Decoder& decoder, const Schema& schema, const Slice& s
     decoded.refused.push_back(std::to_string(one.record) + ": " + one.column + ": " + one.reason);
   }
   return decoded;
+}
+
+inline Decoded decode_all(Decoder& decoder, const Schema& schema, const Slice& slice) {
+  decoder.begin_slice();
+  return decode_slice(decoder, schema, slice);
 }
 
 inline DecodedColumn column(std::string name, std::string_view type, std::string pointer) {

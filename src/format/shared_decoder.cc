@@ -45,8 +45,12 @@ class SharedRows {
     if (std::exchange(slice_, &slice) != &slice) {
       ++slices_;
       chunks_.clear();
-      suits_ = apart_ == 0 && decode(slice, origin);
-      if (apart_ > 0) --apart_;
+      suits_ = false;
+      if (apart_ > 0) {
+        --apart_;
+      } else {
+        suits_ = decode(slice, origin);
+      }
     }
     return suits_ ? &chunks_ : nullptr;
   }
@@ -67,7 +71,7 @@ class SharedRows {
       if (!refused_.empty()) {
         refused_.clear();
         chunks_.clear();
-        apart_ = slices_apart + 1;
+        apart_ = slices_apart;
         return false;
       }
       chunks_.push_back(std::move(chunk));

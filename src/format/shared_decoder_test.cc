@@ -39,34 +39,8 @@ std::vector<Decoded> decode_by(const std::vector<std::unique_ptr<Decoder>>& deco
                                const std::vector<WantedColumns>& wanted, const Slice& slice) {
   std::vector<Decoded> decoded;
   for (std::size_t i = 0; i < decoders.size(); ++i) {
-    Decoded& of = decoded.emplace_back();
-    std::vector<Column> read;
-    std::vector<std::size_t> places;
-    for (std::size_t c = 0; c < wanted[i].columns.size(); ++c) {
-      if (!wanted[i].reads.empty() && !wanted[i].reads[c]) continue;
-      read.push_back({wanted[i].columns[c].name, wanted[i].columns[c].type});
-      places.push_back(c);
-    }
-    const RowEncoder encoder((Schema(read)));
-    std::vector<Refused> refused;
-    for (std::size_t at = 0; at < slice.records.size();) {
-      Chunk chunk(schema_of(wanted[i].columns));
-      std::vector<std::uint32_t> record_of;
-      at = decoders[i]->decode(slice, {"clicks", Partition(3)}, at, chunk.handle(), record_of,
-                               refused);
-      Chunk picked((Schema(read)));
-      for (std::size_t n = 0; n < places.size(); ++n) {
-        duckdb_vector_reference_vector(picked.vector(n), chunk.vector(places[n]));
-      }
-      picked.set_size(chunk.size());
-      for (std::size_t row = 0; row < chunk.size(); ++row) {
-        encoder.append_json_array(picked, row, of.rows.emplace_back());
-      }
-      of.record_of.insert(of.record_of.end(), record_of.begin(), record_of.end());
-    }
-    for (const Refused& one : refused) {
-      of.refused.push_back(std::to_string(one.record) + ": " + one.column + ": " + one.reason);
-    }
+    decoded.push_back(
+        decode_slice(*decoders[i], schema_of(wanted[i].columns), slice, wanted[i].reads));
   }
   return decoded;
 }

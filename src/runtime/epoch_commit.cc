@@ -58,7 +58,7 @@ void EpochLoop::note_unread(StreamSlot& slot) const {
 /// itself, not at all.
 void EpochLoop::hold_in_step() {
   const auto now = assembly_.options.context.clock.steady();
-  const std::set<const InputPartition*> for_views(held_.begin(), held_.end());
+  const std::set<const InputPartition*> for_views = held_;
   // Without sources topics are pushed to; only a run that ends with them waits for nobody.
   const bool nothing_comes = assembly_.options.once && inputs_closed_;
   std::map<std::size_t, Watermark::Slowest> slowest;  // by group

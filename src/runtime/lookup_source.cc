@@ -3,6 +3,7 @@
 #include "model/column_types.h"
 
 namespace leat::runtime {
+
 LookupSource::LookupSource(connector::TableInput input)
     : input_(std::move(input)),
       key_codec_(types_of(input_.schema, input_.key)),

@@ -4,6 +4,7 @@
 #include "format/record_splitter.h"
 #include "model/chunk_copy.h"
 #include "trial/test_graph.h"
+#include "trial/values.h"
 
 namespace leat::trial {
 namespace {
@@ -12,7 +13,6 @@ namespace {
 constexpr const char* data_directory = "/leat-test";
 /// 2100-01-01: what the clock says where the test does not.
 constexpr TimestampMs begin_ms = 4'102'444'800'000;
-constexpr std::size_t slice_bytes = 1u << 20;
 /// A test's state is small: what RocksDB sets aside for more would take longer than the test.
 constexpr std::size_t store_bytes = 4u << 20;
 
@@ -158,14 +158,7 @@ std::string TestPipeline::described(const std::string& name) const {
 }
 
 Result<std::vector<std::string>> TestPipeline::dead_letters() {
-  const log::PartitionLog& letters = *assembly_->dead_letters;
-  std::vector<std::string> found;
-  Slice slice;
-  for (Offset at = letters.first_offset(); at < letters.durable_offset(); at = slice.next) {
-    LEAT_TRY(letters.read(at, slice_bytes, slice));
-    for (const Record& record : slice.records) found.emplace_back(record.value);
-  }
-  return found;
+  return values_of(*assembly_->dead_letters);
 }
 
 }  // namespace leat::trial

@@ -10,6 +10,7 @@
 
 #include "case_pipeline.h"
 #include "power_loss_run.h"
+#include "seeds.h"
 
 namespace {
 
@@ -24,9 +25,7 @@ constexpr std::uint64_t cases_tried = 5, case_stride = 1u << 30;
 constexpr std::size_t faults_max = 20;
 
 struct Wishes {
-  std::uint64_t first = 1;
-  std::uint64_t seeds = seeds_usual;
-  bool shows = false;
+  Seeds seeds{.count = seeds_usual};
   bool twice = false;
 };
 
@@ -38,19 +37,7 @@ std::optional<Wishes> wishes_in(int count, char** arguments) {
       wishes.twice = true;
       continue;
     }
-    if (++i == count) return std::nullopt;
-    const std::uint64_t number = std::strtoull(arguments[i], nullptr, 10);
-    if (word == "--seeds") {
-      wishes.seeds = number;
-    } else if (word == "--first") {
-      wishes.first = number;
-    } else if (word == "--seed") {
-      wishes.first = number;
-      wishes.seeds = 1;
-      wishes.shows = true;
-    } else {
-      return std::nullopt;
-    }
+    if (++i == count || !wishes.seeds.take(word, arguments[i])) return std::nullopt;
   }
   return wishes;
 }
@@ -116,15 +103,15 @@ class Runs {
 
   int run() {
     const auto begin = std::chrono::steady_clock::now();
-    for (std::uint64_t i = 0; i < wishes_.seeds && failed_ < faults_max; ++i) {
-      try_seed(wishes_.first + i);
+    for (std::uint64_t i = 0; i < wishes_.seeds.count && failed_ < faults_max; ++i) {
+      try_seed(wishes_.seeds.first + i);
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     fmt::print(
         "seeds {} to {}: {} losses of power, {} of them in a start; {} batches answered; {} not, "
         "{} of them kept and counted once; {:.1f} s\n",
-        wishes_.first, wishes_.first + wishes_.seeds - 1, all_.losses, all_.losses_at_start,
-        all_.batches, all_.unanswered, all_.kept, took.count());
+        wishes_.seeds.first, wishes_.seeds.last(), all_.losses, all_.losses_at_start, all_.batches,
+        all_.unanswered, all_.kept, took.count());
     if (wishes_.twice) fmt::print("{} seeds went the same way twice\n", same_);
     fmt::print("{} passed, {} failed, 0 skipped\n", passed_, failed_);
     return failed_ == 0 && passed_ > 0 ? 0 : 1;
@@ -147,7 +134,7 @@ class Runs {
 
   Result<PowerLossRun::Outcome> outcome_of(std::uint64_t seed) {
     LEAT_TRY(prepared_.take(seed / seeds_of_a_case));
-    if (wishes_.shows) fmt::print("{}\n", to_text(prepared_.made().one));
+    if (wishes_.seeds.shows) fmt::print("{}\n", to_text(prepared_.made().one));
     return prepared_.run(seed);
   }
 

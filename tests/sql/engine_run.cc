@@ -4,6 +4,7 @@
 #include "connector/file_sink/file_sink.h"
 #include "model/chunk_copy.h"
 #include "trial/test_table.h"
+#include "trial/values.h"
 
 namespace leat::proof {
 namespace {
@@ -11,7 +12,6 @@ namespace {
 /// 2100-01-01, so that no row of a case is ahead of the clock.
 constexpr TimestampMs begin_ms = 4'102'444'800'000;
 constexpr std::size_t store_bytes = 4u << 20;
-constexpr std::size_t read_bytes = 1u << 20;
 
 class CaseTable final : public connector::ReferenceTable {
  public:
@@ -31,16 +31,6 @@ class CaseTable final : public connector::ReferenceTable {
   const std::function<std::uint64_t()> version_;
   const std::function<std::vector<std::string>()> rows_;
 };
-
-Result<std::vector<std::string>> all_of(const log::PartitionLog& log) {
-  std::vector<std::string> found;
-  Slice slice;
-  for (Offset at = log.first_offset(); at < log.durable_offset(); at = slice.next) {
-    LEAT_TRY(log.read(at, read_bytes, slice));
-    for (const Record& record : slice.records) found.emplace_back(record.value);
-  }
-  return found;
-}
 
 }  // namespace
 
@@ -159,10 +149,12 @@ Result<EngineRun::Rows> EngineRun::rows_of(const std::string& view) {
   return rows;
 }
 
-Result<std::vector<std::string>> EngineRun::letters() { return all_of(*assembly_->dead_letters); }
+Result<std::vector<std::string>> EngineRun::letters() {
+  return trial::values_of(*assembly_->dead_letters);
+}
 
 Result<std::vector<std::string>> EngineRun::records_of(const std::string& topic) const {
-  return all_of(assembly_->topics->find(topic)->partition(Partition(0)));
+  return trial::values_of(assembly_->topics->find(topic)->partition(Partition(0)));
 }
 
 }  // namespace leat::proof

@@ -9,6 +9,7 @@
 
 #include "case_check.h"
 #include "random_case.h"
+#include "seeds.h"
 #include "shrink.h"
 #include "state/scratch_directory.h"
 
@@ -22,9 +23,7 @@ constexpr std::chrono::seconds shrink_time{20};
 constexpr std::size_t faults_max = 5;
 
 struct Wishes {
-  std::uint64_t first = 1;
-  std::uint64_t seeds = seeds_usual;
-  bool shows = false;
+  Seeds seeds{.count = seeds_usual};
   CaseCheck::Setup setup;
 };
 
@@ -32,16 +31,8 @@ bool take(int count, char** arguments, Wishes& wishes) {
   std::vector<Way> ways;
   for (int i = 1; i + 1 < count; i += 2) {
     const std::string word = arguments[i], value = arguments[i + 1];
-    const std::uint64_t number = std::strtoull(value.c_str(), nullptr, 10);
-    if (word == "--seeds") {
-      wishes.seeds = number;
-    } else if (word == "--first") {
-      wishes.first = number;
-    } else if (word == "--seed") {
-      wishes.first = number;
-      wishes.seeds = 1;
-      wishes.shows = true;
-    } else if (word == "--way") {
+    if (wishes.seeds.take(word, arguments[i + 1])) continue;
+    if (word == "--way") {
       for (const Way way : wishes.setup.ways) {
         if (to_string(way) == value) ways.push_back(way);
       }
@@ -58,12 +49,12 @@ class Runs {
   Runs(const Wishes& wishes, CaseCheck& check) : wishes_(wishes), check_(check) {}
 
   int run() {
-    for (std::uint64_t i = 0; i < wishes_.seeds && failed_ < faults_max; ++i) {
-      try_seed(wishes_.first + i);
+    for (std::uint64_t i = 0; i < wishes_.seeds.count && failed_ < faults_max; ++i) {
+      try_seed(wishes_.seeds.first + i);
     }
     std::printf("%zu runs of the engine, seeds %llu to %llu\n", check_.runs(),
-                static_cast<unsigned long long>(wishes_.first),
-                static_cast<unsigned long long>(wishes_.first + wishes_.seeds - 1));
+                static_cast<unsigned long long>(wishes_.seeds.first),
+                static_cast<unsigned long long>(wishes_.seeds.last()));
     std::printf("%zu passed, %zu failed, %zu skipped\n", passed_, failed_, skipped_);
     return failed_ == 0 && passed_ > 0 ? 0 : 1;
   }
@@ -76,7 +67,7 @@ class Runs {
       ++skipped_;  // DuckDB itself fails on a row
       return;
     }
-    if (wishes_.shows) std::printf("%s\n", to_text(one).c_str());
+    if (wishes_.seeds.shows) std::printf("%s\n", to_text(one).c_str());
     const auto fault = check_.fault_of(one);
     ++(fault ? failed_ : passed_);
     if (!fault) return;
