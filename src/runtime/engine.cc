@@ -65,6 +65,8 @@ class RunningEngine final : public Engine {
     sources_.start();
     for (const auto& runner : sink_runners_) runner->start();
     if (letters_) letters_->start();
+    const std::lock_guard lock(mutex_);
+    started_ = true;
     return {};
   }
 
@@ -103,7 +105,7 @@ class RunningEngine final : public Engine {
   EngineStatus status() const override {
     EngineStatus status = status_of(*assembly_, loop_);
     std::lock_guard lock(mutex_);
-    status.ready = thread_.joinable() && !ended_;
+    status.ready = started_ && !ended_;
     status.failure = outcome_ ? loop_.committer().waiting_for() : outcome_.error().message;
     if (status.failure.empty()) status.failure = assembly_->topics->trouble();
     if (status.failure.empty() && letters_) status.failure = letters_->trouble();
@@ -307,6 +309,7 @@ class RunningEngine final : public Engine {
 
   mutable std::mutex mutex_;
   std::condition_variable_any ended_changed_;
+  bool started_ = false;
   bool ended_ = false;
   Status outcome_;
   std::jthread thread_;
