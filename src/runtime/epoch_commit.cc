@@ -279,8 +279,7 @@ bool EpochLoop::between_epochs(const std::function<void()>& action,
                                std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
   if (resting_) {
-    lock.unlock();
-    action();
+    action();  // the first epoch waits for it
     return true;
   }
   Action waiting{&action};

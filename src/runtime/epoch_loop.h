@@ -49,7 +49,8 @@ class EpochLoop {
   /// There may be something to read. Any thread.
   void wake();
   /// Runs `action` between two epochs and returns when it has run; false: the epoch took longer
-  /// than this (it waits for a table), and it will not run. Any thread but the loop's own.
+  /// than this (it waits for a table), and it will not run. It may ask for visible() and nothing
+  /// else of the loop. Any thread but the loop's own.
   bool between_epochs(const std::function<void()>& action,
                       std::chrono::milliseconds patience = std::chrono::seconds(5));
   /// The live sources have ended: topics get nothing more (`once`). Any thread.
