@@ -103,7 +103,9 @@ Status Assembly::open_directory() {
                            "free some, nothing is lost",
                            options.data_directory, free, start_bytes_min);
   }
-  store = LEAT_TRY(state::Store::open(options.data_directory + "/store", options.store));
+  state::Store::Options of_store = options.store;
+  of_store.warn = [](const std::string& message) { spdlog::warn("{}", message); };
+  store = LEAT_TRY(state::Store::open(options.data_directory + "/store", of_store));
   // Whatever the store has synced, its folder's own name has not been.
   LEAT_TRY(files.sync_directory(options.data_directory));
   LEAT_TRY(store->make_families(std::vector<std::string>{"engine", "cursors"}));

@@ -174,8 +174,8 @@ class RocksStore final : public Store {
  public:
   RocksStore(std::string directory, Options options)
       : directory_(std::move(directory)),
-        options_(options),
-        cache_(rocksdb::NewLRUCache(options.block_cache_bytes)) {}
+        options_(std::move(options)),
+        cache_(rocksdb::NewLRUCache(options_.block_cache_bytes)) {}
 
   ~RocksStore() override {
     // Views may still hold the database; handles must go before it.
@@ -195,8 +195,10 @@ class RocksStore final : public Store {
     }
     Status opened = open_in(env);
     const bool is_damaged = !opened && opened.error().code == "store-damaged";
-    if (is_damaged && !options_.read_only && cut_torn_logs(*env, directory_)) {
-      opened = open_in(env);
+    if (is_damaged && !options_.read_only) {
+      const std::vector<std::string> cut = cut_torn_logs(*env, directory_);
+      for (const std::string& sentence : cut) options_.warn(sentence);
+      if (!cut.empty()) opened = open_in(env);
     }
     LEAT_TRY(opened);
     LEAT_TRY(check_format());

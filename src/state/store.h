@@ -67,6 +67,8 @@ class Store {
     io::FileSystem* files = nullptr;
     std::size_t block_cache_bytes = 32u << 20;
     std::size_t write_buffer_bytes = 64u << 20;  ///< of all families together
+    /// Told of torn logs that opening cut back, as sentences.
+    std::function<void(const std::string& message)> warn = [](const std::string&) {};
   };
 
   static Result<std::unique_ptr<Store>> open(const std::string& directory, Options options);

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
-#include <vector>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "base/crc32c.h"
 
@@ -92,14 +94,21 @@ std::string newest_log(rocksdb::Env& env, const std::string& directory) {
   return newest;
 }
 
-bool cut_torn(rocksdb::Env& env, const std::string& path, bool each_synced) {
+std::optional<std::string> cut_torn(rocksdb::Env& env, const std::string& directory,
+                                    const std::string& name, bool each_synced) {
+  const std::string path = directory + "/" + name;
   std::string bytes;
-  if (!rocksdb::ReadFileToString(&env, path, &bytes).ok()) return false;
+  if (name.empty() || !rocksdb::ReadFileToString(&env, path, &bytes).ok()) return std::nullopt;
   const auto end = torn_end(bytes, each_synced);
-  if (!end) return false;
+  if (!end) return std::nullopt;
   std::unique_ptr<rocksdb::WritableFile> file;
-  return env.ReopenWritableFile(path, &file, rocksdb::EnvOptions()).ok() &&
-         file->Truncate(*end).ok() && file->Sync().ok() && file->Close().ok();
+  const bool cut = env.ReopenWritableFile(path, &file, rocksdb::EnvOptions()).ok() &&
+                   file->Truncate(*end).ok() && file->Sync().ok() && file->Close().ok();
+  if (!cut) return std::nullopt;
+  return fmt::format(
+      "the store in {}: cut {} torn bytes off {} at byte {}: the last writes before the stop were "
+      "not complete and had not been synced",
+      directory, bytes.size() - *end, name, *end);
 }
 
 }  // namespace
@@ -125,15 +134,15 @@ std::optional<std::uint64_t> torn_end(std::string_view log, bool each_synced) {
   return std::nullopt;
 }
 
-bool cut_torn_logs(rocksdb::Env& env, const std::string& directory) {
-  bool cut = false;
+std::vector<std::string> cut_torn_logs(rocksdb::Env& env, const std::string& directory) {
+  std::vector<std::string> all;
   const auto cut_in = [&](const std::string& name, bool each_synced) {
-    cut = (!name.empty() && cut_torn(env, directory + "/" + name, each_synced)) || cut;
+    if (auto cut = cut_torn(env, directory, name, each_synced)) all.push_back(std::move(*cut));
   };
   // Several changes of the manifest may be synced together, a commit is one record and synced.
   cut_in(current_manifest(env, directory), false);
   cut_in(newest_log(env, directory), true);
-  return cut;
+  return all;
 }
 
 }  // namespace leat::state

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <rocksdb/env.h>
 
@@ -19,7 +20,8 @@ std::optional<std::uint64_t> torn_end(std::string_view log, bool each_synced);
 /// Cuts the manifest that CURRENT names and the newest write-ahead log back to there, synced.
 /// RocksDB refuses to open a database with such a record, which it had not synced when the power
 /// went, so that nothing hangs on it. That nothing else was lost is for the store's stamps to say.
-/// False: nothing is torn so, or it can't be read or written. Nobody has the database open.
-bool cut_torn_logs(rocksdb::Env& env, const std::string& directory);
+/// What was cut, in a sentence a log; empty: nothing is torn so, or it can't be read or written.
+/// Nobody has the database open.
+std::vector<std::string> cut_torn_logs(rocksdb::Env& env, const std::string& directory);
 
 }  // namespace leat::state

@@ -1,5 +1,6 @@
 #include "state/torn_log.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/crc32c.h"
@@ -8,6 +9,8 @@
 
 namespace leat::state {
 namespace {
+
+using testing::AllOf, testing::ElementsAre, testing::HasSubstr, testing::IsEmpty;
 
 /// A record of so many bytes, or a piece of one, as RocksDB's logs have it.
 std::string record(std::size_t bytes, char piece = 1) {
@@ -73,7 +76,10 @@ class TornStore : public testing::Test {
 
   Status open() {
     store_.reset();
-    store_ = LEAT_TRY(Store::open("/data/store", {.files = &files_}));
+    warnings_.clear();
+    store_ = LEAT_TRY(Store::open(
+        "/data/store", {.files = &files_,
+                        .warn = [this](const std::string& text) { warnings_.push_back(text); }}));
     family_ = LEAT_TRY(store_->family("a"));
     return {};
   }
@@ -99,17 +105,25 @@ class TornStore : public testing::Test {
   io::SimulatedFileSystem files_;
   std::unique_ptr<Store> store_;
   Family* family_ = nullptr;
+  std::vector<std::string> warnings_;
 };
 
 TEST_F(TornStore, OpensWithoutWhatWasNeverSynced) {
   for (const char* part : {"/MANIFEST-", ".log"}) {
     ASSERT_TRUE(open());
+    EXPECT_THAT(warnings_, IsEmpty());
     put(part);
     store_.reset();
-    tear(path_of(part));
+    const std::string path = path_of(part);
+    const std::size_t end = files_.contents(path).size();
+    tear(path);
     const Status opened = open();
     ASSERT_TRUE(opened) << opened.error().message;
     EXPECT_EQ(store_->get(*family_, "key").value(), part);
+    EXPECT_THAT(
+        warnings_,
+        ElementsAre(AllOf(HasSubstr("2007 torn bytes off " + path.substr(sizeof "/data/store")),
+                          HasSubstr("at byte " + std::to_string(end)))));
   }
 }
 
@@ -126,6 +140,7 @@ TEST_F(TornStore, RefusesWhatIsDamagedOtherwise) {
     const Status opened = open();
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, "store-damaged");
+    EXPECT_THAT(warnings_, IsEmpty());
     files_.overwrite(path, sound);
   }
 }
