@@ -243,7 +243,8 @@ void RowCodec::encode(const Chunk& chunk, std::span<const std::size_t> columns,
     }
   }
   out.lay_out();
-  for (std::size_t row = 0; row < rows; ++row) std::memset(out.cursors_[row], 0, nulls);
+  // Rows without columns have no bytes, and may have no place either.
+  for (std::size_t row = 0; row < rows; ++row) std::fill_n(out.cursors_[row], nulls, '\0');
   for (std::size_t i = 0; i < readers.size(); ++i) {
     if (readers[i].all_valid()) continue;
     for (std::size_t row = 0; row < rows; ++row) {

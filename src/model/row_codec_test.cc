@@ -269,6 +269,15 @@ TEST(KeyCodec, FixedWidthKeysAreAllOfOneLength) {
   EXPECT_EQ(KeyCodec({Type::of(DUCKDB_TYPE_VARCHAR)}).fixed_width(), std::nullopt);
 }
 
+TEST(RowCodec, RowsWithoutColumnsAreEmpty) {
+  DuckTestDatabase duck;
+  const auto chunks = duck.chunks("SELECT i FROM range(3) t(i)");
+  EncodedRows rows;
+  RowCodec(std::vector<Type>()).encode(chunks.at(0), rows);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[2], "");
+}
+
 TEST(ChunkCopy, TakesTheChosenRowsAndNothingPointsBack) {
   DuckTestDatabase duck;
   auto chunks = duck.chunks(
