@@ -23,6 +23,36 @@ std::unexpected<Error> not_incremental(const sql::AggregateCall& call, const Typ
       sql::name_of(call.function), type.to_sql());
 }
 
+bool combines(const sql::AggregateCall& call) {
+  switch (call.function) {
+    case Function::count_star:
+    case Function::bool_and:
+    case Function::bool_or:
+    case Function::min:
+    case Function::max:
+    case Function::arg_min:
+    case Function::arg_max:
+      return true;
+    case Function::count:
+    case Function::sum:
+    case Function::avg:
+      return !call.distinct;
+    case Function::first:
+    case Function::last:
+    case Function::stddev_samp:
+    case Function::stddev_pop:
+    case Function::var_samp:
+    case Function::var_pop:
+    case Function::approx_count_distinct:
+      return false;
+  }
+  return false;
+}
+
+Status Accumulator::combine(const GroupParts&) {
+  return internal_error("not-combined", "an aggregate that is not made of parts was given some");
+}
+
 Result<std::unique_ptr<Accumulator>> make_accumulator(const sql::AggregateCall& call,
                                                       const AccumulatorSite& site) {
   for (const std::size_t column : call.arguments) {

@@ -56,6 +56,13 @@ struct GroupRows {
   std::int64_t weight(std::size_t i) const { return weights.empty() ? 1 : weights[i]; }
 };
 
+/// Records of some rows each, and the groups that these are to be added to.
+struct GroupParts {
+  std::span<const std::byte* const> parts;
+  std::span<state::Entry* const> groups;  ///< touched; one a part
+  state::KeyedShard* table = nullptr;     ///< the groups' own
+};
+
 /// One aggregate function over the groups of a view. Immutable after it is made, but for scratch
 /// space by shard: shards run in parallel.
 class Accumulator {
@@ -69,6 +76,9 @@ class Accumulator {
   virtual ~Accumulator() = default;
   /// Takes the rows into their groups' records. The error is the store's.
   virtual Status update(const GroupRows& rows) = 0;
+  /// Adds parts to their groups, as if the rows of each had come one after the other. Only where
+  /// combines() says so.
+  virtual Status combine(const GroupParts& parts);
   /// Writes the results for these records into rows 0… of a column of `out`. Error `sum-overflow`
   /// (user): the result of some record is beyond its type.
   virtual Status finalise(std::span<const std::byte* const> records, Chunk& out,
@@ -93,6 +103,9 @@ struct AccumulatorSite {
 /// input is a view, with rows taken back.
 Result<std::unique_ptr<Accumulator>> make_accumulator(const sql::AggregateCall& call,
                                                       const AccumulatorSite& site);
+
+/// Whether groups can be put together from parts, of rows that are only added.
+bool combines(const sql::AggregateCall& call);
 
 /// Whether it is a sum or average of values of 128 bits, whose record is larger than of others.
 bool keeps_wide_sum(const sql::AggregateCall& call);

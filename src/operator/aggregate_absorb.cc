@@ -31,7 +31,7 @@ Status AggregateViewOperator::absorb(unsigned worker, const EpochContext&, std::
     works.push_back(work.get());
     pending_.add(worker, std::move(work));
   }
-  if (!late.empty()) count_windows(works, late);
+  if (!late.empty() && !in_panes_) count_windows(works, late);
   return {};
 }
 
@@ -58,8 +58,20 @@ void AggregateViewOperator::fill(AggregateWork& work, Chunk rows, std::uint64_t 
     }
   }
   if (keeps_windows_) find_window_ends(work);
-  find_skipped(work, late);
-  work.scatter.assign(work.hashes, work.skip, resources_.shards);
+  if (in_panes_) {
+    find_skipped_in_panes(work, late);
+  } else {
+    find_skipped(work, late);
+  }
+  if (!in_panes_) {
+    work.scatter.assign(work.hashes, work.skip, resources_.shards);
+    return;
+  }
+  work.shard_hashes.resize(work.rows.size());
+  for (std::size_t row = 0; row < work.shard_hashes.size(); ++row) {
+    work.shard_hashes[row] = shard_hash_of(work.keys[row]);
+  }
+  work.scatter.assign(work.shard_hashes, work.skip, resources_.shards);
 }
 
 void AggregateViewOperator::find_window_ends(AggregateWork& work) const {

@@ -14,10 +14,10 @@ Status AggregateViewOperator::prepare() {
   options.layout = record_.layout();
   groups_ = std::make_unique<state::KeyedTable>(
       std::move(options), resources_.shards, [this](std::string_view key, const std::byte* record) {
-        const unsigned shard =
-            state::KeyedTable::shard_of(state::hash_bytes(key), resources_.shards);
+        const unsigned shard = state::KeyedTable::shard_of(shard_hash_of(key), resources_.shards);
         return state::KeyedTable::Place{shard, is_pinned(head_of(record).window_end)};
       });
+  if (in_panes_) make_panes_table();
   if (view_.ttl) expiry_ = std::make_unique<Expiry>(table_options(), resources_.shards, *view_.ttl);
   writer_ =
       std::make_unique<GroupRowsWriter>(query_, key_codec_, accumulators_, resources_.database);
@@ -26,13 +26,15 @@ Status AggregateViewOperator::prepare() {
     shards_[i].tables.push_back(&groups_->shard(i));
     for (const auto& details : details_.all()) shards_[i].tables.push_back(&details->shard(i));
     if (expiry_) shards_[i].tables.push_back(&expiry_->table(i));
+    if (panes_) shards_[i].tables.push_back(&panes_->shard(i));
   }
   (void)LEAT_TRY(pre_.borrow());
   return writer_->prepare();
 }
 
 std::string AggregateViewOperator::definition_text() const {
-  std::string text = fmt::format("aggregate 1\npre {}\ncolumns", query_.pre);
+  std::string text = fmt::format("aggregate 1\n{} {}\ncolumns", in_panes_ ? "panes" : "pre",
+                                 in_panes_ ? query_.panes : query_.pre);
   for (const Column& column : query_.pre_schema) text += " " + column.type.to_sql();
   text += fmt::format("\nkeys {} weighted {} closes {}\npost {}", query_.key_count, query_.weighted,
                       closes(), query_.post);
@@ -62,7 +64,7 @@ Status AggregateViewOperator::merge(unsigned index, const EpochContext& context,
   shard.closed = clock_.before(context.epoch);
   LEAT_TRY(ensure_only_group(index, shard));
   for (const AggregateWork* work : pending_.in_order()) {
-    const auto lock = groups.lock();
+    const auto lock = (panes_ ? panes_->shard(index) : groups).lock();
     LEAT_TRY(merge_work(*work, index, context, shard));
   }
   if (query_.weighted && query_.key_count > 0) end_empty_groups(groups, shard);
@@ -96,7 +98,7 @@ Status AggregateViewOperator::merge_work(const AggregateWork& work, unsigned ind
                                          const EpochContext& context, Shard& shard) {
   const std::span<const std::uint32_t> rows = work.scatter.rows_of(index);
   if (rows.empty()) return {};
-  state::KeyedShard& groups = groups_->shard(index);
+  state::KeyedShard& groups = (panes_ ? panes_ : groups_)->shard(index);
   shard.keys.clear();
   for (const std::uint32_t row : rows) shard.keys.push_back({work.keys[row], work.hashes[row]});
   LEAT_TRY(groups.find_or_create(shard.keys, shard.groups));
@@ -120,6 +122,10 @@ void AggregateViewOperator::touch_groups(const AggregateWork& work, const GroupR
     head_of(group).rows += rows.weight(i);
     if (!keeps_windows_) continue;
     head_of(group).window_end = work.window_ends[rows.rows[i]];
+    if (panes_) {
+      if (!group->has(state::Entry::pinned)) take_pane(shard, group);
+      continue;
+    }
     if (is_new && is_open(shard, group)) shard.open_groups.fetch_add(1, std::memory_order_relaxed);
     if (!group->has(state::Entry::pinned)) index_group(shard, group);
   }
@@ -214,6 +220,11 @@ Status AggregateViewOperator::restore() {
       }));
   for (const auto& details : details_.all())
     LEAT_TRY(details->restore(resources_.bytes_max_a_shard()));
+  if (panes_) {
+    LEAT_TRY(panes_->restore(
+        resources_.bytes_max_a_shard(),
+        [&](unsigned index, state::Entry* pane) { take_pane(shards_[index], pane); }));
+  }
   if (expiry_) LEAT_TRY(expiry_->restore(resources_.bytes_max_a_shard()));
   return {};
 }

@@ -12,6 +12,7 @@
 #include "operator/eviction.h"
 #include "operator/expiry.h"
 #include "operator/group_rows_writer.h"
+#include "operator/joined_keys.h"
 #include "operator/pending.h"
 #include "operator/value_counts.h"
 #include "operator/view.h"
@@ -27,8 +28,9 @@ struct AggregateWork {
   const std::int64_t* weights = nullptr;  // into rows; null: all +1
   EncodedRows keys;
   std::vector<std::uint64_t> hashes;
-  std::vector<EventTimeUs> window_ends;  // where the view has windows
-  std::vector<EventTimeUs> times;        // where groups live by event time
+  std::vector<std::uint64_t> shard_hashes;  // in panes: what rows go to shards by
+  std::vector<EventTimeUs> window_ends;     // where the view has windows
+  std::vector<EventTimeUs> times;           // where groups live by event time
   std::vector<EncodedRows> encoded;
   std::vector<std::uint8_t> skip;  // late rows, and weights of 0
   Scatter scatter;
@@ -64,8 +66,9 @@ inline std::vector<std::size_t> first_columns(std::size_t count) {
 }
 
 /// An incremental GROUP BY: groups' records in one table, details beside them. Its functions stand
-/// in four files: absorb in aggregate_absorb.cc, windows in aggregate_windows.cc, groups that end
-/// with their time to live in aggregate_expiry.cc, the rest in aggregate_view.cc.
+/// in five files: absorb in aggregate_absorb.cc, windows in aggregate_windows.cc, those that are
+/// made of panes in aggregate_panes.cc, groups that end with their time to live in
+/// aggregate_expiry.cc, the rest in aggregate_view.cc.
 class AggregateViewOperator final : public ViewOperator {
  public:
   AggregateViewOperator(const std::string& name, const AggregateView& view, const Schema& input,
@@ -75,11 +78,12 @@ class AggregateViewOperator final : public ViewOperator {
         resources_(resources),
         family_(family),
         keeps_windows_(view.end_windows()),
+        in_panes_(takes_panes(view)),
         key_columns_(first_columns(query_.key_count)),
         key_codec_(types_of(query_.pre_schema, key_columns_)),
         definition_(name, definition_text()),
         details_(table_options(), resources.shards, keeps_windows_, view.ttl.has_value()),
-        pre_(resources.database, query_.pre,
+        pre_(resources.database, in_panes_ ? query_.panes : query_.pre,
              sql::Program::Input{sql::with_came(input, query_.pre), true, query_.weighted}),
         pending_(resources.workers, resources.shards),
         clock_(resources.timeline),
@@ -107,6 +111,7 @@ class AggregateViewOperator final : public ViewOperator {
   std::uint64_t memory_bytes() const override {
     std::uint64_t bytes = groups_->memory_bytes();
     for (const auto& details : details_.all()) bytes += details->memory_bytes();
+    if (panes_) bytes += panes_->memory_bytes();
     return bytes + (expiry_ ? expiry_->memory_bytes() : 0);
   }
   EventTimeUs wakes_at() const override { return expiry_ ? expiry_->wakes_at() : end_of_time; }
@@ -117,6 +122,7 @@ class AggregateViewOperator final : public ViewOperator {
   struct Shard {
     std::unique_ptr<EvictionPolicy> eviction;
     std::vector<state::KeyedShard*> tables;  // the groups' first
+    WindowIndex panes;                       // by the end of the last window that each is in
     WindowIndex open;      // groups of windows that have not closed; only with Emit::on_close
     WindowIndex settling;  // of those that have been given out, but still take rows
     WindowIndex retained;  // groups that are to be forgotten some day
@@ -127,6 +133,8 @@ class AggregateViewOperator final : public ViewOperator {
     std::vector<state::Entry*> groups;
     std::vector<std::int64_t> weights;
     RowSelection filtered;
+    JoinedKeys joined;
+    std::vector<const std::byte*> parts;
     // Groups in the table that are not rows of the view yet.
     std::atomic<std::uint64_t> open_groups = 0;
   };
@@ -154,9 +162,15 @@ class AggregateViewOperator final : public ViewOperator {
     return options;
   }
 
+  static bool takes_panes(const AggregateView& view);
+  /// What rows of a group go to shards by: of panes, without the window, so that all that a group
+  /// has in its windows lies in one shard.
+  std::uint64_t shard_hash_of(std::string_view key) const;
+
   std::string definition_text() const;
   void find_window_ends(AggregateWork& work) const;
   void find_skipped(AggregateWork& work, std::vector<LateRow>& late) const;
+  void find_skipped_in_panes(AggregateWork& work, std::vector<LateRow>& late) const;
   void count_windows(std::span<AggregateWork* const> works, std::vector<LateRow>& late) const;
   const std::int64_t* input_rows_of(const AggregateWork& work) const;
   void fill(AggregateWork& work, Chunk rows, std::uint64_t order, std::vector<LateRow>& late) const;
@@ -175,6 +189,12 @@ class AggregateViewOperator final : public ViewOperator {
                       std::vector<ChangeChunk>& output);
   Status close_windows(unsigned index, const EpochContext& context, Shard& shard,
                        std::vector<ChangeChunk>& output);
+  void make_panes_table();
+  void take_pane(Shard& shard, state::Entry* pane) const;
+  Status make_windows_of_panes(unsigned index, Shard& shard, EventTimeUs time);
+  Status make_window(unsigned index, Shard& shard, EventTimeUs window_end);
+  Status add_parts(unsigned index, Shard& shard, EventTimeUs window_end);
+  void drop_panes(unsigned index, Shard& shard, EventTimeUs time);
   void settle_windows(unsigned index, Shard& shard, EventTimeUs time);
   void forget_windows(unsigned index, Shard& shard, EventTimeUs time);
   void index_group(Shard& shard, state::Entry* group) const;
@@ -184,6 +204,7 @@ class AggregateViewOperator final : public ViewOperator {
   const Resources resources_;
   state::Family& family_;
   const bool keeps_windows_;
+  const bool in_panes_;  // rows are taken into panes, of which groups are made when windows close
   const std::vector<std::size_t> key_columns_;
   const KeyCodec key_codec_;
   DefinitionRecord definition_;
@@ -196,7 +217,8 @@ class AggregateViewOperator final : public ViewOperator {
   std::vector<Accumulator::Encoding> encodings_;
   std::vector<std::unique_ptr<Accumulator>> accumulators_;
   std::unique_ptr<state::KeyedTable> groups_;
-  std::unique_ptr<Expiry> expiry_;  // null: groups stay
+  std::unique_ptr<state::KeyedTable> panes_;  // records as those of groups; null: there are none
+  std::unique_ptr<Expiry> expiry_;            // null: groups stay
   std::unique_ptr<GroupRowsWriter> writer_;
   EventTimeUs stored_time_ = no_watermark;
 };

@@ -9,9 +9,13 @@ Status AggregateViewOperator::close_windows(unsigned index, const EpochContext& 
   // When the input has ended everything closes, but time has not come to an end: windows that are
   // not there yet may still open in a later run, and nothing is forgotten.
   if (time == end_of_time) {
-    time = settles() ? std::max(shard.open.last_end(), shard.settling.last_end()) : no_watermark;
+    time =
+        settles()
+            ? std::max({shard.open.last_end(), shard.settling.last_end(), shard.panes.last_end()})
+            : no_watermark;
   }
   if (time == no_watermark) return {};
+  if (in_panes_) LEAT_TRY(make_windows_of_panes(index, shard, time));
   if (closes()) {
     const std::vector<state::Entry*> closed = shard.open.take_until(time);
     GroupRowsWriter::Groups groups;

@@ -27,6 +27,13 @@ class Counter final : public Accumulator {
     return {};
   }
 
+  Status combine(const GroupParts& parts) override {
+    for (std::size_t i = 0; i < parts.parts.size(); ++i) {
+      part_of<Count>(parts.groups[i], offset_).rows += part_of<Count>(parts.parts[i], offset_).rows;
+    }
+    return {};
+  }
+
   Status finalise(std::span<const std::byte* const> records, Chunk& out,
                   std::size_t column) const override {
     auto* results = static_cast<std::int64_t*>(duckdb_vector_get_data(out.vector(column)));
@@ -58,6 +65,16 @@ class BooleanAccumulator final : public Accumulator {
       auto& truths = part_of<Truths>(rows.groups[i], offset_);
       (values[row] ? truths.yes : truths.no) += rows.weight(i);
     });
+    return {};
+  }
+
+  Status combine(const GroupParts& parts) override {
+    for (std::size_t i = 0; i < parts.parts.size(); ++i) {
+      const auto& part = part_of<Truths>(parts.parts[i], offset_);
+      auto& truths = part_of<Truths>(parts.groups[i], offset_);
+      truths.yes += part.yes;
+      truths.no += part.no;
+    }
     return {};
   }
 
@@ -94,6 +111,7 @@ Result<std::unique_ptr<Accumulator>> make_counter(const sql::AggregateCall& call
       class RowsOfGroup final : public Accumulator {
        public:
         Status update(const GroupRows&) override { return {}; }
+        Status combine(const GroupParts&) override { return {}; }
         Status finalise(std::span<const std::byte* const> records, Chunk& out,
                         std::size_t column) const override {
           return Counter(group_rows_offset, std::nullopt).finalise(records, out, column);

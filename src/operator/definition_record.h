@@ -15,6 +15,7 @@ inline constexpr std::string_view row_count_key = "n";
 inline constexpr std::string_view expiry_prefix = "e";
 inline constexpr std::string_view rows_prefix = "g";
 inline constexpr std::string_view details_prefix = "s";
+inline constexpr std::string_view panes_prefix = "p";
 /// Of a view's table of details with this number: two bytes, so that no table's prefix begins
 /// another's.
 inline std::string details_prefix_of(std::size_t number) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,18 @@ class WindowIndex {
   void add(EventTimeUs window_end, state::Entry* entry) { windows_[window_end].push_back(entry); }
   /// Takes out all entries of windows that end at or before `time`, earliest first.
   std::vector<state::Entry*> take_until(EventTimeUs time);
+  /// The end of the first window that ends at `time` or later, where there is one.
+  std::optional<EventTimeUs> first_end_from(EventTimeUs time) const {
+    const auto found = windows_.lower_bound(time);
+    return found == windows_.end() ? std::nullopt : std::optional(found->first);
+  }
+  /// All entries of windows whose ends are in [from, to], earliest first.
+  template <class Each>
+  void for_each_in(EventTimeUs from, EventTimeUs to, Each&& each) const {
+    for (auto it = windows_.lower_bound(from); it != windows_.end() && it->first <= to; ++it) {
+      for (state::Entry* entry : it->second) each(entry);
+    }
+  }
   /// The end of the last window; no_watermark when there is none.
   EventTimeUs last_end() const {
     return windows_.empty() ? no_watermark : windows_.rbegin()->first;

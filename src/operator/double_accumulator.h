@@ -7,8 +7,8 @@
 namespace leat::op {
 
 /// A function of numbers read as doubles. `State` is its part of a group's record: add(value,
-/// weight) takes a value in or back, result(form) gives the result, nothing for NULL; all zeros is
-/// no value.
+/// weight) takes a value in or back, add(State) where it has that another part's values,
+/// result(form) gives the result, nothing for NULL; all zeros is no value.
 template <class State>
 class DoubleAccumulator final : public Accumulator {
  public:
@@ -26,6 +26,17 @@ class DoubleAccumulator final : public Accumulator {
       part_of<State>(rows.groups[i], offset_).add(value, rows.weight(i));
     });
     return {};
+  }
+
+  Status combine(const GroupParts& parts) override {
+    if constexpr (requires(State & state) { state.add(state); }) {
+      for (std::size_t i = 0; i < parts.parts.size(); ++i) {
+        part_of<State>(parts.groups[i], offset_).add(part_of<State>(parts.parts[i], offset_));
+      }
+      return {};
+    } else {
+      return Accumulator::combine(parts);
+    }
   }
 
   Status finalise(std::span<const std::byte* const> records, Chunk& out,

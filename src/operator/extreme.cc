@@ -45,6 +45,14 @@ class PlainExtreme final : public Accumulator {
     return {};
   }
 
+  Status combine(const GroupParts& parts) override {
+    for (std::size_t i = 0; i < parts.parts.size(); ++i) {
+      const auto& part = part_of<State>(parts.parts[i], offset_);
+      if (part.present != 0) take(part_of<State>(parts.groups[i], offset_), part.value, greatest_);
+    }
+    return {};
+  }
+
   struct State {
     std::uint64_t present;
     T value;
@@ -55,14 +63,15 @@ class PlainExtreme final : public Accumulator {
   Status update_as(const GroupRows& rows) {
     const T* values = values_of<T>(rows, argument_);
     for_each_value(rows, argument_, [&](std::size_t i, std::uint32_t row) {
-      auto& state = part_of<State>(rows.groups[i], offset_);
-      const T value = values[row];
-      if (state.present == 0 || (greatest ? less(state.value, value) : less(value, state.value))) {
-        state.present = 1;
-        state.value = value;
-      }
+      take(part_of<State>(rows.groups[i], offset_), values[row], greatest);
     });
     return {};
+  }
+  static void take(State& state, T value, bool greatest) {
+    if (state.present == 0 || (greatest ? less(state.value, value) : less(value, state.value))) {
+      state.present = 1;
+      state.value = value;
+    }
   }
 
   const std::size_t offset_;
@@ -90,15 +99,20 @@ class EncodedExtreme final : public Accumulator {
   Status update(const GroupRows& all) override {
     const GroupRows rows = without_null(all, columns_, selections_[all.shard]);
     for (std::size_t i = 0; i < rows.rows.size(); ++i) {
-      state::Entry* group = rows.groups[i];
-      const std::string_view by = (*rows.encoded)[by_encoding_][rows.rows[i]];
-      const std::string_view best = part_of<state::Blob>(group, by_place_.offset).view();
-      if (!best.empty() && !(greatest_ ? best < by : by < best)) continue;
-      rows.table->set_blob(group, by_place_.index, by);
-      if (value_place_) {
-        rows.table->set_blob(group, value_place_->index,
-                             (*rows.encoded)[value_encoding_][rows.rows[i]]);
-      }
+      const std::uint32_t row = rows.rows[i];
+      take(*rows.table, rows.groups[i], (*rows.encoded)[by_encoding_][row],
+           value_place_ ? (*rows.encoded)[value_encoding_][row] : std::string_view());
+    }
+    return {};
+  }
+
+  Status combine(const GroupParts& parts) override {
+    for (std::size_t i = 0; i < parts.parts.size(); ++i) {
+      const std::string_view by = part_of<state::Blob>(parts.parts[i], by_place_.offset).view();
+      if (by.empty()) continue;
+      take(*parts.table, parts.groups[i], by,
+           value_place_ ? part_of<state::Blob>(parts.parts[i], value_place_->offset).view()
+                        : std::string_view());
     }
     return {};
   }
@@ -122,6 +136,14 @@ class EncodedExtreme final : public Accumulator {
   }
 
  private:
+  void take(state::KeyedShard& table, state::Entry* group, std::string_view by,
+            std::string_view value) const {
+    const std::string_view best = part_of<state::Blob>(group, by_place_.offset).view();
+    if (!best.empty() && !(greatest_ ? best < by : by < best)) return;
+    table.set_blob(group, by_place_.index, by);
+    if (value_place_) table.set_blob(group, value_place_->index, value);
+  }
+
   const std::vector<std::size_t> columns_;
   const bool greatest_;
   const RecordBuilder::BlobPlace by_place_;

@@ -49,6 +49,15 @@ struct Wider {
       carry >>= 64;
     }
   }
+  void add(const Wider& other) {
+    unsigned __int128 carry = 0;
+    for (int i = 0; i < 3; ++i) {
+      carry += words[i];
+      carry += other.words[i];
+      words[i] = static_cast<std::uint64_t>(carry);
+      carry >>= 64;
+    }
+  }
   bool fits() const { return words[2] == (words[1] >> 63 != 0 ? ~std::uint64_t{0} : 0); }
   /// Of one that fits.
   __int128 value() const {
@@ -70,6 +79,10 @@ struct WholeSum {
     sum.set(sum.value() + value * weight);
     count += weight;
   }
+  void add(const WholeSum& other) {
+    sum.set(sum.value() + other.sum.value());
+    count += other.count;
+  }
   static constexpr bool fits() { return true; }
   double as_double() const { return static_cast<double>(sum.value()); }
 };
@@ -81,6 +94,10 @@ struct WiderSum {
   void add(__int128 value, std::int64_t weight) {
     sum.add_product(value, weight);
     count += weight;
+  }
+  void add(const WiderSum& other) {
+    sum.add(other.sum);
+    count += other.count;
   }
   bool fits() const { return sum.fits(); }
   double as_double() const { return sum.as_double(); }
@@ -107,6 +124,13 @@ class WholeSumAccumulator final : public Accumulator {
       std::memcpy(&value, values + row, sizeof value);
       part_of<State>(rows.groups[i], offset_).add(value, rows.weight(i));
     });
+    return {};
+  }
+
+  Status combine(const GroupParts& parts) override {
+    for (std::size_t i = 0; i < parts.parts.size(); ++i) {
+      part_of<State>(parts.groups[i], offset_).add(part_of<State>(parts.parts[i], offset_));
+    }
     return {};
   }
 
@@ -153,6 +177,10 @@ struct PlainSum {
   void add(double value, std::int64_t weight) {
     sum += value * static_cast<double>(weight);
     count += weight;
+  }
+  void add(const PlainSum& other) {
+    sum += other.sum;
+    count += other.count;
   }
   std::optional<double> result(Form form) const { return finish(form, sum, count); }
 };

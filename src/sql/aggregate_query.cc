@@ -1,5 +1,6 @@
 #include "sql/aggregate_query.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "sql/aggregate_function.h"
@@ -120,25 +121,48 @@ class Decomposition {
     return texts;
   }
 
+  bool is_hop() const { return source_.window && source_.window->window.kind == Window::Kind::hop; }
+  bool is_window_bound(const Node& expression) const {
+    const std::string text = scope_.canonical(expression);
+    return text == scope_.canonical(column_ref("window_start")) ||
+           text == scope_.canonical(column_ref("window_end"));
+  }
+  static bool mentions_window(const Node& expression) {
+    bool found = false;
+    walk(expression, [&](const Node& node) {
+      if (is_class(node, "COLUMN_REF")) {
+        for (const std::string& part : parts_of(node)) {
+          found |= lower(part) == "window_start" || lower(part) == "window_end";
+        }
+      }
+      return !found;
+    });
+    return found;
+  }
+
   Analysed<void> find_keys() {
     if (query_.at("group_sets").size() > 1) {
       return sql_fault(code, 0,
                        "ROLLUP, CUBE and GROUPING SETS can't be kept up to date: write one "
                        "view for each grouping");
     }
+    std::vector<Node> keys;
     if (text_in(query_, "aggregate_handling") == "FORCE_AGGREGATES") {
       for (const Node& item : scope_.items()) {
-        if (find_aggregate(item, binding_.functions()) == nullptr) column_of(item);
+        if (find_aggregate(item, binding_.functions()) == nullptr) keys.push_back(item);
       }
     }
     for (const Node& group : query_.at("group_expressions")) {
-      const Node key = LEAT_TRY_SQL(group_key(group));
-      if (const Node* aggregate = find_aggregate(key, binding_.functions())) {
+      keys.push_back(LEAT_TRY_SQL(group_key(group)));
+      if (const Node* aggregate = find_aggregate(keys.back(), binding_.functions())) {
         return sql_fault("sql-invalid", position_of(*aggregate), "GROUP BY can't hold {}",
                          written_name(*aggregate));
       }
-      column_of(key);
     }
+    if (is_hop()) {
+      std::ranges::stable_partition(keys, [&](const Node& key) { return is_window_bound(key); });
+    }
+    for (const Node& key : keys) column_of(key);
     out_.key_count = columns_.size();
     return {};
   }
@@ -297,20 +321,11 @@ class Decomposition {
   Program::Input input() const { return {source_.relation->schema, true, weighted_}; }
 
   Analysed<void> write_pre() {
-    Node pre = LEAT_TRY_SQL(binding_.parse("SELECT 1 FROM " + source_.text));
-    Node list = Node::array();
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      Node column = columns_[i];
-      column["alias"] = i < out_.key_count ? fmt::format("k{}", i) : fmt::format("p{}", i);
-      list.push_back(std::move(column));
+    out_.pre = LEAT_TRY_SQL(pre_over(source_.text));
+    if (panes_suffice()) {
+      out_.panes = LEAT_TRY_SQL(pre_over(
+          fmt::format("({}) AS {}", source_.window->pane_source, quoted_name(source_.alias))));
     }
-    list.push_back(column_ref(row_column));
-    if (weighted_) list.push_back(column_ref(weight_column));
-    pre.at("select_list") = std::move(list);
-    if (!query_.at("where_clause").is_null()) {
-      pre.at("where_clause") = scope_.resolved(query_.at("where_clause"));
-    }
-    out_.pre = LEAT_TRY_SQL(binding_.to_sql(pre));
     const Schema bound = LEAT_TRY_SQL(binding_.bind_rewritten(out_.pre, input()));
     std::vector<Column> columns(bound.begin(),
                                 bound.begin() + static_cast<std::ptrdiff_t>(columns_.size()));
@@ -324,6 +339,39 @@ class Decomposition {
     }
     out_.pre_schema = Schema(std::move(columns));
     return {};
+  }
+
+  /// Nothing but the keys depends on which of its windows a row is looked at in.
+  bool panes_suffice() const {
+    if (!is_hop() || weighted_) return false;
+    const Node& where = query_.at("where_clause");
+    if (!where.is_null() && mentions_window(scope_.resolved(where))) return false;
+    const auto is_bound_key = [&](std::size_t column) {
+      return column < out_.key_count && is_window_bound(columns_[column]);
+    };
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (mentions_window(columns_[i]) && !is_bound_key(i)) return false;
+    }
+    return std::ranges::none_of(out_.aggregates, [&](const AggregateCall& call) {
+      return std::ranges::any_of(call.arguments, is_bound_key);
+    });
+  }
+
+  Analysed<std::string> pre_over(const std::string& source) {
+    Node pre = LEAT_TRY_SQL(binding_.parse("SELECT 1 FROM " + source));
+    Node list = Node::array();
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      Node column = columns_[i];
+      column["alias"] = i < out_.key_count ? fmt::format("k{}", i) : fmt::format("p{}", i);
+      list.push_back(std::move(column));
+    }
+    list.push_back(column_ref(row_column));
+    if (weighted_) list.push_back(column_ref(weight_column));
+    pre.at("select_list") = std::move(list);
+    if (!query_.at("where_clause").is_null()) {
+      pre.at("where_clause") = scope_.resolved(query_.at("where_clause"));
+    }
+    return binding_.to_sql(pre);
   }
 
   Analysed<void> write_post(std::vector<Node> items, Node having) {

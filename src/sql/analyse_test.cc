@@ -310,6 +310,34 @@ TEST_F(AnalyseTest, KnowsHowWindowsLie) {
   EXPECT_EQ(window("tumble(users, ts, INTERVAL 5 MINUTE)").windows_per_row_max(), 1);
 }
 
+TEST_F(AnalyseTest, KnowsWhichWindowsAreMadeOfPanes) {
+  const auto panes = [&](const std::string& select, const std::string& rest) {
+    const std::string from =
+        " FROM hop(users, ts, INTERVAL '5 minutes', INTERVAL '1 hour') " + rest;
+    return !analyser_->aggregate_query("SELECT " + select + from, catalog_).value().panes.empty();
+  };
+  EXPECT_TRUE(panes("window_end, id, sum(age) AS s", "WHERE ok GROUP BY id, window_end"));
+  EXPECT_TRUE(panes("date_trunc('day', window_start) AS d, max(ts) AS m", "GROUP BY window_start"));
+  EXPECT_FALSE(panes("max(window_start) AS m", "GROUP BY window_end"));
+  EXPECT_FALSE(panes("max(window_end) AS m", "GROUP BY window_end"));
+  EXPECT_FALSE(panes("count(*) FILTER (WHERE ts > window_start) AS n", "GROUP BY window_end"));
+  EXPECT_FALSE(panes("count(*) AS n", "WHERE ts > window_start GROUP BY window_end"));
+  EXPECT_FALSE(panes("count(*) AS n", "GROUP BY window_end, date_trunc('day', window_start)"));
+  const auto keys = analyser_
+                        ->aggregate_query(
+                            "SELECT count(*) AS n FROM hop(users, ts, INTERVAL '1 minute', "
+                            "INTERVAL '1 hour') GROUP BY id, window_end",
+                            catalog_)
+                        .value();
+  EXPECT_EQ(keys.window->end_key, 0);
+  EXPECT_TRUE(analyser_
+                  ->aggregate_query("SELECT count(*) AS n FROM tumble(users, ts, INTERVAL '1 "
+                                    "hour') GROUP BY window_end",
+                                    catalog_)
+                  .value()
+                  .panes.empty());
+}
+
 TEST_F(AnalyseTest, KnowsWhichColumnsARowQueryReads) {
   const auto reads = [&](const char* sql) {
     std::string names;

@@ -127,6 +127,10 @@ struct AggregateQuery {
   /// SQL over `__leat_input()`: the group keys, then the aggregates' arguments and filters, then
   /// row_column (and weight_column after it, where `weighted`).
   std::string pre;
+  /// Over hop(): the same with each row once, in the newest of its windows, so that a group's rows
+  /// in a window are those that it has there in size / slide such panes. Then the first keys are
+  /// window_start and window_end, or one of them. Empty where windows can't be made of panes.
+  std::string panes;
   Schema pre_schema;  ///< without the added columns
   /// The first columns of pre_schema. 0: one group of all rows, which is there from the start: over
   /// no rows DuckDB answers SELECT count(*) with one row, and so does the view (HAVING may drop

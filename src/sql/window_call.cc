@@ -61,6 +61,7 @@ class CallAnalysis {
     const Intervals intervals = LEAT_TRY_SQL(take_intervals());
     LEAT_TRY_SQL(place_windows(intervals));
     call_.source = source_sql();
+    if (call_.window.kind == Window::Kind::hop) call_.pane_source = pane_sql();
     for (std::size_t i = arguments_.size(); i < written.at("children").size(); ++i) {
       const Node& key = written.at("children")[i];
       if (!is_class(key, "COLUMN_REF")) {
@@ -241,8 +242,13 @@ class CallAnalysis {
         time_->type.id() == DUCKDB_TYPE_TIMESTAMP_TZ ? "make_timestamptz" : "make_timestamp", us);
   }
 
-  std::string tumble_sql() const {
-    const std::string start = bucket_sql(call_.window.size_us);
+  std::string tumble_sql() const { return newest_sql(call_.window.size_us); }
+  std::string pane_sql() const { return newest_sql(call_.window.slide_us); }
+
+  /// A row for the last window that begins at or before the row's time, where one begins each
+  /// `period_us`.
+  std::string newest_sql(std::int64_t period_us) const {
+    const std::string start = bucket_sql(period_us);
     return fmt::format("SELECT *, {} AS window_start, {} AS window_end FROM {}()", time_sql(start),
                        time_sql(fmt::format("{} + {}", start, call_.window.size_us)),
                        input_function);

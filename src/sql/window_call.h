@@ -13,6 +13,8 @@ struct WindowCall {
   std::vector<Node> keys;  ///< of sessions: the columns that have sessions of their own
   std::string source;  ///< SQL over __leat_input() that yields them and the added columns, a row
                        ///< for each window of an input row
+  std::string pane_source;  ///< of hop: the same with one row for each input row, in the newest of
+                            ///< its windows; else empty
 };
 
 /// From a TABLE_FUNCTION table reference; the fault points into the user's SQL.
