@@ -167,6 +167,10 @@ rocksdb::ColumnFamilyOptions family_options(const Store::Options& options,
   for (const auto kind : rocksdb::GetSupportedCompressions()) {
     if (kind == rocksdb::kLZ4Compression) family.compression = kind;
   }
+  // What is written over soon is not worth compressing: the first two levels hold some hundred MB.
+  family.compression_per_level.assign(static_cast<std::size_t>(family.num_levels),
+                                      family.compression);
+  family.compression_per_level[0] = family.compression_per_level[1] = rocksdb::kNoCompression;
   return family;
 }
 
