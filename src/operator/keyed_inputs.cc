@@ -11,13 +11,26 @@ KeyedInputs::KeyedInputs(const std::vector<sql::ViewInput>& inputs, std::size_t 
       programs_(resources.database, inputs, schemas),
       pending_(resources.workers, resources.shards) {
   for (const sql::ViewInput& input : inputs) {
-    std::vector<std::size_t> keys, rows;
-    for (std::size_t i = 0; i < input.schema.size(); ++i) {
-      (i < key_count ? keys : rows).push_back(i);
-    }
-    sides_.push_back({KeyCodec(types_of(input.schema, keys)), keys,
-                      RowCodec(types_of(input.schema, rows)), rows});
+    std::vector<std::size_t> rows;
+    for (std::size_t i = key_count; i < input.schema.size(); ++i) rows.push_back(i);
+    add_side(input, key_count, std::move(rows));
   }
+}
+
+KeyedInputs::KeyedInputs(const sql::ViewInput& input, std::size_t key_count, const Schema& schema,
+                         std::vector<std::size_t> row_columns, const Resources& resources)
+    : shards_(resources.shards),
+      programs_(resources.database, {input}, {schema}),
+      pending_(resources.workers, resources.shards) {
+  add_side(input, key_count, std::move(row_columns));
+}
+
+void KeyedInputs::add_side(const sql::ViewInput& input, std::size_t key_count,
+                           std::vector<std::size_t> row_columns) {
+  std::vector<std::size_t> keys;
+  for (std::size_t i = 0; i < key_count; ++i) keys.push_back(i);
+  sides_.push_back({KeyCodec(types_of(input.schema, keys)), keys,
+                    RowCodec(types_of(input.schema, row_columns)), row_columns});
 }
 
 Status KeyedInputs::absorb(unsigned worker, std::size_t input, const ChangeChunk& changes,

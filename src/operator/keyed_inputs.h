@@ -16,7 +16,7 @@ namespace leat::op {
 struct KeyedWork {
   std::size_t input = 0;
   EncodedRows keys;  // by KeyCodec
-  EncodedRows rows;  // by RowCodec: the columns behind the keys
+  EncodedRows rows;  // by RowCodec: the columns behind the keys, or those that were asked for
   std::vector<std::uint64_t> hashes;
   std::vector<std::int64_t> weights;  // one a row, or empty
   std::vector<EventTimeUs> times;     // of sessions
@@ -38,6 +38,9 @@ class KeyedInputs {
  public:
   KeyedInputs(const std::vector<sql::ViewInput>& inputs, std::size_t key_count,
               const std::vector<Schema>& schemas, const Resources& resources);
+  /// Of one input, whose KeyedWork::rows are these columns alone.
+  KeyedInputs(const sql::ViewInput& input, std::size_t key_count, const Schema& schema,
+              std::vector<std::size_t> row_columns, const Resources& resources);
 
   Status prepare() { return programs_.prepare(); }
 
@@ -56,6 +59,9 @@ class KeyedInputs {
   std::size_t count() const { return sides_.size(); }
 
  private:
+  void add_side(const sql::ViewInput& input, std::size_t key_count,
+                std::vector<std::size_t> row_columns);
+
   struct Side {
     KeyCodec keys;
     std::vector<std::size_t> key_columns;

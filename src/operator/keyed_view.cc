@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "model/column_types.h"
 #include "operator/change_writer.h"
+#include "operator/first_rows_view.h"
 #include "operator/row_list.h"
 #include "operator/session_view.h"
 #include "state/hash.h"
@@ -351,6 +352,7 @@ std::string definition_of(const KeyedView& view) {
     for (const auto& by : query.ranking->order) {
       text += fmt::format(" {} {} {}", by.column, by.descending, by.nulls_first);
     }
+    if (!query.shown.empty()) text += ", which alone are kept";
   }
   return text + "\n" + query.sql;
 }
@@ -370,6 +372,11 @@ Result<std::unique_ptr<ViewOperator>> make_keyed_view(const std::string& name,
   state::Family* family = LEAT_TRY(resources.store.family(family_of_view(name)));
   if (view.query.session) {
     auto made = std::make_unique<SessionViewOperator>(name, view, inputs, resources, *family);
+    LEAT_TRY(made->prepare());
+    return made;
+  }
+  if (!view.query.shown.empty()) {
+    auto made = std::make_unique<FirstRowsViewOperator>(name, view, inputs[0], resources, *family);
     LEAT_TRY(made->prepare());
     return made;
   }

@@ -26,6 +26,7 @@ struct Case {
   std::size_t key_count = 1;
   bool survivors = false;
   std::optional<sql::KeyedQuery::Ranking> ranking = {};
+  std::vector<std::optional<std::size_t>> shown = {};
 };
 
 using Ties = sql::KeyedQuery::Ranking::Ties;
@@ -161,6 +162,39 @@ const std::vector<Case> stream_cases = {
      true},
 };
 
+/// Of which the first rows alone are kept, and no SQL is run.
+const std::vector<Case> first_cases = {
+    {"SELECT t, id, row_number() OVER (PARTITION BY g ORDER BY n DESC NULLS LAST, id) AS r, n FROM "
+     "input QUALIFY r <= 3",
+     "",
+     {{"g", "t, id, n"}},
+     1,
+     true,
+     sql::KeyedQuery::Ranking{{{3, true, false}, {2, false, false}}, Ties::apart, 3},
+     {1, 2, {}, 3}},
+    {"SELECT l, id FROM input ORDER BY x NULLS FIRST, id DESC LIMIT 5",
+     "",
+     {{"", "x, id, l"}},
+     0,
+     true,
+     sql::KeyedQuery::Ranking{{{0, false, true}, {1, true, false}}, Ties::apart, 5},
+     {2, 1}},
+    {"SELECT DISTINCT ON (k, t) k, t, k AS again FROM input ORDER BY k, t, id",
+     "",
+     {{"k, t", "k, t, id"}},
+     2,
+     true,
+     sql::KeyedQuery::Ranking{{{4, false, false}}, Ties::apart, 1},
+     {2, 3, 2}},
+    {"SELECT row_number() OVER (PARTITION BY g ORDER BY id) AS r FROM input QUALIFY r < 3",
+     "",
+     {{"g", "id"}},
+     1,
+     true,
+     sql::KeyedQuery::Ranking{{{1, false, false}}, Ties::apart, 2},
+     {std::nullopt}},
+};
+
 KeyedView view_of(const Case& one, bool taken_back) {
   sql::KeyedQuery query;
   for (const Side& side : one.sides) {
@@ -173,6 +207,7 @@ KeyedView view_of(const Case& one, bool taken_back) {
   query.output = input.judge().schema_of(one.user);
   query.survivors = one.survivors;
   query.ranking = one.ranking;
+  query.shown = one.shown;
   return {{}, query};
 }
 
@@ -199,7 +234,9 @@ void hold_the_law(std::uint64_t seed, bool taken_back, Setting setting, int epoc
                            setting.workers, setting.shards));
   std::vector<Case> all = cases;
   all.insert(all.end(), ranked_cases.begin(), ranked_cases.end());
-  if (!taken_back) all.insert(all.end(), stream_cases.begin(), stream_cases.end());
+  for (const auto* of_streams : {&stream_cases, &first_cases}) {
+    if (!taken_back) all.insert(all.end(), of_streams->begin(), of_streams->end());
+  }
   std::mt19937_64 random(seed);
   RandomInput input(seed, taken_back);
   ViewBench bench(database(), setting);
@@ -336,6 +373,22 @@ TEST_F(KeyedViewAlone, ForgetsRowsThatDoNotSurvive) {
   EXPECT_LT(batch->bytes(), 4096u) << "nothing is kept of the others";
   run("VALUES (1, 100000), (1, 3)");
   EXPECT_EQ(rows(), (Texts{"1:100000", "1:99999"}));
+}
+
+TEST_F(KeyedViewAlone, KeepsTheFirstRowsInTheOrderOfArrivalWhereTheyAreEqual) {
+  KeyedView view = view_of("", "", true);
+  view.query.sql.clear();
+  view.query.ranking = sql::KeyedQuery::Ranking{{}, Ties::apart, 2};
+  view.query.shown = {1, 2};
+  start(view);
+  run("VALUES (1, 9), (1, 7), (1, 8), (2, 5)");
+  EXPECT_EQ(rows(), (Texts{"1:7", "1:9", "2:5"}));
+  const auto before = timeline_.take_snapshot();
+  run("VALUES (1, 1), (2, 4)");
+  EXPECT_EQ(changed_, 1u) << "what comes behind the first changes nothing";
+  EXPECT_EQ(rows(), (Texts{"1:7", "1:9", "2:4", "2:5"}));
+  EXPECT_EQ(rows(*before), (Texts{"1:7", "1:9", "2:5"})) << "an older snapshot stays";
+  EXPECT_EQ(view_->row_count(), 4u);
 }
 
 TEST_F(KeyedViewAlone, LooksAtTheFirstRowsOfARankingAlone) {

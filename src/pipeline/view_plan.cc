@@ -101,6 +101,11 @@ struct Words {
       text += fmt::format(", sessions that end {} after their last row",
                           duration_text(query.session->gap_us / 1000));
     }
+    if (!query.shown.empty())
+      return fmt::format("the first {} rows {}", query.ranking->count,
+                         query.key_count == 0
+                             ? "of all"
+                             : fmt::format("of each key of {} columns", query.key_count));
     if (query.ranking) text += ", looking only at the first rows";
     return query.survivors ? text + ", keeping only the rows that are in the result" : text;
   }

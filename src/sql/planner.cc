@@ -384,8 +384,27 @@ Analysed<std::string> Planner::plan_plain(Block& block, Modifiers& modifiers) {
   return modifiers.limit ? top_rows(rows, modifiers) : rows;
 }
 
+/// The block is a part of the view as it stands: all of its rows and columns, by their names.
+bool Planner::passes_part(const Block& block) const {
+  const std::string& input = block.from.relation;
+  const Node& items = block.query.at("select_list");
+  const auto part = std::ranges::find(parts_, input, &QueryPart::name);
+  if (part == parts_.end() || !block.where.empty()) return false;
+  const std::vector<std::string> names = relation(input).schema.names();
+  if (items.size() != names.size()) return false;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (!is_class(items[i], "COLUMN_REF") || parts_of(items[i]) != std::vector{names[i]}) {
+      return false;
+    }
+    const std::string alias = text_in(items[i], "alias");
+    if (!alias.empty() && alias != names[i]) return false;
+  }
+  return true;
+}
+
 Analysed<std::string> Planner::select(Block& block) {
   const std::string input = block.from.relation;
+  if (passes_part(block)) return input;
   std::vector<Node> items;
   for (const Node& item : block.query.at("select_list")) items.push_back(item);
   SelectQuery query;

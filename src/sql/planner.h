@@ -79,6 +79,7 @@ class Planner {
   Analysed<std::string> plan_block(Block block);
   Analysed<std::string> plan_plain(Block& block, Modifiers& modifiers);
   Analysed<Modifiers> take_modifiers(Node& query) const;
+  bool passes_part(const Block& block) const;
   Analysed<std::string> select(Block& block);
   Analysed<std::string> top_rows(const std::string& relation, Modifiers& modifiers);
   Analysed<void> refuse(const Node& query) const;
@@ -161,6 +162,8 @@ class Planner {
   Analysed<std::string> keyed(const From& from, std::vector<Node> keys, std::vector<Node> where,
                               Node query, bool survivors,
                               const std::optional<Rank>& rank = std::nullopt);
+  static std::vector<std::optional<std::size_t>> first_rows_shown(
+      const Node& items, const std::vector<Column>& columns, std::size_t key_count);
   Analysed<std::string> add_keyed(KeyedQuery out, Node query, const Node& source,
                                   std::vector<Column> columns, const std::string& input);
   Analysed<std::string> windowed(Block& block);

@@ -12,6 +12,8 @@ namespace leat::sql {
 namespace {
 
 constexpr std::string_view code = "not-incremental";
+// A key's first rows lie in one piece, up to so many.
+constexpr std::int64_t first_rows_max = 100;
 
 /// All calls of window functions in an expression.
 std::vector<Node> windows_in(const Node& expression) {
@@ -52,7 +54,11 @@ Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
     items.back()["alias"] = column.name;
     columns.push_back(column);
   }
-  const bool ranks = rank && !survivors;
+  if (survivors && rank && rank->ties == KeyedQuery::Ranking::Ties::apart && rank->count >= 1 &&
+      rank->count <= first_rows_max && !out.window_key) {
+    out.shown = first_rows_shown(query.at("select_list"), columns, out.key_count);
+  }
+  const bool ranks = rank && (!survivors || !out.shown.empty());
   if (ranks) add_orders(*rank, items);
   out.inputs.push_back(LEAT_TRY_SQL(row_input(input, items, where)));
   if (ranks) {
@@ -61,6 +67,7 @@ Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
       columns.push_back(rows[i]);
     }
     out.ranking = ranking(*rank, rows);
+    if (!out.ranking) out.shown.clear();
   }
   query["where_clause"] = nullptr;
   const Node source =
@@ -75,6 +82,26 @@ Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
   made.event_times = windows_shown(input, keys, list);
   made.unique = grouped ? places_of(keys, list) : unique_passed(input, list);
   return name;
+}
+
+/// Which of the columns each item of SELECT is, or the row's number among the first; empty where
+/// one is neither.
+std::vector<std::optional<std::size_t>> Planner::first_rows_shown(
+    const Node& items, const std::vector<Column>& columns, std::size_t key_count) {
+  std::vector<std::optional<std::size_t>> shown;
+  for (const Node& item : items) {
+    if (is_class(item, "WINDOW")) {
+      shown.emplace_back();
+      continue;
+    }
+    if (!is_class(item, "COLUMN_REF") || parts_of(item).size() != 1) return {};
+    const std::string name = lower(parts_of(item)[0]);
+    const auto found = std::ranges::find_if(
+        columns, [&](const Column& column) { return lower(column.name) == name; });
+    if (found == columns.end()) return {};
+    shown.emplace_back(key_count + static_cast<std::size_t>(found - columns.begin()));
+  }
+  return shown;
 }
 
 /// The part of a query whose inputs are known; `columns`: what it reads of the first one.

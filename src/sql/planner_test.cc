@@ -46,6 +46,9 @@ struct Words {
                        query.bound ? " in time" : "", query.condition.empty() ? "" : " and more");
   }
   std::string operator()(const KeyedQuery& query) const {
+    if (!query.shown.empty()) {
+      return fmt::format("first {} of each of {}", query.ranking->count, query.key_count);
+    }
     return fmt::format("keyed by {}{}", query.key_count, query.survivors ? ", survivors" : "");
   }
 };
@@ -140,10 +143,20 @@ TEST_F(Planner, KeepsOnlyTheFirstRowsOfAStream) {
   EXPECT_EQ(
       plan("SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY bidder, auction ORDER BY "
            "ts DESC) AS n FROM bid) WHERE n <= 1"),
-      "keyed by 2, survivors; select");
+      "first 1 of each of 2");
   EXPECT_EQ(plan("SELECT DISTINCT ON (seller) * FROM auction ORDER BY ts DESC"),
-            "keyed by 1, survivors");
-  EXPECT_EQ(plan("SELECT * FROM bid ORDER BY price DESC, ts LIMIT 5"), "keyed by 0, survivors");
+            "first 1 of each of 1");
+  EXPECT_EQ(plan("SELECT * FROM bid ORDER BY price DESC, ts LIMIT 5"), "first 5 of each of 0");
+  EXPECT_EQ(plan("SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price + 1) AS n FROM "
+                 "bid QUALIFY n < 3"),
+            "first 2 of each of 1");
+  // What is computed of rows, shared places and longer lists are left to DuckDB.
+  EXPECT_EQ(plan("SELECT price + 1 AS p FROM bid ORDER BY price DESC LIMIT 5"),
+            "keyed by 0, survivors");
+  EXPECT_EQ(
+      plan("SELECT * FROM bid QUALIFY rank() OVER (PARTITION BY auction ORDER BY price) <= 2"),
+      "keyed by 1, survivors");
+  EXPECT_EQ(plan("SELECT * FROM bid ORDER BY price LIMIT 101"), "keyed by 0, survivors");
   // Of a view rows may be taken back, and others come up.
   EXPECT_EQ(plan("SELECT * FROM person ORDER BY id LIMIT 5"), "keyed by 0");
 }

@@ -238,6 +238,10 @@ struct KeyedQuery {
     std::int64_t count = 0;
   };
   std::optional<Ranking> ranking;
+  /// Of `survivors` with a ranking, whose result are columns of those rows as they stand: by output
+  /// column which of the input's it is; nothing: the row's number, from 1. Then `sql` need not be
+  /// run. Empty: of no such query.
+  std::vector<std::optional<std::size_t>> shown;
 };
 
 /// One operator of a view's query.
