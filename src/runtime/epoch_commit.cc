@@ -221,7 +221,8 @@ Status EpochLoop::commit_if_due(bool force, bool last) {
   if (!uncommitted_ && !last && !sinks_want_commit(now)) return {};
   if (!force && now - last_commit_ < (under_load() ? interval : quiet_spacing())) return {};
 
-  auto batch = assembly_.store->new_batch();
+  // Commits under load are about as large as the one before.
+  auto batch = assembly_.store->new_batch(last_commit_bytes_ + last_commit_bytes_ / 4);
   for (ViewSlot& slot : assembly_.views) {
     for (unsigned shard = 0; shard < assembly_.shards; ++shard) {
       LEAT_TRY(slot.view->persist(shard, *batch));

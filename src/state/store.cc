@@ -84,6 +84,8 @@ rocksdb::ColumnFamilyHandle* handle_of(const Family& family) {
 
 class RocksBatch final : public CommitBatch {
  public:
+  explicit RocksBatch(std::size_t bytes_expected) : batch_(bytes_expected) {}
+
   // WriteBatch's own calls fail only beyond 4 GiB or for a key above it: a bug of ours.
   void put(Family& family, std::string_view key, std::string_view value) override {
     touch(family);
@@ -363,7 +365,9 @@ class RocksStore final : public Store {
     return {};
   }
 
-  std::unique_ptr<CommitBatch> new_batch() const override { return std::make_unique<RocksBatch>(); }
+  std::unique_ptr<CommitBatch> new_batch(std::size_t bytes_expected) const override {
+    return std::make_unique<RocksBatch>(bytes_expected);
+  }
 
   Status commit(CommitBatch& batch) override {
     std::lock_guard lock(commit_mutex_);

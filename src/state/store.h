@@ -102,7 +102,8 @@ class Store {
       const Family& family, std::string_view begin, std::string_view end,
       const std::function<bool(std::string_view, std::string_view)>& row) const = 0;
 
-  virtual std::unique_ptr<CommitBatch> new_batch() const = 0;
+  /// `bytes_expected`: room that is made at once, as growing step by step copies what is there.
+  virtual std::unique_ptr<CommitBatch> new_batch(std::size_t bytes_expected = 0) const = 0;
   /// Makes the batch durable with one sync. On an error nothing of it is visible; the batch stays
   /// as it is, so that a `disk-full` can be tried again when there is room.
   virtual Status commit(CommitBatch& batch) = 0;
