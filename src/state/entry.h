@@ -75,14 +75,10 @@ class EntryPool {
   std::uint64_t used_bytes() const { return used_bytes_; }
 
  private:
-  struct Free {
-    void operator()(std::byte* bytes) const;
-  };
   struct Page {
-    std::unique_ptr<std::byte, Free> bytes;
+    std::unique_ptr<std::byte[]> bytes;
     std::size_t cells;
   };
-  static std::unique_ptr<std::byte, Free> zeroed_page(std::size_t bytes);
   struct SizeClass {
     std::vector<Page> pages;
     std::size_t cells_used_of_last = 0;

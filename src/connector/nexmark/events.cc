@@ -7,8 +7,6 @@
 #include <cstring>
 #include <string_view>
 
-#include <fmt/format.h>
-
 #include "connector/random.h"
 
 namespace leat::connector {
@@ -49,56 +47,16 @@ std::uint64_t last_auction(std::uint64_t number) {
 std::uint64_t last_person(std::uint64_t number) { return number / period; }
 
 std::uint32_t reversed_bits(std::uint32_t bits) {
-  std::uint32_t out = 0;
-  for (int i = 0; i < 32; ++i) out |= (bits >> i & 1) << (31 - i);
-  return out;
-}
-
-/// Eight letters of a random number: each byte times 26, of which the upper byte counts.
-std::uint64_t eight_letters(Random& random) {
-  constexpr std::uint64_t even = 0x00ff00ff00ff00ff;
-  const std::uint64_t bits = random.next();
-  const std::uint64_t low = (bits & even) * 26 >> 8 & even;
-  const std::uint64_t high = (bits >> 8 & even) * 26 & ~even;
-  return (low | high) + 0x6161616161616161;  // 'a' each
-}
-
-/// The fields of a channel and its address, of which a part has three or four letters.
-std::string channel_fields(std::string_view name, Random& fixed) {
-  std::string out = fmt::format(R"(,"channel":"{}","url":"https://www.nexmark.com/)", name);
-  for (int part = 0; part < 3; ++part) {
-    const std::uint64_t count = 3 + fixed.below(2);
-    const std::uint64_t eight = eight_letters(fixed);
-    out.append(reinterpret_cast<const char*>(&eight), count);
-    out += "/";
-  }
-  return out + "item.htm?query=1";
-}
-
-/// As the benchmark's generator keeps them: the many, then the hot ones.
-std::vector<std::string> all_channels(std::uint64_t seed) {
-  std::vector<std::string> channels;
-  for (std::uint64_t number = 0; number < cached_channels; ++number) {
-    Random fixed(seed, channel_numbers + number);
-    channels.push_back(channel_fields(fmt::format("channel-{}", number), fixed));
-    if (fixed.below(10) == 0) continue;
-    // As Java's Math.abs of Integer.reverse.
-    const auto reversed =
-        static_cast<std::int32_t>(reversed_bits(static_cast<std::uint32_t>(number)));
-    channels.back() += fmt::format("&channel_id={}", std::abs(std::int64_t{reversed}));
-  }
-  for (std::uint64_t hot = 0; hot < hot_channels.size(); ++hot) {
-    Random fixed(seed, channel_numbers + cached_channels + hot);
-    channels.push_back(channel_fields(hot_channels[hot], fixed));
-  }
-  return channels;
+  bits = (bits >> 1 & 0x55555555) | (bits & 0x55555555) << 1;
+  bits = (bits >> 2 & 0x33333333) | (bits & 0x33333333) << 2;
+  bits = (bits >> 4 & 0x0f0f0f0f) | (bits & 0x0f0f0f0f) << 4;
+  return __builtin_bswap32(bits);
 }
 
 class EventWriter {
  public:
-  EventWriter(const NexmarkRecipe& recipe, const std::vector<std::string>& channels,
-              std::uint64_t number)
-      : recipe_(recipe), channels_(channels), number_(number), random_(recipe.seed, number) {}
+  EventWriter(const NexmarkRecipe& recipe, std::uint64_t number)
+      : recipe_(recipe), number_(number), random_(recipe.seed, number) {}
 
   std::string_view write() {
     event();
@@ -126,13 +84,19 @@ class EventWriter {
     text(key);
     number(value);
   }
-  void letters(std::uint64_t count) {
+  /// Eight letters of each random number: each byte times 26, of which the upper byte counts.
+  void letters(Random& random, std::uint64_t count) {
+    constexpr std::uint64_t even = 0x00ff00ff00ff00ff;
     for (std::uint64_t i = 0; i < count; i += 8) {
-      const std::uint64_t eight = eight_letters(random_);
+      const std::uint64_t bits = random.next();
+      const std::uint64_t low = (bits & even) * 26 >> 8 & even;
+      const std::uint64_t high = (bits >> 8 & even) * 26 & ~even;
+      const std::uint64_t eight = (low | high) + 0x6161616161616161;  // 'a' each
       std::memcpy(end_ + i, &eight, sizeof eight);
     }
     end_ += count;
   }
+  void letters(std::uint64_t count) { letters(random_, count); }
   /// From `min` up to one less than `end` letters.
   std::uint64_t some_letters(std::uint64_t min, std::uint64_t end) {
     const std::uint64_t count = min + random_.below(end - min);
@@ -232,15 +196,35 @@ class EventWriter {
     return first + random_.below(last - first + 1 + auctions_ahead);
   }
 
-  /// Half of the bids come from the hot channels, which stand behind the others.
   void channel() {
-    const bool hot = random_.below(2) > 0;
-    text(channels_[hot ? cached_channels + random_.below(hot_channels.size())
-                       : random_.below(cached_channels)]);
+    text(R"(,"channel":")");
+    if (random_.below(2) > 0) {
+      const std::uint64_t hot = random_.below(hot_channels.size());
+      text(hot_channels[hot]);
+      Random fixed(recipe_.seed, channel_numbers + cached_channels + hot);
+      return address(fixed);
+    }
+    const std::uint64_t number = random_.below(cached_channels);
+    field("channel-", number);
+    Random fixed(recipe_.seed, channel_numbers + number);
+    address(fixed);
+    if (fixed.below(10) == 0) return;
+    // As Java's Math.abs of Integer.reverse.
+    const auto reversed =
+        static_cast<std::int32_t>(reversed_bits(static_cast<std::uint32_t>(number)));
+    field("&channel_id=", static_cast<std::uint64_t>(std::abs(std::int64_t{reversed})));
+  }
+
+  void address(Random& fixed) {
+    text(R"(","url":"https://www.nexmark.com/)");
+    for (int part = 0; part < 3; ++part) {
+      letters(fixed, 3 + fixed.below(2));
+      text("/");
+    }
+    text("item.htm?query=1");
   }
 
   const NexmarkRecipe& recipe_;
-  const std::vector<std::string>& channels_;
   const std::uint64_t number_;
   Random random_;
   std::array<char, event_bytes_max> buffer_;
@@ -255,11 +239,8 @@ NexmarkKind nexmark_kind(std::uint64_t number) {
   return place <= auctions_a_period ? NexmarkKind::auction : NexmarkKind::bid;
 }
 
-NexmarkEvents::NexmarkEvents(const NexmarkRecipe& recipe)
-    : recipe_(recipe), channels_(all_channels(recipe.seed)) {}
-
-void NexmarkEvents::append(std::uint64_t number, std::string& out) const {
-  out.append(EventWriter(recipe_, channels_, number).write());
+void append_nexmark_event(const NexmarkRecipe& recipe, std::uint64_t number, std::string& out) {
+  out.append(EventWriter(recipe, number).write());
 }
 
 }  // namespace leat::connector

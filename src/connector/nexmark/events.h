@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "base/clock.h"
 
@@ -25,17 +24,7 @@ struct NexmarkRecipe {
 enum class NexmarkKind { person, auction, bid };
 NexmarkKind nexmark_kind(std::uint64_t number);
 
-/// Makes the events of a recipe. Immutable: any thread.
-class NexmarkEvents {
- public:
-  explicit NexmarkEvents(const NexmarkRecipe& recipe);
-
-  /// Appends event `number` as one JSON object without a newline.
-  void append(std::uint64_t number, std::string& out) const;
-
- private:
-  NexmarkRecipe recipe_;
-  std::vector<std::string> channels_;  ///< a bid's fields for each channel and its address
-};
+/// Appends event `number` as one JSON object without a newline. Pure: any thread.
+void append_nexmark_event(const NexmarkRecipe& recipe, std::uint64_t number, std::string& out);
 
 }  // namespace leat::connector

@@ -16,14 +16,9 @@ constexpr TimestampMs first_ms = 1'767'225'600'000;
 
 const NexmarkRecipe recipe{.seed = 7, .first_ms = first_ms, .events_per_second = 100'000};
 
-const NexmarkEvents& usual() {
-  static const NexmarkEvents made(recipe);
-  return made;
-}
-
-json event(std::uint64_t number, const NexmarkEvents& of = usual()) {
+json event(std::uint64_t number, const NexmarkRecipe& of = recipe) {
   std::string text;
-  of.append(number, text);
+  append_nexmark_event(of, number, text);
   return json::parse(text);
 }
 
@@ -55,7 +50,7 @@ TEST(NexmarkEvents, AreAFunctionOfSeedAndNumber) {
   EXPECT_EQ(event(1234), event(1234));
   NexmarkRecipe other = recipe;
   other.seed = 8;
-  EXPECT_NE(event(1234), event(1234, NexmarkEvents(other)));
+  EXPECT_NE(event(1234), event(1234, other));
 }
 
 TEST(NexmarkEvents, TimeRisesEvenly) {
@@ -131,7 +126,7 @@ TEST(NexmarkEvents, AuctionsExpireWithinTwiceTheTimeOfThoseInFlight) {
   EXPECT_NEAR(static_cast<double>(sum) / static_cast<double>(auctions.size()), 17, 0.5);
   NexmarkRecipe fast = recipe;
   fast.events_per_second = 10e6;
-  EXPECT_EQ(event(1, NexmarkEvents(fast))["auction"]["expires"], first_ms + 1);
+  EXPECT_EQ(event(1, fast)["auction"]["expires"], first_ms + 1);
 }
 
 TEST(NexmarkEvents, ChannelsHaveAddressesOfTheirOwn) {

@@ -20,9 +20,8 @@ Result<std::unique_ptr<ReplayableSource>> make_nexmark_source(const Settings& se
                              .first_ms = time.seconds * 1000 + time.nanoseconds / 1'000'000,
                              .events_per_second = settings.number("events_per_second")};
   GeneratedRecords records = generated_records("nexmark", settings);
-  const auto events = std::make_shared<const NexmarkEvents>(recipe);
-  records.append = [events](std::uint64_t number, std::string& text) {
-    events->append(number, text);
+  records.append = [recipe](std::uint64_t number, std::string& text) {
+    append_nexmark_event(recipe, number, text);
   };
   return make_generated_source(std::move(records), context.clock);
 }
