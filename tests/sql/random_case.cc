@@ -48,6 +48,10 @@ class Maker {
       make_wide(input);
       input = "wide";
       ordered = false;
+    } else if (any(4) == 0) {
+      make_firsts(input);
+      input = "firsts";
+      ordered = false;
     } else if (any(3) == 0) {
       make_middle(input, ordered);
       input = "middle";
@@ -134,6 +138,26 @@ class Maker {
     if (any(2) == 0) {
       const RandomColumn& column = columns_[any(columns_.size())];
       view.settings += fmt::format(", deletes: {} IS NULL", column.name);
+    }
+    case_.relations.push_back(std::move(view));
+  }
+
+  /// The first rows of each group in some order, or of all, between the input and the query.
+  void make_firsts(const std::string& input) {
+    static constexpr std::array directions = {"", " DESC", " NULLS FIRST", " DESC NULLS LAST"};
+    const std::string rank = fmt::format(
+        "row_number() OVER ({}ORDER BY {}{}, id)", has("g") && any(3) != 0 ? "PARTITION BY g " : "",
+        columns_[any(columns_.size())].name, directions[any(directions.size())]);
+    const std::size_t count = 1 + any(4);
+    Relation view;
+    view.kind = Relation::Kind::view;
+    view.name = "firsts";
+    if (any(2) == 0) {
+      view.sql = fmt::format("SELECT * FROM {} QUALIFY {} <= {}", input, rank, count);
+    } else {
+      view.sql = fmt::format("SELECT * FROM (SELECT *, {} AS place FROM {}) WHERE place <= {}",
+                             rank, input, count);
+      columns_.push_back({"place", "BIGINT", ValueKind::number});
     }
     case_.relations.push_back(std::move(view));
   }
