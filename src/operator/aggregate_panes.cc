@@ -16,7 +16,7 @@ std::size_t window_keys(const sql::Window& window) {
 
 }  // namespace
 
-bool AggregateViewOperator::takes_panes(const AggregateView& view) {
+bool takes_panes(const AggregateView& view) {
   return !view.query.panes.empty() && view.emit == Emit::on_close && view.late != Late::update &&
          view.query.window->windows_per_row_max() > 1 &&
          std::ranges::all_of(view.query.aggregates, combines);

@@ -162,7 +162,6 @@ class AggregateViewOperator final : public ViewOperator {
     return options;
   }
 
-  static bool takes_panes(const AggregateView& view);
   /// What rows of a group go to shards by: of panes, without the window, so that all that a group
   /// has in its windows lies in one shard.
   std::uint64_t shard_hash_of(std::string_view key) const;

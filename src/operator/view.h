@@ -31,6 +31,9 @@ struct Resources {
 /// more, or when restore() says `view-changed` and the view is computed anew from its input.
 std::string family_of_view(const std::string& name);
 
+/// Each row is held once until its windows close, of however many it is.
+bool takes_panes(const AggregateView& view);
+
 /// The operator of this definition; `inputs`: a schema for each of its inputs.
 Result<std::unique_ptr<ViewOperator>> make_view(const std::string& name,
                                                 const ViewDefinition& definition,

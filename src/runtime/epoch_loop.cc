@@ -16,13 +16,13 @@ constexpr std::size_t slices_per_worker = 4;
 /// Slices are not made smaller than this for the sake of windows.
 constexpr std::size_t slice_bytes_min = 16u << 10;
 
-/// The most windows that a view puts a row into. Until it has merged, a view holds the row once for
-/// each, so that an epoch takes the less input the more there are.
+/// The most windows that a view puts a row into, but in panes. Until it has merged, a view holds
+/// the row once for each, so that an epoch takes the less input the more there are.
 std::size_t windows_per_row(const Assembly& assembly) {
   std::int64_t most = 1;
   for (const ViewSlot& slot : assembly.views) {
     const auto* aggregate = std::get_if<op::AggregateView>(&slot.part->definition);
-    if (aggregate == nullptr || !aggregate->query.window) continue;
+    if (aggregate == nullptr || !aggregate->query.window || op::takes_panes(*aggregate)) continue;
     most = std::max(most, aggregate->query.window->windows_per_row_max());
   }
   return static_cast<std::size_t>(most);
