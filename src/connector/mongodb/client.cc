@@ -70,6 +70,7 @@ Client::~Client() {
 
 Client::Turn Client::begin(std::stop_token stop, std::int64_t timeout_ms) {
   interrupt_.begin(std::move(stop), timeout_ms);
+  connect_failure_.clear();
   tls_failure_.clear();
   return Turn(interrupt_);
 }
@@ -80,15 +81,14 @@ Collection Client::collection(const CollectionName& name) const {
 }
 
 mongoc_stream_t* Client::connect(const mongoc_uri_t*, const mongoc_host_list_t* host, void* client,
-                                 bson_error_t* error) {
+                                 bson_error_t*) {
   Client& self = *static_cast<Client*>(client);
   auto stream =
       connect_socket(host->host, host->port, self.endpoint_.connect_timeout_ms, self.interrupt_);
   if (stream && self.endpoint_.tls) stream = self.encrypt(*stream, host->host);
   if (stream) return *stream;
-  bson_set_error(error, MONGOC_ERROR_STREAM, MONGOC_ERROR_STREAM_CONNECT, "%s",
-                 stream.error().message.c_str());
-  return nullptr;
+  self.connect_failure_ = stream.error().message;
+  return broken_stream(self.interrupt_);
 }
 
 Result<mongoc_stream_t*> Client::encrypt(mongoc_stream_t* plain, const std::string& host) {
@@ -168,13 +168,14 @@ std::unexpected<Error> Client::failed(std::string_view action, const bson_error_
   }
   const Cause cause = cause_of(error, reply);
   if (cause != Cause::outage) return refused(cause, action, error);
+  const std::string words = fmt::format("{}{}{}", without_period(error.message),
+                                        connect_failure_.empty() ? "" : "; ", connect_failure_);
   if (interrupt_.expired()) {
     return transient_error("mongodb-unavailable",
                            "mongodb {}: can't {}: no answer within {} ms (`timeout`): {}", where,
-                           action, interrupt_.timeout_ms(), without_period(error.message));
+                           action, interrupt_.timeout_ms(), words);
   }
-  return transient_error("mongodb-unavailable", "mongodb {}: can't {}: {}", where, action,
-                         without_period(error.message));
+  return transient_error("mongodb-unavailable", "mongodb {}: can't {}: {}", where, action, words);
 }
 
 std::unexpected<Error> Client::refused(Cause cause, std::string_view action,

@@ -66,6 +66,8 @@ class Client {
 
  private:
   explicit Client(const Endpoint& endpoint) : endpoint_(endpoint) {}
+  /// Never fails: libmongoc 1.23 waits for itself for ever where a server that it knew can't be
+  /// connected to any more (CDRIVER-4666).
   static mongoc_stream_t* connect(const mongoc_uri_t* uri, const mongoc_host_list_t* host,
                                   void* client, bson_error_t* error);
   Result<mongoc_stream_t*> encrypt(mongoc_stream_t* plain, const std::string& host);
@@ -74,6 +76,8 @@ class Client {
 
   const Endpoint& endpoint_;
   Interrupt interrupt_;
+  /// Why the newest connection that failed could not be made.
+  std::string connect_failure_;
   /// Why TLS could not be set up with the server, when that was the newest connection's failure.
   std::string tls_failure_;
   std::unique_ptr<mongoc_client_t, Destroy<mongoc_client_destroy>> client_;

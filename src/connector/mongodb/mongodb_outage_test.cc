@@ -105,6 +105,20 @@ TEST_F(MongodbOutageTest, AServerThatIsKilledFrozenOrCutOffDelaysAndLosesNothing
   EXPECT_EQ(Onlooker(server.text("uri")).count("out"), 8000);
 }
 
+TEST_F(MongodbOutageTest, AServerThatIsGoneWhenItIsLookedAtIsAnOutage) {
+  LEAT_NEED_SERVER(server, "mongodb");
+  // As often as libmongoc allows.
+  auto sink = make(server.text("uri") + "&heartbeatFrequencyMS=500");
+  bool open = false;
+  ASSERT_NO_FATAL_FAILURE(deliver(*sink, thousand(0), open));
+  ASSERT_EQ(server.command("kill"), "ok");
+  std::this_thread::sleep_for(milliseconds(600));
+  const auto written = sink->write(thousand(1), {});
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, "mongodb-unavailable");
+  EXPECT_THAT(written.error().message, HasSubstr("Connection refused"));
+}
+
 TEST_F(MongodbOutageTest, StopEndsEveryWait) {
   LEAT_NEED_SERVER(server, "mongodb");
   timeout_ms_ = 60'000;

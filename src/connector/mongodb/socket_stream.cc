@@ -135,6 +135,13 @@ ssize_t stream_poll(mongoc_stream_poll_t* polled, std::size_t count, std::int32_
                  .revents = 0};
   }
   const Interrupt& interrupt = *of(polled[0].stream).interrupt;
+  // Those that never came about have failed already; poll() would pass them over.
+  ssize_t broken = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    polled[i].revents = waited[i].fd < 0 ? POLLERR : 0;
+    broken += waited[i].fd < 0;
+  }
+  if (broken > 0) return broken;
   for (;;) {
     if (interrupt.is_up()) {
       // All of them have failed, so that nobody goes on to wait for them.
@@ -205,6 +212,8 @@ int connect_to(int socket, const HostAddress& address, Interrupt::Instant until,
 }
 
 }  // namespace
+
+mongoc_stream_t* broken_stream(const Interrupt& interrupt) { return stream_over(-1, interrupt); }
 
 Result<mongoc_stream_t*> connect_socket(const std::string& host, std::uint16_t port,
                                         std::int64_t timeout_ms, const Interrupt& interrupt) {

@@ -19,4 +19,7 @@ namespace leat::connector::mongodb {
 Result<mongoc_stream_t*> connect_socket(const std::string& host, std::uint16_t port,
                                         std::int64_t timeout_ms, const Interrupt& interrupt);
 
+/// A connection that never came about: whatever is asked of it fails.
+mongoc_stream_t* broken_stream(const Interrupt& interrupt);
+
 }  // namespace leat::connector::mongodb
