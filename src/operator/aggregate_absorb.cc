@@ -58,15 +58,12 @@ void AggregateViewOperator::fill(AggregateWork& work, Chunk rows, std::uint64_t 
     }
   }
   if (keeps_windows_) find_window_ends(work);
-  if (in_panes_) {
-    find_skipped_in_panes(work, late);
-  } else {
-    find_skipped(work, late);
-  }
   if (!in_panes_) {
+    find_skipped(work, late);
     work.scatter.assign(work.hashes, work.skip, resources_.shards);
     return;
   }
+  find_skipped_in_panes(work, late);
   work.shard_hashes.resize(work.rows.size());
   for (std::size_t row = 0; row < work.shard_hashes.size(); ++row) {
     work.shard_hashes[row] = shard_hash_of(work.keys[row]);

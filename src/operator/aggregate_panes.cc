@@ -29,9 +29,7 @@ std::uint64_t AggregateViewOperator::shard_hash_of(std::string_view key) const {
 }
 
 void AggregateViewOperator::make_panes_table() {
-  state::TableOptions options = table_options();
-  options.prefix = panes_prefix;
-  options.layout = record_.layout();
+  state::TableOptions options = resources_.table_options(family_, panes_prefix, record_.layout());
   options.versioned = false;
   panes_ = std::make_unique<state::KeyedTable>(
       std::move(options), resources_.shards, [this](std::string_view key, const std::byte*) {

@@ -9,16 +9,17 @@ Status AggregateViewOperator::prepare() {
                                encodings_,        details_,        resources_.shards};
     accumulators_.push_back(LEAT_TRY(make_accumulator(call, site)));
   }
-  state::TableOptions options = table_options();
-  options.prefix = rows_prefix;
-  options.layout = record_.layout();
   groups_ = std::make_unique<state::KeyedTable>(
-      std::move(options), resources_.shards, [this](std::string_view key, const std::byte* record) {
+      resources_.table_options(family_, rows_prefix, record_.layout()), resources_.shards,
+      [this](std::string_view key, const std::byte* record) {
         const unsigned shard = state::KeyedTable::shard_of(shard_hash_of(key), resources_.shards);
         return state::KeyedTable::Place{shard, is_pinned(head_of(record).window_end)};
       });
   if (in_panes_) make_panes_table();
-  if (view_.ttl) expiry_ = std::make_unique<Expiry>(table_options(), resources_.shards, *view_.ttl);
+  if (view_.ttl) {
+    expiry_ = std::make_unique<Expiry>(resources_.table_options(family_, expiry_prefix),
+                                       resources_.shards, *view_.ttl);
+  }
   writer_ =
       std::make_unique<GroupRowsWriter>(query_, key_codec_, accumulators_, resources_.database);
   for (unsigned i = 0; i < resources_.shards; ++i) {

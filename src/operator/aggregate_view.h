@@ -82,7 +82,8 @@ class AggregateViewOperator final : public ViewOperator {
         key_columns_(first_columns(query_.key_count)),
         key_codec_(types_of(query_.pre_schema, key_columns_)),
         definition_(name, definition_text()),
-        details_(table_options(), resources.shards, keeps_windows_, view.ttl.has_value()),
+        details_(resources.table_options(family, details_prefix), resources.shards, keeps_windows_,
+                 view.ttl.has_value()),
         pre_(resources.database, in_panes_ ? query_.panes : query_.pre,
              sql::Program::Input{sql::with_came(input, query_.pre), true, query_.weighted}),
         pending_(resources.workers, resources.shards),
@@ -152,14 +153,6 @@ class AggregateViewOperator final : public ViewOperator {
   /// Whether a group of this window must stay in memory.
   bool is_pinned(EventTimeUs window_end) const {
     return keeps_windows_ && (view_.retain_us || window_end > settled_by(clock_.now()));
-  }
-
-  state::TableOptions table_options() const {
-    state::TableOptions options;
-    options.store = &resources_.store;
-    options.timeline = &resources_.timeline;
-    options.family = &family_;
-    return options;
   }
 
   /// What rows of a group go to shards by: of panes, without the window, so that all that a group

@@ -18,7 +18,6 @@ constexpr std::int64_t look_every_min_us = 100'000;
 constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;  // so that bytes are in order of time
 
 state::TableOptions options_of(state::TableOptions base) {
-  base.prefix = std::string(expiry_prefix);
   base.layout = {sizeof(std::uint64_t), {}};
   base.versioned = false;
   base.ordered = true;

@@ -59,16 +59,6 @@ std::vector<std::size_t> row_columns(const sql::KeyedQuery& query) {
   return columns;
 }
 
-state::TableOptions table_options(const Resources& resources, state::Family& family) {
-  state::TableOptions options;
-  options.store = &resources.store;
-  options.timeline = &resources.timeline;
-  options.family = &family;
-  options.prefix = rows_prefix;
-  options.layout = {sizeof(KeyedOutput), {offsetof(KeyedOutput, rows)}};
-  return options;
-}
-
 }  // namespace
 
 /// Puts rows with their numbers together into chunks of the output. The bytes must stay until they
@@ -120,7 +110,7 @@ FirstRowsViewOperator::FirstRowsViewOperator(const std::string& name, const Keye
       inputs_(query_.inputs[0], query_.key_count, input, row_columns(query_), resources),
       order_(query_.inputs[0].schema, query_.ranking->order),
       count_(static_cast<std::size_t>(query_.ranking->count)),
-      table_(table_options(resources, family), resources.shards),
+      table_(resources.table_options(family, rows_prefix, KeyedOutput::layout()), resources.shards),
       shards_(resources.shards) {
   for (std::size_t i = 0; i < query_.shown.size(); ++i) {
     (query_.shown[i] ? row_places_ : number_places_).push_back(i);

@@ -33,15 +33,6 @@ std::string definition_text(const sql::ViewInput& input, std::size_t key_count) 
   return text;
 }
 
-state::TableOptions table_options(const Resources& resources, state::Family& family) {
-  state::TableOptions options;
-  options.store = &resources.store;
-  options.timeline = &resources.timeline;
-  options.family = &family;
-  options.prefix = details_prefix_of(0);
-  return options;
-}
-
 }  // namespace
 
 IndexView::IndexView(const std::string& name, const Schema& rows,
@@ -53,7 +44,7 @@ IndexView::IndexView(const std::string& name, const Schema& rows,
       family_(family),
       definition_(name, definition_text(input, key.size())),
       inputs_({input}, key.size(), {rows}, resources),
-      pages_(table_options(resources, family), resources.shards, {}) {
+      pages_(resources.table_options(family, details_prefix_of(0)), resources.shards, {}) {
   for (unsigned i = 0; i < resources.shards; ++i) {
     evictions_.emplace_back(resources);
   }

@@ -28,7 +28,7 @@ class JoinViewOperator final : public ViewOperator {
         clock_(resources.timeline) {
     for (const bool left : {true, false}) {
       pages_.push_back(std::make_unique<RowPagesTable>(
-          table_options(left), resources.shards,
+          resources.table_options(family, details_prefix_of(left ? 0 : 1)), resources.shards,
           RowPagesTable::Layout{plan_.counts(left), JoinSide::tail_bytes(plan_.time.has_value()),
                                 plan_.forgets()}));
     }
@@ -121,15 +121,6 @@ class JoinViewOperator final : public ViewOperator {
     JoinShard join;
     EvictionPolicy eviction;
   };
-
-  state::TableOptions table_options(bool left) const {
-    state::TableOptions options;
-    options.store = &resources_.store;
-    options.timeline = &resources_.timeline;
-    options.family = &family_;
-    options.prefix = details_prefix_of(left ? 0 : 1);
-    return options;
-  }
 
   std::string definition_text() const {
     std::string text =

@@ -30,7 +30,7 @@ KeptRows::KeptRows(const std::string& name, const SelectView& view, const Resour
       resources_(resources),
       family_(family),
       codec_(types_of(view.output)),
-      rows_(options_of(resources), resources.shards,
+      rows_(resources.table_options(family_, rows_prefix, {record_size(), {}}), resources.shards,
             [this](std::string_view key, const std::byte* record) {
               state::KeyedTable::Place place;
               if (!is_plain()) {
@@ -42,9 +42,8 @@ KeptRows::KeptRows(const std::string& name, const SelectView& view, const Resour
               return place;
             }) {
   if (!view_.unique.empty()) {
-    state::TableOptions options = options_of(resources);
-    options.prefix = details_prefix_of(0);
-    options.layout = {sizeof(std::int64_t), {}};
+    state::TableOptions options =
+        resources.table_options(family_, details_prefix_of(0), {sizeof(std::int64_t), {}});
     options.versioned = false;
     keys_ = std::make_unique<state::KeyedTable>(std::move(options), resources.shards);
   }
@@ -54,16 +53,6 @@ KeptRows::KeptRows(const std::string& name, const SelectView& view, const Resour
     shard.tables.push_back(&rows_.shard(i));
     if (keys_) shard.tables.push_back(&keys_->shard(i));
   }
-}
-
-state::TableOptions KeptRows::options_of(const Resources& resources) const {
-  state::TableOptions options;
-  options.store = &resources.store;
-  options.timeline = &resources.timeline;
-  options.family = &family_;
-  options.prefix = rows_prefix;
-  options.layout = {record_size(), {}};
-  return options;
 }
 
 std::int64_t KeptRows::shown_in(const std::byte* record) const {

@@ -97,7 +97,6 @@ class KeptRows {
   std::int64_t shown_in(const std::byte* record) const;
   std::string_view row_in(std::string_view key, const std::byte* record) const;
   static Head& head_of(state::Entry* entry) { return *reinterpret_cast<Head*>(entry->record()); }
-  state::TableOptions options_of(const Resources& resources) const;
 
   void find_row_keys(const Rows& rows, std::span<const std::uint32_t> of_shard, Shard& shard) const;
   Status count_keys(unsigned index, const Rows& rows, std::span<const std::uint32_t> of_shard);

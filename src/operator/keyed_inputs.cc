@@ -30,7 +30,7 @@ void KeyedInputs::add_side(const sql::ViewInput& input, std::size_t key_count,
   std::vector<std::size_t> keys;
   for (std::size_t i = 0; i < key_count; ++i) keys.push_back(i);
   sides_.push_back({KeyCodec(types_of(input.schema, keys)), keys,
-                    RowCodec(types_of(input.schema, row_columns)), row_columns});
+                    RowCodec(types_of(input.schema, row_columns)), std::move(row_columns)});
 }
 
 Status KeyedInputs::absorb(unsigned worker, std::size_t input, const ChangeChunk& changes,

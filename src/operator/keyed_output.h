@@ -18,6 +18,9 @@ struct KeyedOutput {
   std::uint64_t row_count;
   state::Blob rows;  ///< a RowList
 
+  static state::RecordLayout layout() {
+    return {sizeof(KeyedOutput), {offsetof(KeyedOutput, rows)}};
+  }
   static KeyedOutput& of(std::byte* record) { return *reinterpret_cast<KeyedOutput*>(record); }
   static const KeyedOutput& of(const std::byte* record) {
     return *reinterpret_cast<const KeyedOutput*>(record);

@@ -14,21 +14,6 @@ namespace {
 // So few are taken back one by one; a row is looked for from the newest on.
 constexpr std::size_t losers_max = 4;
 
-state::TableOptions options_of(const Resources& resources, state::Family& family) {
-  state::TableOptions options;
-  options.store = &resources.store;
-  options.timeline = &resources.timeline;
-  options.family = &family;
-  return options;
-}
-
-state::TableOptions output_options(const Resources& resources, state::Family& family) {
-  state::TableOptions options = options_of(resources, family);
-  options.prefix = rows_prefix;
-  options.layout = {sizeof(KeyedOutput), {offsetof(KeyedOutput, rows)}};
-  return options;
-}
-
 }  // namespace
 
 KeyedViewOperator::KeyedViewOperator(const std::string& name, const KeyedView& view,
@@ -44,7 +29,8 @@ KeyedViewOperator::KeyedViewOperator(const std::string& name, const KeyedView& v
       clock_(resources.timeline),
       inputs_(query_.inputs, query_.key_count, inputs, resources),
       runner_(query_, inputs_, resources.database),
-      outputs_(output_options(resources, family), resources.shards,
+      outputs_(resources.table_options(family, rows_prefix, KeyedOutput::layout()),
+               resources.shards,
                [shards = resources.shards, pinned = windowed_ && view.retain_us.has_value()](
                    std::string_view key, const std::byte*) {
                  return state::KeyedTable::Place{
@@ -53,18 +39,15 @@ KeyedViewOperator::KeyedViewOperator(const std::string& name, const KeyedView& v
       shards_(resources.shards) {
   // The rows of windows that end are read once, or forgotten as a whole: they lie in pages.
   if (query_.ranking && !windowed_) {
-    state::TableOptions options = options_of(resources, family);
-    options.prefix = details_prefix_of(0);
-    ranked_ = std::make_unique<state::KeyedTable>(RankedRows::options_of(std::move(options)),
-                                                  resources.shards,
-                                                  RankedRows::place_of(resources.shards));
+    ranked_ = std::make_unique<state::KeyedTable>(
+        RankedRows::options_of(resources.table_options(family, details_prefix_of(0))),
+        resources.shards, RankedRows::place_of(resources.shards));
     order_ = std::make_unique<RankOrder>(query_.inputs[0].schema, query_.ranking->order);
   }
   for (std::size_t i = 0; !ranked_ && i < inputs_.count(); ++i) {
-    state::TableOptions options = options_of(resources, family);
-    options.prefix = details_prefix_of(i);
-    pages_.push_back(std::make_unique<RowPagesTable>(std::move(options), resources.shards,
-                                                     RowPagesTable::Layout{.pinned = windowed_}));
+    pages_.push_back(std::make_unique<RowPagesTable>(
+        resources.table_options(family, details_prefix_of(i)), resources.shards,
+        RowPagesTable::Layout{.pinned = windowed_}));
   }
   for (unsigned i = 0; i < resources.shards; ++i) {
     shards_[i].eviction = std::make_unique<EvictionPolicy>(resources);

@@ -62,14 +62,15 @@ class LatestViewOperator final : public ViewOperator {
         version_codec_(view.version ? types_of(input, {*view.version}) : std::vector<Type>()),
         definition_(name, definition_text()),
         pending_(resources.workers, resources.shards),
-        table_(table_options(), resources.shards),
+        table_(resources.table_options(family_, rows_prefix, layout()), resources.shards),
         shards_(resources.shards) {
     if (!view.deletes.empty()) {
       deletes_ = std::make_unique<ProgramPool>(resources.database, view.deletes,
                                                sql::Program::Input{input, true, false});
     }
     if (view.ttl) {
-      expiry_ = std::make_unique<Expiry>(base_options(), resources.shards, *view.ttl);
+      expiry_ = std::make_unique<Expiry>(resources.table_options(family_, expiry_prefix),
+                                         resources.shards, *view.ttl);
     }
     for (unsigned i = 0; i < resources.shards; ++i) {
       shards_[i].tables.push_back(&table_.shard(i));
@@ -191,19 +192,8 @@ class LatestViewOperator final : public ViewOperator {
     return view_.ttl ? sizeof(LivingRecord) : sizeof(LatestRecord);
   }
 
-  state::TableOptions base_options() const {
-    state::TableOptions options;
-    options.store = &resources_.store;
-    options.timeline = &resources_.timeline;
-    options.family = &family_;
-    return options;
-  }
-  state::TableOptions table_options() const {
-    state::TableOptions options = base_options();
-    options.prefix = rows_prefix;
-    options.layout = {record_size(),
-                      {offsetof(LatestRecord, row), offsetof(LatestRecord, version)}};
-    return options;
+  state::RecordLayout layout() const {
+    return {record_size(), {offsetof(LatestRecord, row), offsetof(LatestRecord, version)}};
   }
 
   std::string definition_text() const {

@@ -23,18 +23,15 @@ SessionViewOperator::SessionViewOperator(const std::string& name, const KeyedVie
       inputs_(query_.inputs, query_.key_count, inputs, resources),
       runner_(query_, inputs_, resources.database),
       clock_(resources.timeline) {
-  state::TableOptions options;
-  options.store = &resources.store;
-  options.timeline = &resources.timeline;
-  options.family = &family;
-  options.prefix = details_prefix_of(0);
   pages_ = std::make_unique<RowPagesTable>(
-      options, resources.shards, RowPagesTable::Layout{.tail_bytes = SessionKeys::id_bytes});
-  options.prefix = rows_prefix;
-  options.layout = {sizeof(Record), {offsetof(Record, output) + offsetof(KeyedOutput, rows)}};
+      resources.table_options(family, details_prefix_of(0)), resources.shards,
+      RowPagesTable::Layout{.tail_bytes = SessionKeys::id_bytes});
   const bool retains = view.retain_us.has_value();
   outputs_ = std::make_unique<state::KeyedTable>(
-      options, resources.shards,
+      resources.table_options(
+          family, rows_prefix,
+          {sizeof(Record), {offsetof(Record, output) + offsetof(KeyedOutput, rows)}}),
+      resources.shards,
       [shards = resources.shards, retains](std::string_view key, const std::byte* record) {
         key.remove_suffix(SessionKeys::id_bytes);
         return state::KeyedTable::Place{state::KeyedTable::shard_of(state::hash_bytes(key), shards),

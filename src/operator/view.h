@@ -9,6 +9,7 @@
 #include "operator/memory_budget.h"
 #include "operator/operator.h"
 #include "sql/program.h"
+#include "state/keyed_shard.h"
 #include "state/store.h"
 #include "state/timeline.h"
 
@@ -25,6 +26,16 @@ struct Resources {
   MemoryBudget* budget = nullptr;  ///< of all views; null: the share is all that it may have
 
   std::size_t bytes_max_a_shard() const { return memory_max / shards; }
+
+  /// Of a table in the view's family.
+  state::TableOptions table_options(state::Family& family, std::string_view prefix,
+                                    state::RecordLayout layout = {}) const {
+    return {.store = &store,
+            .timeline = &timeline,
+            .family = &family,
+            .prefix = std::string(prefix),
+            .layout = std::move(layout)};
+  }
 };
 
 /// The store's family that holds a view's state: to be dropped when no pipeline names the view any
