@@ -37,9 +37,19 @@
 namespace leat::app {
 namespace {
 
-/// Whether the format's decoder can fill the column, by making one for it.
-Status can_decode(const std::string& format, const DecodedColumn& column) {
-  if (format == "csv") {
+/// Whether the stream's decoder can fill the column, by making one for it.
+Status can_decode(const pipeline::Graph& graph, const pipeline::StreamNode& stream,
+                  const DecodedColumn& column) {
+  for (const pipeline::SourceNode& source : graph.sources) {
+    // One with a fault has no settings.
+    if (source.connector != "nexmark" || source.topic != stream.input ||
+        !source.settings.has("records")) {
+      continue;
+    }
+    if (LEAT_TRY(connector::make_nexmark_source_decoder(source.settings, {{column}, {}})))
+      return {};
+  }
+  if (stream.format == "csv") {
     const std::string& field = column.field.empty() ? column.name : column.field;
     LEAT_TRY(format::make_csv_decoder({column}, {.header = {field}}));
   } else {
@@ -91,8 +101,10 @@ runtime::Connectors connectors() {
       .live = connector::make_mongodb_source, .replayable = {}, .csv_header = {}};
   all.sources["objects"] = {
       .live = connector::make_objects_source, .replayable = {}, .csv_header = {}};
-  all.sources["nexmark"] = {
-      .live = {}, .replayable = connector::make_nexmark_source, .csv_header = {}};
+  all.sources["nexmark"] = {.live = {},
+                            .replayable = connector::make_nexmark_source,
+                            .csv_header = {},
+                            .decoder = connector::make_nexmark_source_decoder};
   all.sources["random_user"] = {
       .live = {}, .replayable = connector::make_random_user_source, .csv_header = {}};
   all.sinks["file"].with_the_epoch = [](const pipeline::SinkNode& node, const Schema& schema,

@@ -33,7 +33,8 @@ class Stripe final : public PartitionReader {
     text_.clear();
     ends_.clear();
     const std::int64_t now_ms = clock_.now_ms();
-    while (next_ + ends_.size() < until && (ends_.empty() || text_.size() < bytes_max)) {
+    const auto bytes = [&] { return std::max(text_.size(), ends_.size() * records_->bytes_meant); };
+    while (next_ + ends_.size() < until && (ends_.empty() || bytes() < bytes_max)) {
       records_->append(number_ + (next_ + ends_.size()) * records_->partitions, text_);
       ends_.push_back(text_.size());
     }
@@ -52,6 +53,7 @@ class Stripe final : public PartitionReader {
     }
     next_ += ends_.size();
     slice.next = Offset(static_cast<std::int64_t>(next_));
+    slice.bytes_meant = ends_.size() * records_->bytes_meant;
     return Outcome::records;
   }
 

@@ -21,6 +21,7 @@ struct GeneratedRecords {
   double rate = 0;          ///< records a second of all partitions together; 0: no limit
   std::uint64_t count = 0;  ///< of all partitions together; 0: endless
   std::uint64_t partitions = 1;
+  std::size_t bytes_meant = 0;  ///< by a record that is short for more; 0: it is what it is
   /// Appends the record with this number. Called by several threads at once.
   std::function<void(std::uint64_t number, std::string& text)> append;
 };

@@ -20,9 +20,11 @@ class Random {
   }
 
   /// Begins the numbers of another lane of the same record.
-  void restart(unsigned lane) { state_ = mix(base_ + lane * 0x9e3779b97f4a7c15); }
+  void restart(unsigned lane) { state_ = mix(base_ + lane * step); }
 
-  std::uint64_t next() { return mix(state_ += 0x9e3779b97f4a7c15); }
+  std::uint64_t next() { return mix(state_ += step); }
+  /// Passes over so many numbers.
+  void skip(std::uint64_t count) { state_ += count * step; }
 
   /// Evenly from 0 to `bound` - 1; `bound` is at least 1.
   std::uint64_t below(std::uint64_t bound) {
@@ -35,6 +37,8 @@ class Random {
   }
 
  private:
+  static constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
+
   std::uint64_t base_;
   std::uint64_t state_;
 };

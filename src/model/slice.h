@@ -36,6 +36,8 @@ struct Slice {
   std::vector<Record> records;
   Offset begin;  ///< of the first record
   Offset next;   ///< where reading goes on
+  /// What records that are short for more come to, made out; 0: they are what they are.
+  std::size_t bytes_meant = 0;
 };
 
 }  // namespace leat

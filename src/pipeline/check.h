@@ -24,8 +24,10 @@ struct Registry {
   std::vector<connector::Spec> formats;
   /// Sources that can be read again from a position: they are their topic, unless copied.
   std::set<std::string, std::less<>> replayable;
-  /// Whether a format's decoder takes a column; an Error says why not. Left empty: all are taken.
-  std::function<Status(const std::string& format, const DecodedColumn& column)> decodes;
+  /// Whether a stream's decoder takes a column; an Error says why not. Of the graph, sources are
+  /// known, and of the stream its topic and format. Left empty: all are taken.
+  std::function<Status(const Graph& graph, const StreamNode& stream, const DecodedColumn& column)>
+      decodes;
   /// What only the table's columns and the connector's settings together show. Connects to nothing.
   std::function<Status(const std::string& connector, const connector::TableInput& input,
                        const connector::Settings& settings)>

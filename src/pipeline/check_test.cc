@@ -256,9 +256,10 @@ TEST_F(FullFile, FillsViewsAndPanels) {
 }
 
 TEST_F(Check, AsksTheDecoderAboutEachColumn) {
-  registry_.decodes = [](const std::string& format, const DecodedColumn& column) -> Status {
+  registry_.decodes = [](const Graph&, const StreamNode& stream,
+                         const DecodedColumn& column) -> Status {
     if (column.name != "bad") return {};
-    return user_error("column-type", "{} has no form for {}", format, column.type.to_sql());
+    return user_error("column-type", "{} has no form for {}", stream.format, column.type.to_sql());
   };
   EXPECT_THAT(
       findings("pipeline: a\ntopics: {t: {}}\nstreams:\n  s: {from: t, columns: {a: text, bad: "

@@ -206,7 +206,7 @@ class ColumnReader {
 }  // namespace
 
 std::optional<CheckedColumns> check_columns(Scope& scope, const Node& columns,
-                                            const std::string& format) {
+                                            const StreamNode& stream) {
   const auto before = scope.diagnostics.errors();
   if (columns.entries.empty() || columns.entries.size() > columns_max) {
     scope.diagnostics.error(columns.at, "wrong-shape",
@@ -216,7 +216,7 @@ std::optional<CheckedColumns> check_columns(Scope& scope, const Node& columns,
     return std::nullopt;
   }
   CheckedColumns out;
-  ColumnReader reader(scope.diagnostics, format);
+  ColumnReader reader(scope.diagnostics, stream.format);
   std::map<std::string, std::string_view> names;
   for (const auto& [name, value] : columns.entries) {
     const auto [same, fresh] = names.try_emplace(folded(name.text), name.text);
@@ -228,7 +228,7 @@ std::optional<CheckedColumns> check_columns(Scope& scope, const Node& columns,
     }
     auto column = reader.read(name, value);
     if (column && scope.registry.decodes) {
-      if (const auto ok = scope.registry.decodes(format, *column); !ok) {
+      if (const auto ok = scope.registry.decodes(scope.graph, stream, *column); !ok) {
         const auto& place = value.is_scalar() ? value.at : name.at;
         scope.diagnostics.error(place, "column-type", printable(ok.error().message, 1000));
       }

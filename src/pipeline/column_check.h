@@ -13,6 +13,6 @@ struct CheckedColumns {
 /// Checks the mapping `columns:` of a stream over records of `format`. Nothing is returned when
 /// there was a fault, which is reported.
 std::optional<CheckedColumns> check_columns(Scope& scope, const Node& columns,
-                                            const std::string& format);
+                                            const StreamNode& stream);
 
 }  // namespace leat::pipeline

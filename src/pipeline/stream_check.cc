@@ -117,7 +117,7 @@ class StreamChecker {
                          "columns: {name: text, …}");
       return false;
     }
-    auto checked = check_columns(scope_, *columns, stream_.format);
+    auto checked = check_columns(scope_, *columns, stream_);
     if (!checked) return false;
     stream_.columns = std::move(checked->columns);
     stream_.columns_at = std::move(checked->at);

@@ -229,7 +229,17 @@ Result<std::vector<std::vector<std::unique_ptr<format::Decoder>>>> Assembly::mak
   for (std::size_t i = 0; i < graph.streams.size(); ++i) {
     const pipeline::StreamNode& node = graph.streams[i];
     if (!node.from_topic) continue;
-    readers.push_back({&node, LEAT_TRY(csv_header_of(node))});
+    TopicReader reader{&node, LEAT_TRY(csv_header_of(node)), {}};
+    for (const pipeline::SourceNode& source : graph.sources) {
+      const auto found = connectors.sources.find(source.connector);
+      if (source.topic != node.input || found == connectors.sources.end()) continue;
+      if (const auto& decoder = found->second.decoder) {
+        reader.of_source = [&](format::WantedColumns wanted) {
+          return decoder(source.settings, std::move(wanted));
+        };
+      }
+    }
+    readers.push_back(std::move(reader));
     places.push_back(i);
   }
   std::vector<std::vector<std::unique_ptr<format::Decoder>>> decoders(graph.streams.size());

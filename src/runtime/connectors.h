@@ -14,6 +14,7 @@
 #include "connector/source.h"
 #include "connector/spec.h"
 #include "connector/table.h"
+#include "format/shared_decoder.h"
 #include "log/topics.h"
 #include "pipeline/graph.h"
 
@@ -35,6 +36,11 @@ struct Connectors {
         csv_header;
     /// Whether it has one, by the settings alone.
     std::function<bool(const connector::Settings&)> has_csv_header = {};
+    /// For sources whose records may be of a form of their own: reads a stream's columns from them.
+    /// Null: with these settings they are of the stream's format.
+    std::function<Result<std::unique_ptr<format::Decoder>>(const connector::Settings&,
+                                                           format::WantedColumns)>
+        decoder = {};
   };
   /// A sink either commits with the epoch (files) or is another system's, read from the log.
   struct Sink {

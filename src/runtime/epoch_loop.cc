@@ -211,7 +211,8 @@ Status EpochLoop::read_slices(unsigned worker) {
     work->input = lease.partition;
     const auto outcome = lease.partition->read(work->slice, slice_bytes_);
     const bool has_records = outcome && *outcome == InputPartition::Outcome::records;
-    planner_.give_back(lease.partition, has_records ? work->slice.bytes.size() : 0, has_records);
+    const std::size_t bytes = std::max(work->slice.bytes.size(), work->slice.bytes_meant);
+    planner_.give_back(lease.partition, has_records ? bytes : 0, has_records);
     if (!outcome) return std::unexpected(outcome.error());
     if (has_records) LEAT_TRY(take_slice(*work));
   }

@@ -101,6 +101,7 @@ SliceWork* EpochLoop::new_slice_work(unsigned worker) {
   work->reset(assembly_.streams.size(), assembly_.sinks.size(), assembly_.views.size());
   work->worker = worker;
   work->slice.records.clear();
+  work->slice.bytes_meant = 0;
   slices_.push_back(std::move(work));
   return slices_.back().get();
 }

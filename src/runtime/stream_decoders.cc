@@ -2,7 +2,6 @@
 
 #include <map>
 
-#include "format/shared_decoder.h"
 #include "sql/came.h"
 
 namespace leat::runtime {
@@ -41,6 +40,10 @@ Result<std::vector<std::unique_ptr<format::Decoder>>> make_stream_decoders(
   std::vector<std::unique_ptr<format::Decoder>> decoders(readers.size());
   std::map<std::string, std::vector<std::size_t>> of_topic;  // those of JSON
   for (std::size_t i = 0; i < readers.size(); ++i) {
+    if (readers[i].of_source) {
+      decoders[i] = LEAT_TRY(readers[i].of_source(wanted_by(*readers[i].node)));
+    }
+    if (decoders[i] != nullptr) continue;
     if (readers[i].node->format == "csv") {
       decoders[i] = LEAT_TRY(make_csv_decoder(readers[i]));
     } else {

@@ -41,6 +41,14 @@ first id twice. It has no seed, so no two of its runs agree, and none with ours.
                            .kind = Kind::text,
                            .doc = "Event time of the first event, in ISO 8601.",
                            .default_value = "2026-01-01T00:00:00Z"});
+  spec.settings.push_back(
+      {.name = "records",
+       .kind = Kind::enumeration,
+       .doc = "`json`: what stands above. `columns`: a record is the event's number alone, and "
+              "streams over the topic make the columns that they read from it, under the same "
+              "names, without text in between; whoever else reads the topic sees numbers.",
+       .default_value = "json",
+       .choices = {"json", "columns"}});
   spec.example = R"(nexmark:
   rate: 10000
   events_per_second: 10000
