@@ -1,5 +1,7 @@
 #include "operator/keyed_runner.h"
 
+#include <numeric>
+
 #include "base/check.h"
 #include "model/column_types.h"
 
@@ -18,8 +20,7 @@ sql::Program::Input program_input(const sql::KeyedQuery& query) {
   sql::Program::Input input;
   for (std::size_t i = 0; i < query.inputs.size(); ++i) {
     std::vector<Column> columns = behind_keys(query.inputs[i], query.key_count).columns();
-    columns.push_back({sql::key_column, Type::of(DUCKDB_TYPE_BIGINT)});
-    if (query.survivors) columns.push_back({sql::row_column, Type::of(DUCKDB_TYPE_BIGINT)});
+    for (Column& column : query.added_columns()) columns.push_back(std::move(column));
     input.lookups.push_back({std::to_string(i), Schema(std::move(columns))});
   }
   return input;
@@ -28,8 +29,9 @@ sql::Program::Input program_input(const sql::KeyedQuery& query) {
 /// The rows of some units of a feed, decoded chunk by chunk.
 class FedRows final : public sql::ChunkInput {
  public:
-  FedRows(const KeyedFeed& feed, std::size_t input, const Schema& schema, const RowCodec& codec)
-      : feed_(feed), input_(input), schema_(schema), codec_(codec) {}
+  FedRows(const sql::KeyedQuery& query, const KeyedFeed& feed, std::size_t input,
+          const Schema& schema, const RowCodec& codec)
+      : query_(query), feed_(feed), input_(input), schema_(schema), codec_(codec) {}
 
   void choose(std::size_t first_unit, std::size_t count) {
     first_unit_ = unit_ = first_unit;
@@ -60,10 +62,19 @@ class FedRows final : public sql::ChunkInput {
       while (feed_.begin_of(input_, unit_ + 1) <= row_ + i) ++unit_;
       units[i] = static_cast<std::int64_t>(unit_ - first_unit_);
     }
-    if (duckdb_data_chunk_get_column_count(out) > columns + 1) {
-      std::int64_t* numbers = numbers_of(out, columns + 1);
+    std::size_t next = columns + 1;
+    if (query_.survivors) {
+      std::int64_t* numbers = numbers_of(out, next++);
+      std::iota(numbers, numbers + count, static_cast<std::int64_t>(row_ - first_row_));
+    }
+    if (query_.session) {
+      std::int64_t* starts = numbers_of(out, next++);
+      std::int64_t* ends = numbers_of(out, next++);
       for (std::size_t i = 0; i < count; ++i) {
-        numbers[i] = static_cast<std::int64_t>(row_ + i - first_row_);
+        const KeyedFeed::Bounds& bounds =
+            feed_.bounds(first_unit_ + static_cast<std::size_t>(units[i]));
+        starts[i] = bounds.start;
+        ends[i] = bounds.end;
       }
     }
     row_ += count;
@@ -77,6 +88,7 @@ class FedRows final : public sql::ChunkInput {
         duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, column)));
   }
 
+  const sql::KeyedQuery& query_;
   const KeyedFeed& feed_;
   const std::size_t input_;
   const Schema& schema_;
@@ -141,7 +153,7 @@ leat::Result<KeyedRunner::Output> KeyedRunner::compute(const KeyedFeed& feed, st
   std::vector<sql::ChunkInput*> relations;
   fed.reserve(schemas_.size());
   for (std::size_t i = 0; i < schemas_.size(); ++i) {
-    fed.emplace_back(feed, i, schemas_[i], inputs_.rows_of(i)).choose(first, count);
+    fed.emplace_back(query_, feed, i, schemas_[i], inputs_.rows_of(i)).choose(first, count);
     relations.push_back(&fed.back());
   }
   Output output;

@@ -20,10 +20,19 @@ class KeyedFeed {
  public:
   explicit KeyedFeed(std::size_t inputs) : sides_(inputs) {}
 
+  /// Of a session: when its first row was, and when it is over.
+  struct Bounds {
+    EventTimeUs start;
+    EventTimeUs end;
+  };
   /// Begins the next unit; they are numbered 0, 1, …
   void begin_unit() {
     for (Side& side : sides_) side.begins.push_back(side.rows.size());
     ++units_;
+  }
+  void begin_unit(const Bounds& bounds) {
+    begin_unit();
+    bounds_.push_back(bounds);
   }
   /// Adds a row of the newest unit as often as its weight says.
   void add(std::size_t input, std::string_view row, std::int64_t weight) {
@@ -31,6 +40,7 @@ class KeyedFeed {
   }
   void clear() {
     for (Side& side : sides_) side = {};
+    bounds_.clear();
     units_ = 0;
     row_count_ = 0;
   }
@@ -41,6 +51,7 @@ class KeyedFeed {
   std::size_t unit_count() const { return units_; }
   std::size_t row_count() const { return row_count_; }
   std::span<const std::string_view> rows(std::size_t input) const { return sides_[input].rows; }
+  const Bounds& bounds(std::size_t unit) const { return bounds_[unit]; }
   /// Which row of an input is the unit's first; of the number of units: how many there are.
   std::size_t begin_of(std::size_t input, std::size_t unit) const {
     const Side& side = sides_[input];
@@ -60,6 +71,7 @@ class KeyedFeed {
   static constexpr std::size_t units_max = 16384;
 
   std::vector<Side> sides_;
+  std::vector<Bounds> bounds_;  // of sessions
   std::size_t units_ = 0;
   std::size_t row_count_ = 0;
 };

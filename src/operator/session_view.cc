@@ -190,7 +190,7 @@ Status SessionViewOperator::run(const Sessions& sessions, unsigned index, Shard&
       LEAT_TRY(find_groups(some, index, shard));
     }
     for (std::size_t i = 0; i < some.size(); ++i) {
-      feed.begin_unit();
+      feed.begin_unit({some[i]->start, shard.open.end_of(*some[i])});
       entries.push_back(some[i]->entry);
       {
         const auto lock = pages(index).table().lock();

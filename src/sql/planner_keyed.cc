@@ -107,8 +107,7 @@ std::vector<std::optional<std::size_t>> Planner::first_rows_shown(
 /// The part of a query whose inputs are known; `columns`: what it reads of the first one.
 Analysed<std::string> Planner::add_keyed(KeyedQuery out, Node query, const Node& source,
                                          std::vector<Column> columns, const std::string& input) {
-  columns.push_back({key_column, Type::of(DUCKDB_TYPE_BIGINT)});
-  if (out.survivors) columns.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
+  for (Column& column : out.added_columns()) columns.push_back(std::move(column));
   query["from_table"] = source;
   Node key = column_ref(key_column);
   if (is_grouped(query)) {

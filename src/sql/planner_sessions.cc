@@ -92,11 +92,8 @@ Analysed<std::string> Planner::sessions(Block block, const Modifiers& modifiers)
     columns.push_back(schema[i]);
   }
   out.inputs.push_back(LEAT_TRY_SQL(row_input(call.input, items, before)));
-  const std::string time = quoted_name(schema[call.window.time_column].name);
-  const Node source = LEAT_TRY_SQL(binding_.from_of(fmt::format(
-      "SELECT 1 FROM (SELECT *, min({0}) OVER (PARTITION BY {1}) AS window_start, max({0}) OVER "
-      "(PARTITION BY {1}) + {2} AS window_end FROM {3}('0'))",
-      time, key_column, interval_sql(call.window.size_us), lookup_function)));
+  const Node source =
+      LEAT_TRY_SQL(binding_.from_of(fmt::format("SELECT 1 FROM {}('0')", lookup_function)));
   block.query["where_clause"] = conjunction_of(of_windows);
   const bool closes = relation(call.input).event_times.contains(call.window.time_column);
   std::string made =

@@ -204,8 +204,9 @@ struct KeyedQuery {
   std::vector<ViewInput> inputs;  ///< `sql` yields the keys first, then the columns for `sql`
   std::size_t key_count = 0;      ///< 0: all rows have one key
   /// SQL over `__leat_lookup('0')`, `__leat_lookup('1')`, … (a relation for each input): each has
-  /// the input's columns behind its keys, then key_column, and for `survivors` row_column. Yields
-  /// `output`'s columns, then key_column, and for `survivors` row_column last.
+  /// the input's columns behind its keys, then key_column, for `survivors` row_column, and for a
+  /// `session` window_start and window_end, of the time column's type. Yields `output`'s columns,
+  /// then key_column, and for `survivors` row_column last.
   std::string sql;
   Schema output;
   /// Of the one input, which only gains rows, a row that is not in the result is not looked at
@@ -217,6 +218,18 @@ struct KeyedQuery {
     std::int64_t gap_us = 0;
   };
   std::optional<Session> session;
+  /// What the relation of an input has behind the input's own columns.
+  std::vector<Column> added_columns() const {
+    const Type number = Type::of(DUCKDB_TYPE_BIGINT);
+    std::vector<Column> columns = {{key_column, number}};
+    if (survivors) columns.push_back({row_column, number});
+    if (session) {
+      const Type& time = inputs[0].schema[session->time_column].type;
+      columns.push_back({"window_start", time});
+      columns.push_back({"window_end", time});
+    }
+    return columns;
+  }
   /// The first key says which window a row is in. Not with sessions.
   std::optional<WindowKey> window_key;
   /// Of the one input: the result are rows of its own that come first by the columns that stand

@@ -36,6 +36,11 @@ rocksdb::ColumnFamilyOptions family_options(const Store::Options& options,
   rocksdb::ColumnFamilyOptions family;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   family.write_buffer_size = options.write_buffer_bytes / 2;
+  family.level0_file_num_compaction_trigger = 16;
+  family.level0_slowdown_writes_trigger = 32;
+  family.level0_stop_writes_trigger = 48;
+  family.max_bytes_for_level_base = 1u << 30;
+  family.target_file_size_base = 64u << 20;
   family.arena_block_size = 128u << 10;  // a family of a small view stays small
   // A commit brings its rows in order of their keys: each is looked for from where the last one
   // went, all of them under one prefix, the empty one. RocksDB 7.8 mixes these places up with those
