@@ -47,7 +47,7 @@ bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c =
 /// The next call from `from` on; with an empty function: there is none.
 Call find_call(const std::string& sql, std::size_t from) {
   Call call;
-  for (const char* name : {"tumble", "hop", "cumulate"}) {
+  for (const char* name : {"tumble", "hop", "cumulate", "session"}) {
     const std::string wanted = std::string(name) + "(";
     auto at = sql.find(wanted, from);
     while (at != std::string::npos && at > 0 && is_word(sql[at - 1])) at = sql.find(wanted, at + 1);
@@ -76,7 +76,26 @@ Call find_call(const std::string& sql, std::size_t from) {
   return call;
 }
 
+/// A row that comes less than the gap after the one before is in its session. One without a time is
+/// in none.
+std::string sessions_of(const Call& call) {
+  const std::string input = call.argument(0, "input"), time = call.argument(1, "time");
+  const std::string gap = call.argument(2, "gap");
+  std::string keys;
+  for (std::size_t i = 3; i < call.arguments.size(); ++i) keys += call.arguments[i] + ", ";
+  const std::string partition =
+      keys.empty() ? "" : "PARTITION BY " + keys.substr(0, keys.size() - 2);
+  return fmt::format(
+      "(SELECT * EXCLUDE (__first, __number), min({0}) OVER (PARTITION BY {3}__number) AS "
+      "window_start, max({0}) OVER (PARTITION BY {3}__number) + {1} AS window_end FROM (SELECT *, "
+      "sum(__first) OVER ({2} ORDER BY {0} ROWS UNBOUNDED PRECEDING) AS __number FROM (SELECT *, "
+      "CASE WHEN {0} < lag({0}) OVER ({2} ORDER BY {0}) + {1} THEN 0 ELSE 1 END AS __first FROM "
+      "{4} WHERE {0} IS NOT NULL)))",
+      time, gap, partition, keys, input);
+}
+
 std::string written_out(const Call& call) {
+  if (call.function == "session") return sessions_of(call);
   const std::string input = call.argument(0, "input"), time = call.argument(1, "time");
   const bool tumbles = call.function == "tumble";
   const std::string size = call.argument(tumbles ? 2 : 3, "size");
