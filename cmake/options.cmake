@@ -20,6 +20,11 @@ endif()
 if(LEAT_SANITIZE)
   target_compile_options(leat_options INTERFACE -fsanitize=${LEAT_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(leat_options INTERFACE -fsanitize=${LEAT_SANITIZE})
+  if(LEAT_SANITIZE MATCHES "address.*undefined" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # As shared libraries each has a log of its own, and UBSan's log_path sets that of AddressSanitizer: UBSan would go on
+    # reporting to standard error, where what a test kills or expects to fail is not looked at. Linked in they share one.
+    target_link_options(leat_options INTERFACE -static-libasan -static-libubsan)
+  endif()
   if(LEAT_SANITIZE MATCHES "thread")
     # Libraries would call our copies of inline functions (std::mutex::unlock), which tell the sanitizer of half of what they do.
     target_link_options(leat_options INTERFACE -Wl,--version-script=${CMAKE_CURRENT_LIST_DIR}/nothing_exported.map)
