@@ -18,12 +18,13 @@ import threading
 import time
 import urllib.parse
 import zlib
+from patience import patience
 
 TESTS = pathlib.Path(__file__).resolve().parent
 PROJECT = TESTS.parent
 VENV = PROJECT / ".cache" / "venv-test"
-READY_SECONDS_MAX = 60
-SETTLE_SECONDS_MAX = 60
+READY_SECONDS_MAX = patience(60)
+SETTLE_SECONDS_MAX = patience(60)
 
 
 def skip(reason):
@@ -137,7 +138,7 @@ def run(*arguments, timeout=60, **settings):
     settings.setdefault("stdin", subprocess.DEVNULL if "input" not in settings else None)
     if settings["stdin"] is None:
         del settings["stdin"]
-    return subprocess.run([program(), *map(str, arguments)], capture_output=True, timeout=timeout,
+    return subprocess.run([program(), *map(str, arguments)], capture_output=True, timeout=patience(timeout),
                           **settings)
 
 
@@ -146,7 +147,7 @@ class Client:
 
     def __init__(self, port, timeout=60):
         self.port = port
-        self.timeout = timeout
+        self.timeout = patience(timeout)
         self.connection = None
 
     def request(self, method, path, body=None, headers=None):
@@ -285,7 +286,7 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(seconds_max)
+            return self.process.wait(patience(seconds_max))
         finally:
             self.log.close()
 
@@ -336,10 +337,10 @@ class PushLoad:
 
     def wait_for(self, count, seconds_max=60):
         """Until that many rows have been answered."""
-        deadline = time.monotonic() + seconds_max
+        deadline = time.monotonic() + patience(seconds_max)
         while self.pushed < count:
             if time.monotonic() > deadline:
-                raise AssertionError(f"{self.pushed} rows were pushed in {seconds_max} s, not {count}")
+                raise AssertionError(f"{self.pushed} rows were pushed in {patience(seconds_max)} s, not {count}")
             time.sleep(0.01)
 
 

@@ -16,6 +16,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from leat_program import PROJECT, Server, run  # noqa: E402
+from patience import patience  # noqa: E402
 
 COMMANDS = [["init"], ["check"], ["test"], ["run"], ["sql"], ["tail"], ["top"], ["topics"], ["explain"], ["mock"],
             ["mock", "random-user"], ["completion"], ["version"]]
@@ -287,7 +288,7 @@ def follow_live(failures, server, url):
     """A tail without --from-beginning gives what comes from now on, of a stream too."""
     tail = subprocess.Popen([leat_program.program(), "tail", "orders_clean", "--server", url,
                              "--limit", "1", "--json"], stdout=subprocess.PIPE, text=True)
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + patience(20)
     number = 100
     while tail.poll() is None and time.monotonic() < ends:
         number += 1
@@ -314,7 +315,7 @@ class Terminal:
         os.write(self.primary, text.encode())
 
     def wait_for(self, pattern, seconds_max=15):
-        ends = time.monotonic() + seconds_max
+        ends = time.monotonic() + patience(seconds_max)
         while time.monotonic() < ends:
             if re.search(pattern, self.said):
                 return True

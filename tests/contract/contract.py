@@ -4,6 +4,7 @@ import json
 import time
 
 import leat_program
+from patience import patience
 
 STOP_SECONDS_MAX = 20  # as `leat run` promises
 POLL_SECONDS = 0.2
@@ -81,7 +82,7 @@ class Contract:
         began = time.monotonic()
         code = self.leat.stop(STOP_SECONDS_MAX + 10)
         took = time.monotonic() - began
-        self.check(f"SIGTERM ends it in {took:.1f} s", code == 0 and took < STOP_SECONDS_MAX,
+        self.check(f"SIGTERM ends it in {took:.1f} s", code == 0 and took < patience(STOP_SECONDS_MAX),
                    f"exit code {code} after {took:.1f} s\n{self.leat.output()[-1500:]}")
 
     # ---- What it says of itself
@@ -96,7 +97,7 @@ class Contract:
 
     def wait_for(self, what, told, seconds_max=None):
         """`told` gives nothing once all is well, else what is not."""
-        seconds_max = seconds_max or self.system.arrive_seconds_max
+        seconds_max = patience(seconds_max or self.system.arrive_seconds_max)
         ends = time.monotonic() + seconds_max
         while True:
             try:

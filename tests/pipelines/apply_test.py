@@ -8,6 +8,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from leat_program import PushLoad, Server  # noqa: E402
+from patience import patience  # noqa: E402
 
 PIPELINE = """
 pipeline: shop
@@ -98,7 +99,7 @@ def under_load(folder, failures):
                 pairs[customer] = n
         failures.equal("joined", server.client.sql("SELECT * FROM joined ORDER BY ALL"),
                        [[customer, n] for customer, n in sorted(pairs.items())])
-        failures.check("requests waited for a moment only", load.longest < 10, load.longest)
+        failures.check("requests waited for a moment only", load.longest < patience(10), load.longest)
         failures.equal("the same process", server.process.pid, process)
         path.write_text(PIPELINE)
         applied(failures, "back", path, server)
@@ -205,7 +206,7 @@ def over_a_table(folder, failures):
         new = folder / "new.csv"
         new.write_text("customer,class\n" + "".join(f"c{n},{n % 2}\n" for n in range(100)))
         new.rename(classes)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + patience(20)
         while server.client.sql("SELECT count(*) FROM by_class") != [[2]] and time.monotonic() < deadline:
             time.sleep(0.05)
         failures.equal("and follows the file", server.client.sql("SELECT * FROM by_class ORDER BY ALL"),

@@ -11,6 +11,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from leat_program import Server  # noqa: E402
+from patience import patience  # noqa: E402
 
 PIPELINE = """
 pipeline: bad_input
@@ -262,7 +263,7 @@ def broken_requests(server, failures):
                     b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
                     b"POST /v1/topics/events/records HTTP/1.1\r\nHost: localhost\r\n"
                     b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=15) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=patience(15)) as connection:
             try:
                 connection.sendall(request)
                 answer = connection.recv(4096)

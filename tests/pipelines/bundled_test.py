@@ -14,6 +14,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from leat_program import PROJECT, Server  # noqa: E402
+from patience import patience  # noqa: E402
 
 leat_program.need_duckdb()
 import duckdb  # noqa: E402
@@ -87,11 +88,12 @@ class Mock:
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=patience(20))
         return False
 
 
 def wait_for(condition, what, seconds_max=60):
+    seconds_max = patience(seconds_max)
     ends = time.monotonic() + seconds_max
     while not condition():
         if time.monotonic() > ends:

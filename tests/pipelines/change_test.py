@@ -8,6 +8,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from leat_program import Server  # noqa: E402
+from patience import patience  # noqa: E402
 
 PIPELINE = """
 pipeline: shop
@@ -268,7 +269,7 @@ views:
 
     def look(rows):
         def compare_all(client):
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + patience(20)
             while client.sql("SELECT * FROM kept") != rows["kept"] and time.monotonic() < deadline:
                 time.sleep(0.05)
             compare(failures, "files", client, rows)
@@ -345,7 +346,7 @@ def killed_while_it_is_computed(folder, failures):
     killed = 0
     for wait in (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4):
         server = Server(path, folder / "data")
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + patience(5)
         while not (folder / "data" / "catch_up").exists() and time.monotonic() < deadline:
             time.sleep(0.005)
         time.sleep(wait)

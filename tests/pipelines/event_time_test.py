@@ -13,6 +13,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from leat_program import Server, run  # noqa: E402
+from patience import patience  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 PIPELINE = """
@@ -175,7 +176,7 @@ def in_step(folder, failures):
                 time.sleep(1.5)
                 failures.equal(f"{name}: waits", orders_read(server), 2)
                 server.client.push("payments", [{"id": 2, "time": at(55)}])
-            ends = time.monotonic() + 30
+            ends = time.monotonic() + patience(30)
             while orders_read(server) != 3 and time.monotonic() < ends:
                 time.sleep(0.05)
             failures.equal(f"{name}: goes on", orders_read(server), 3)
@@ -224,7 +225,7 @@ def left(folder, failures):
         server.client.push("events", [{"id": 1}, {"id": 1}, {"id": 2}])
         server.client.settle()
         failures.equal("at first", seen(server), [[2, 3]])
-        ends = time.monotonic() + 30
+        ends = time.monotonic() + patience(30)
         while seen(server) != [[0, None]] and time.monotonic() < ends:
             time.sleep(0.05)
         failures.equal("later", seen(server), [[0, None]])
@@ -234,7 +235,7 @@ def left(folder, failures):
         failures.equal("exit code", server.stop(), 0)
     time.sleep(3)
     with Server(path, folder / "data").wait_ready() as server:
-        ends = time.monotonic() + 30
+        ends = time.monotonic() + patience(30)
         while seen(server) != [[0, None]] and time.monotonic() < ends:
             time.sleep(0.05)
         failures.equal("left while the server was down", seen(server), [[0, None]])
@@ -256,7 +257,7 @@ def live_screen(url, failures):
     shown = subprocess.Popen([leat_program.program(), "top", "--server", url, "--every", "0.2"], stdin=follower,
                              stdout=follower, stderr=subprocess.STDOUT)
     os.close(follower)
-    text, ends = b"", time.monotonic() + 20
+    text, ends = b"", time.monotonic() + patience(20)
     while text.count(b"strict") < 3 and time.monotonic() < ends:
         if select.select([leader], [], [], 0.2)[0]:
             text += os.read(leader, 65536)

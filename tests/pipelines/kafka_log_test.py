@@ -11,6 +11,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
+from patience import patience  # noqa: E402
 from servers.downloads import Unavailable  # noqa: E402
 from servers.kafka import Kafka  # noqa: E402
 from servers.process import wait_until  # noqa: E402
@@ -85,7 +86,7 @@ class Pipeline:
     def kcat(self, *arguments, text=None):
         address = self.kafka.describe()["unsecured_addresses"][0]
         return subprocess.run(["kcat", "-b", address, "-q", *arguments], input=text, capture_output=True, text=True,
-                              timeout=30, check=True).stdout
+                              timeout=patience(30), check=True).stdout
 
     def messages(self, topic):
         said = self.kcat("-C", "-t", f"shop.{topic}", "-o", "beginning", "-e", "-J")
@@ -160,7 +161,7 @@ def check_outage(failures, pipeline):
                                                 {"Content-Type": "application/json", "Idempotency-Key": f"o{number}"})
             failures.equal("a push meanwhile is answered 503", status, 503)
             failures.check("and when to come back", "Retry-After" in headers, headers)
-            failures.check("soon", time.monotonic() - begun < 15, time.monotonic() - begun)
+            failures.check("soon", time.monotonic() - begun < patience(15), time.monotonic() - begun)
             failures.check("the status says why", "kafka" in (client.status()["failure"] or ""), client.status()["failure"])
             failures.equal("what is there can be read", totals(client)[0], before[0])
             back()
@@ -174,7 +175,7 @@ def check_outage(failures, pipeline):
         pipeline.kafka.freeze()
         begun = time.monotonic()
         failures.equal("it stops well in an outage", server.stop(60), 0)
-        failures.check("and soon", time.monotonic() - begun < 30, time.monotonic() - begun)
+        failures.check("and soon", time.monotonic() - begun < patience(30), time.monotonic() - begun)
         pipeline.kafka.thaw()
 
 

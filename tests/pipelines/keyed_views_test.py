@@ -11,13 +11,14 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from leat_program import Server  # noqa: E402
+from patience import patience  # noqa: E402
 from servers.downloads import Unavailable  # noqa: E402
 from servers.postgresql import PostgreSql  # noqa: E402
 
 ROUNDS = 6
 CUSTOMERS = 40
 ORDERS_A_ROUND = 300
-ARRIVE_SECONDS_MAX = 60
+ARRIVE_SECONDS_MAX = patience(60)
 PIPELINE = """
 pipeline: shop
 topics:

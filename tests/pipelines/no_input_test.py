@@ -8,6 +8,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from leat_program import Server  # noqa: E402
+from patience import patience  # noqa: E402
 
 PIPELINE = """
 pipeline: quiet
@@ -61,7 +62,7 @@ def visible_at_once(folder, failures):
         server.client.push("events", [{"n": 3, "kind": "a"}, {"n": 4, "kind": "a"}])
         server.client.settle()
         compare(failures, "after two rows", server.client, TWO_ROWS)
-        changes = [first, *(json.loads(line) for line in tail.communicate(timeout=30)[0].splitlines())]
+        changes = [first, *(json.loads(line) for line in tail.communicate(timeout=patience(30))[0].splitlines())]
         failures.equal("a follower's sum", sum_of_changes((c["weight"], c["row"]) for c in changes), {2: 1})
         failures.equal("exit code", server.stop(), 0)
     with Server(path, folder / "data") as server:

@@ -18,13 +18,14 @@ import seeded  # noqa: E402
 leat_program.need_duckdb()
 import duckdb  # noqa: E402
 from leat_program import Server, free_port  # noqa: E402
+from patience import patience  # noqa: E402
 from servers.s3 import BUCKET, Versitygw  # noqa: E402
 from servers.server import PASSWORD, USER  # noqa: E402
 
 OBJECTS = 24
 ROWS_OF_OBJECT = 20_000
 LINES_OF_OBJECT = 300
-ARRIVE_SECONDS_MAX = 120
+ARRIVE_SECONDS_MAX = patience(120)
 PIPELINE = """
 pipeline: objects
 sources:

@@ -19,10 +19,11 @@ import duckdb  # noqa: E402
 import pyarrow.dataset  # noqa: E402
 import pyarrow.fs  # noqa: E402
 from leat_program import Client, Server, free_port  # noqa: E402
+from patience import patience  # noqa: E402
 from servers.s3 import BUCKET, Versitygw  # noqa: E402
 from servers.server import PASSWORD, USER  # noqa: E402
 
-WRITTEN_SECONDS_MAX = 60
+WRITTEN_SECONDS_MAX = patience(60)
 RECORDS_A_PUSH = 50
 COLUMNS = ["seq", "name", "day", "year", "month"]
 PIPELINE = """

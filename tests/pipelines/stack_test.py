@@ -19,6 +19,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
+from patience import patience  # noqa: E402
 
 leat_program.need_packages("pyarrow")
 import pyarrow.dataset  # noqa: E402
@@ -90,7 +91,7 @@ class Systems:
 
     def messages(self, topic):
         said = subprocess.run(["kcat", "-b", self.kafka.address(), "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J"],
-                              capture_output=True, text=True, timeout=60, check=True).stdout
+                              capture_output=True, text=True, timeout=patience(60), check=True).stdout
         return [json.loads(line) for line in said.splitlines()]
 
     def values(self, topic):

@@ -11,6 +11,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from leat_program import Server  # noqa: E402
+from patience import patience  # noqa: E402
 
 PIPELINE = """
 pipeline: shop
@@ -44,7 +45,7 @@ def csv(rows):
 
 
 def wait_for(what, seconds=20):
-    ends = time.monotonic() + seconds
+    ends = time.monotonic() + patience(seconds)
     while time.monotonic() < ends:
         if what():
             return True

@@ -14,9 +14,10 @@ import warnings
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from leat_program import Server  # noqa: E402
+from patience import patience  # noqa: E402
 
 CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-WAIT_SECONDS_MAX = 30
+WAIT_SECONDS_MAX = patience(30)
 
 
 class Certificates:

@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
+from patience import patience  # noqa: E402
 
 leat_program.need_duckdb()
 import judge  # noqa: E402
@@ -267,7 +268,7 @@ class Torture:
     @staticmethod
     def wait_for_letters(client, count):
         """To a log on a cluster they are copied after their commit."""
-        ends = time.monotonic() + 30
+        ends = time.monotonic() + patience(30)
         while len(client.records("dead_letters")) < count and time.monotonic() < ends:
             time.sleep(0.1)
 

@@ -17,6 +17,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from leat_program import Client, Server  # noqa: E402
+from patience import patience  # noqa: E402
 
 STOP_SECONDS_MAX = 20
 DISK_BYTES = 400 << 20
@@ -108,7 +109,7 @@ def stop_under_load(folder, failures):
             for pusher in pushers:
                 pusher.join(30)
         failures.equal("exit code of a stop under load", code, 0)
-        failures.check(f"the stop took {took:.2f} s", took <= STOP_SECONDS_MAX)
+        failures.check(f"the stop took {took:.2f} s", took <= patience(STOP_SECONDS_MAX))
         failures.check("something was under way", all(len(p.acknowledged) > 5 for p in pushers))
         # What was acknowledged is in the file at once, not only after the next start.
         check_nothing_lost(failures, "stop", pushers, read_numbers(folder / "out.jsonl"))
@@ -130,7 +131,7 @@ def interrupt_twice(folder, failures):
         server.wait_ready()
         server.client.close()
         server.process.send_signal(2)
-        failures.equal("exit code after SIGINT", server.process.wait(STOP_SECONDS_MAX), 0)
+        failures.equal("exit code after SIGINT", server.process.wait(patience(STOP_SECONDS_MAX)), 0)
 
 
 def second_process(folder, failures):
@@ -273,7 +274,7 @@ class SmallDisk:
 
 
 def wait_for_status(client, wanted, seconds_max):
-    ends = time.monotonic() + seconds_max
+    ends = time.monotonic() + patience(seconds_max)
     n = 0
     while time.monotonic() < ends:
         n += 1
@@ -344,7 +345,7 @@ def start_on_full_disk(folder, disk, pipeline, rows, failures):
     time.sleep(1.5)
     if process.poll() is None:
         process.terminate()
-    said = process.communicate(timeout=30)[1]
+    said = process.communicate(timeout=patience(30))[1]
     failures.check("a start on a full disk is no crash", process.returncode in (0, 2, 3),
                    f"{process.returncode} {said}")
     failures.check("it names the disk", re.search("space|room|bytes are left", said), said)
@@ -357,7 +358,7 @@ def start_on_full_disk(folder, disk, pipeline, rows, failures):
 
 def wait_for_failure(client, wanted):
     """What the engine says that it can't do, once there is such a thing; or None once there is none."""
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + patience(10)
     while True:
         failure = client.status()["failure"]
         if bool(failure) == wanted or time.monotonic() > ends:

@@ -10,6 +10,7 @@ import pathlib
 import signal
 import subprocess
 import time
+from patience import patience
 
 PR_SET_PDEATHSIG = 1
 STOP_SECONDS_MAX = 30
@@ -145,6 +146,7 @@ def is_running(pid):
 
 def wait_until(good, seconds_max, what, every=0.05):
     """Polls a condition that nobody tells us of; it may raise OSError while it can't be judged."""
+    seconds_max = patience(seconds_max)
     ends = time.monotonic() + seconds_max
     last = None
     while time.monotonic() < ends:

@@ -8,6 +8,7 @@ from servers.kafka import Kafka
 from servers.server import PASSWORD, USER
 
 from .system import SinkSystem, SourceSystem
+from patience import patience
 
 KCAT_SECONDS_MAX = 15
 MESSAGE_BYTES_MAX = 20_000
@@ -31,7 +32,7 @@ class KafkaSystem:
         address = self.server.describe()["unsecured_addresses"][0]
         try:
             done = subprocess.run(["kcat", "-b", address, "-q", *arguments], input=text, capture_output=True, text=True,
-                                  timeout=KCAT_SECONDS_MAX)
+                                  timeout=patience(KCAT_SECONDS_MAX))
         except subprocess.TimeoutExpired as late:
             raise OSError(str(late)) from None
         if done.returncode:

@@ -8,6 +8,7 @@ from servers.process import Process
 from servers.server import PASSWORD, Node, Server, claim_port
 
 from .system import SinkSystem, SourceSystem
+from patience import patience
 
 PROGRAM = pathlib.Path(__file__).resolve().parent / "http_server.py"
 SECONDS_MAX = 5
@@ -34,7 +35,7 @@ class HttpServer(Server):
         self.nodes = [Node(process, front=("127.0.0.1", front), back=("127.0.0.1", back))]
 
     def is_ready(self, node):
-        connection = http.client.HTTPConnection(*node.back, timeout=SECONDS_MAX)
+        connection = http.client.HTTPConnection(*node.back, timeout=patience(SECONDS_MAX))
         try:
             connection.request("GET", "/well")
             return connection.getresponse().status == 200
