@@ -39,18 +39,31 @@ bool EpochLoop::has_input() const {
 void EpochLoop::hold_back() {
   held_.clear();
   hold_for_views();
-  const bool bounded = std::ranges::any_of(assembly_.streams, [](const StreamSlot& slot) {
-    return slot.watermark && slot.watermark->bounds_drift();
-  });
-  if (bounded) hold_in_step();
+  if (bounds_drift()) hold_in_step();
 }
 
-void EpochLoop::note_unread(StreamSlot& slot) const {
-  for (const auto& input : assembly_.inputs) {
-    if (input->topic() != slot.topic) continue;
-    slot.watermark->set_waiting(input->id(), input->is_behind());
-    if (input->ended()) slot.watermark->end(input->id());
+bool EpochLoop::bounds_drift() const {
+  return std::ranges::any_of(assembly_.streams, [](const StreamSlot& slot) {
+    return slot.watermark && slot.watermark->bounds_drift();
+  });
+}
+
+/// Tells watermarks which partitions they may not take for idle, and which have ended.
+void EpochLoop::note_unread() {
+  for (StreamSlot& slot : assembly_.streams) {
+    if (!slot.watermark) continue;
+    for (const auto& input : assembly_.inputs) {
+      if (input->topic() != slot.topic) continue;
+      slot.watermark->set_waiting(input->id(), input->is_behind());
+      if (input->ended()) slot.watermark->end(input->id());
+    }
   }
+}
+
+/// For a turn without records, after hold_back(): which has noted what is unread if it needed that.
+bool EpochLoop::time_passes() {
+  if (!bounds_drift()) note_unread();
+  return advance_watermarks();
 }
 
 /// By their streams' `max_drift`: behind the slowest partition of all streams that views read
@@ -61,11 +74,11 @@ void EpochLoop::hold_in_step() {
   const std::set<const InputPartition*> for_views = held_;
   // Without sources topics are pushed to; only a run that ends with them waits for nobody.
   const bool nothing_comes = assembly_.options.once && inputs_closed_;
+  note_unread();
   std::map<std::size_t, Watermark::Slowest> slowest;  // by group
   for (std::size_t i = 0; i < assembly_.streams.size(); ++i) {
     StreamSlot& slot = assembly_.streams[i];
     if (!slot.watermark) continue;
-    note_unread(slot);
     const bool waits = std::ranges::any_of(assembly_.inputs, [&](const auto& input) {
       return input->topic() == slot.topic && for_views.contains(input.get());
     });

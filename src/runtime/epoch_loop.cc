@@ -126,7 +126,7 @@ Result<bool> EpochLoop::step() {
   if (LEAT_TRY(take_tables())) return true;
   hold_back();
   const bool has_records = has_input();
-  if (!has_records && !advance_watermarks() && !rows_end()) return false;
+  if (!has_records && !time_passes() && !rows_end()) return false;
   LEAT_TRY(run_epoch(!has_records));
   return true;
 }
@@ -140,7 +140,7 @@ Status EpochLoop::turn(const std::stop_token& stop) {
     LEAT_TRY(take_tables());
     hold_back();
     const bool has_records = has_input();
-    if (has_records || advance_watermarks() || rows_end()) {
+    if (has_records || time_passes() || rows_end()) {
       const Status ran = run_epoch(!has_records);
       // It waited for a table, and is not to be committed: nothing but the start's recovery is.
       if (!ran && ran.error().code == "stopping" && stop.stop_requested()) return {};
@@ -162,6 +162,7 @@ Status EpochLoop::run_epoch(bool due) {
   begin_epoch();
   LEAT_TRY(read_input());
   fold_slices();
+  note_unread();
   const bool time_passed = advance_watermarks();
   if (rows_in_epoch_ == 0 && !time_passed && !due) {
     put_slices_back();
@@ -263,7 +264,6 @@ bool EpochLoop::advance_watermarks() {
   bool moved = false;
   for (StreamSlot& slot : assembly_.streams) {
     if (!slot.watermark) continue;
-    note_unread(slot);
     const op::EventTimeUs before = slot.watermark->current();
     moved |= slot.watermark->advance(now) != before;
   }

@@ -127,7 +127,9 @@ class EpochLoop {
   // Around the epochs.
   void hold_back();
   void hold_in_step();
-  void note_unread(StreamSlot& slot) const;
+  bool bounds_drift() const;
+  void note_unread();
+  bool time_passes();
   void hold_for_views();
   Result<bool> take_tables();
   Status first_look_at_tables();
