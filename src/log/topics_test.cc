@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/test_patience.h"
 #include "log/topic_settings.h"
 #include "log/topics_fixture.h"
 
@@ -121,7 +122,7 @@ TEST_F(TopicsTest, KeepHouseByThemselves) {
   config_.retention_ms = 0;
   PartitionLog& log = this->log();
   ASSERT_TRUE(append_synced(log, {"soon gone"}));
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto deadline = std::chrono::steady_clock::now() + patience(std::chrono::seconds(20));
   while (log.first_offset() == Offset(0) && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::yield();
   }

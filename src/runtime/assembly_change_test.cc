@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/test_patience.h"
 #include "pipeline/check_fixture.h"
 #include "runtime/commit_record.h"
 #include "runtime/engine.h"
@@ -49,14 +50,14 @@ class AssemblyChangeTest : public pipeline::CheckTest {
       const PushRecord pushed[] = {{.value = record, .key = {}, .has_key = false}};
       ASSERT_TRUE((*engine)->push("orders", pushed, std::nullopt).has_value());
     }
-    ASSERT_TRUE((*engine)->stop(std::chrono::seconds(20)).has_value());
+    ASSERT_TRUE((*engine)->stop(patience(std::chrono::seconds(20))).has_value());
   }
   /// The one number of the one row of the view.
   std::int64_t total(const std::string& text) {
     auto engine = open(text);
     EXPECT_TRUE(engine.has_value()) << engine.error().message;
     EXPECT_TRUE((*engine)->start().has_value());
-    EXPECT_TRUE((*engine)->stop(std::chrono::seconds(20)).has_value());
+    EXPECT_TRUE((*engine)->stop(patience(std::chrono::seconds(20))).has_value());
     std::int64_t found = -1;
     EXPECT_TRUE((*engine)
                     ->scan("totals", *(*engine)->snapshot(),

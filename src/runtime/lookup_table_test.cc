@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/test_patience.h"
 #include "model/chunk_copy.h"
 
 namespace leat::runtime {
@@ -119,7 +120,7 @@ class LookupTableTest : public testing::Test {
   }
   template <class Condition>
   static void Await(Condition&& condition) {
-    const auto end = std::chrono::steady_clock::now() + 10s;
+    const auto end = std::chrono::steady_clock::now() + patience(10s);
     while (!condition() && std::chrono::steady_clock::now() < end) {
       std::this_thread::sleep_for(1ms);
     }

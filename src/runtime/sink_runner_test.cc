@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/test_patience.h"
 #include "runtime/changelog_test_support.h"
 #include "state/scratch_directory.h"
 
@@ -158,7 +159,7 @@ class SinkRunnerTest : public ChangelogFixture {
     ASSERT_TRUE(commit());
   }
   static bool eventually(const std::function<bool()>& holds) {
-    const auto deadline = std::chrono::steady_clock::now() + long_enough;
+    const auto deadline = std::chrono::steady_clock::now() + patience(long_enough);
     while (!holds()) {
       if (std::chrono::steady_clock::now() > deadline) return false;
       std::this_thread::sleep_for(1ms);
@@ -350,7 +351,7 @@ TEST_F(SinkRunnerTest, StopsInTheMiddleOfAWriteAndLosesNothing) {
   ASSERT_TRUE(eventually([&] { return system_.writing(); }));
   const auto begin = std::chrono::steady_clock::now();
   runner_->stop();
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, patience(1s));
   EXPECT_THAT(system_.rows(), IsEmpty());
   EXPECT_THAT(read_all(*letters_), IsEmpty());
   system_.freeze(false);
@@ -369,7 +370,7 @@ TEST_F(SinkRunnerTest, StopsWhileItWaitsForTheNextTry) {
   ASSERT_TRUE(eventually([&] { return status_->failures == 1; }));
   const auto begin = std::chrono::steady_clock::now();
   runner_->stop();
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, patience(1s));
   EXPECT_EQ(status_->state(), "ended");
 }
 

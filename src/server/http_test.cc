@@ -1,5 +1,6 @@
 #include <set>
 
+#include "base/test_patience.h"
 #include "server/server_fixture.h"
 
 namespace leat::server {
@@ -113,7 +114,7 @@ TEST_F(HttpTest, AClientThatTakesNothingIsGivenUp) {
   const auto only_the_probe_is_left = [&] {
     return connect().get("/metrics").body.find("leat_http_connections 1\n") != std::string::npos;
   };
-  const auto ends = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto ends = std::chrono::steady_clock::now() + patience(std::chrono::seconds(60));
   bool given_up = false;
   while (!given_up && std::chrono::steady_clock::now() < ends) given_up = only_the_probe_is_left();
   EXPECT_TRUE(given_up);

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "base/test_patience.h"
 #include "connector/cassandra/cassandra_fixture.h"
 
 namespace leat::connector::cql {
@@ -14,7 +15,7 @@ Time now_steady() { return std::chrono::steady_clock::now(); }
 /// Drives the session until the condition holds; false: it did not within a minute.
 template <class Condition>
 bool drive_until(Session& session, Condition&& condition) {
-  const Time end = now_steady() + 60s;
+  const Time end = now_steady() + patience(60s);
   while (!condition()) {
     if (now_steady() > end || !session.drive(now_steady() + 200ms)) return false;
   }

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "base/test_patience.h"
 #include "connector/cassandra/cassandra_fixture.h"
 
 namespace leat::connector::cql {
@@ -139,7 +140,7 @@ TEST_F(CqlSession, AConnectionThatBreaksComesBack) {
   lost.run(*session);
   EXPECT_EQ(lost.written, 0U);
   ASSERT_EQ(server().command("mend"), "ok");
-  const auto end = std::chrono::steady_clock::now() + 20s;
+  const auto end = std::chrono::steady_clock::now() + patience(20s);
   while (session->cluster().ready() == 0 && std::chrono::steady_clock::now() < end) {
     ASSERT_TRUE(session->drive(end).has_value());
   }
@@ -159,7 +160,7 @@ TEST_F(CqlSession, AServerThatStandsStillIsATimeOut) {
   const auto begin = std::chrono::steady_clock::now();
   inserts.run(*session);
   EXPECT_EQ(server().command("thaw"), "ok");
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 15s);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, patience(15s));
   ASSERT_THAT(inserts.failures, SizeIs(10));
   EXPECT_EQ(inserts.failures[0].code, "cassandra-timeout");
   EXPECT_TRUE(inserts.failures[0].retryable);

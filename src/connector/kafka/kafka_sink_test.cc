@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/test_patience.h"
 #include "connector/kafka/cluster_test_support.h"
 
 namespace leat::connector::kafka {
@@ -303,7 +304,7 @@ TEST(KafkaSink, AFrozenBrokerHoldsNobodyForLong) {
   const auto frozen = sink->write(numbered(input, 10, 10), {});
   ASSERT_FALSE(frozen);
   EXPECT_TRUE(frozen.error().retryable) << frozen.error().message;
-  EXPECT_LT(steady_clock::now() - begin, milliseconds(8000));
+  EXPECT_LT(steady_clock::now() - begin, patience(milliseconds(8000)));
 
   // While it connects, and stopped.
   std::stop_source stop;
@@ -313,7 +314,7 @@ TEST(KafkaSink, AFrozenBrokerHoldsNobodyForLong) {
   });
   const auto stopped_at = steady_clock::now();
   EXPECT_FALSE(sink->open(stop.get_token()));
-  EXPECT_LT(steady_clock::now() - stopped_at, milliseconds(2300));
+  EXPECT_LT(steady_clock::now() - stopped_at, patience(milliseconds(2300)));
 
   ASSERT_EQ(kafka.command("thaw"), "ok");
   const auto opened = open_again(*sink);
@@ -338,10 +339,10 @@ TEST(KafkaSink, StopsWhileItWritesToAFrozenBroker) {
   });
   const auto begin = steady_clock::now();
   EXPECT_FALSE(sink->write(numbered(input, 0, 10), stop.get_token()));
-  EXPECT_LT(steady_clock::now() - begin, milliseconds(3500));
+  EXPECT_LT(steady_clock::now() - begin, patience(milliseconds(3500)));
   const auto destroyed_at = steady_clock::now();
   sink.reset();
-  EXPECT_LT(steady_clock::now() - destroyed_at, milliseconds(2000));
+  EXPECT_LT(steady_clock::now() - destroyed_at, patience(milliseconds(2000)));
 }
 
 TEST(KafkaSink, GoesOnWhenOneOfThreeBrokersIsKilledUnderLoad) {

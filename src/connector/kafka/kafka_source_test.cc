@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/test_patience.h"
 #include "connector/kafka/cluster_test_support.h"
 #include "connector/kafka/kafka_sink.h"
 #include "connector/kafka/reading_client.h"
@@ -17,7 +18,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-constexpr milliseconds patience{60'000};
+const milliseconds wait_max = patience(milliseconds(60'000));
 
 /// A source and what an epoch loop does with it.
 class Reading {
@@ -30,7 +31,7 @@ class Reading {
   }
   /// Until so many partitions are there.
   void find(std::size_t count) {
-    const auto ends = steady_clock::now() + patience;
+    const auto ends = steady_clock::now() + wait_max;
     while (partitions.size() < count && steady_clock::now() < ends) {
       auto found = source_->discover();
       if (found) std::ranges::move(*found, std::back_inserter(partitions));
@@ -43,7 +44,7 @@ class Reading {
   /// Reads until so many values were read in all, or nothing more comes.
   std::vector<std::string> read(std::size_t count) {
     std::vector<std::string> out;
-    const auto ends = steady_clock::now() + patience;
+    const auto ends = steady_clock::now() + wait_max;
     while (out.size() < count && steady_clock::now() < ends) {
       for (auto& partition : partitions) {
         const auto outcome = partition->read(slice, 1 << 20);
@@ -61,7 +62,7 @@ class Reading {
   }
   /// The error that reading comes to.
   Error error() {
-    const auto ends = steady_clock::now() + patience;
+    const auto ends = steady_clock::now() + wait_max;
     while (steady_clock::now() < ends) {
       for (auto& partition : partitions) {
         const auto outcome = partition->read(slice, 1 << 20);
@@ -93,7 +94,7 @@ TEST(KafkaSource, ReadsMessagesAsTheyAre) {
   EXPECT_EQ(reading.partitions[0]->name(), "plain/0");
   EXPECT_EQ(reading.partitions[0]->origin()->topic, "plain");
   std::vector<TimestampMs> timestamps;
-  const auto ends = steady_clock::now() + patience;
+  const auto ends = steady_clock::now() + wait_max;
   std::vector<std::string> shown;
   while (shown.size() < 4 && steady_clock::now() < ends) {
     if (*reading.partitions[0]->read(reading.slice, 1 << 20) != PartitionReader::Outcome::records) {
@@ -328,7 +329,7 @@ TEST(KafkaSource, SeesCommittedTransactionsOnly) {
   reading.find(1);
   EXPECT_THAT(reading.read(2), ElementsAre("first", "last"));
   // Behind the last message stands the end of its transaction; that is the end too.
-  const auto ends = steady_clock::now() + patience;
+  const auto ends = steady_clock::now() + wait_max;
   auto outcome = *reading.partitions[0]->read(reading.slice, 1 << 20);
   while (outcome == PartitionReader::Outcome::nothing && steady_clock::now() < ends) {
     outcome = *reading.partitions[0]->read(reading.slice, 1 << 20);
@@ -366,7 +367,7 @@ TEST(KafkaSource, AClusterThatIsAwayIsWaitedFor) {
   EXPECT_THAT(reading.read(1), ElementsAre("before"));
   ASSERT_EQ(kafka.command("kill"), "ok");
   // Reading finds nothing, until `discover` has noticed that nobody answers: then it says so, too.
-  const auto ends = steady_clock::now() + patience;
+  const auto ends = steady_clock::now() + wait_max;
   Result<std::vector<std::unique_ptr<PartitionReader>>> found;
   do {
     const auto outcome = reading.partitions[0]->read(reading.slice, 1 << 20);
@@ -387,12 +388,12 @@ TEST(KafkaSource, AClusterThatIsAwayIsWaitedFor) {
     ASSERT_TRUE(first) << first.error().message;
     const auto stopped_at = steady_clock::now();
     early = Reading(settings);
-    EXPECT_LT(steady_clock::now() - stopped_at, milliseconds(2500));
+    EXPECT_LT(steady_clock::now() - stopped_at, patience(milliseconds(2500)));
   }
   ASSERT_EQ(kafka.command("restart"), "ok");
   kafka.produce("outage", {"after"});
   // The next look that succeeds ends the trouble.
-  const auto back_by = steady_clock::now() + patience;
+  const auto back_by = steady_clock::now() + wait_max;
   while (!reading.source().discover() && steady_clock::now() < back_by) {
     std::this_thread::sleep_for(milliseconds(20));
   }

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <filesystem>
 
+#include "base/test_patience.h"
 #include "connector/kafka/batch_tag.h"
 #include "connector/kafka/cluster_test_support.h"
 #include "connector/kafka/log_note.h"
@@ -116,7 +117,7 @@ std::vector<std::string> values(const PartitionLog& log) {
 /// Tries for a while: a broker that was away is back when it says so, not when it is asked.
 template <class Condition>
 bool within_seconds(int seconds, Condition condition) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+  const auto until = std::chrono::steady_clock::now() + patience(std::chrono::seconds(seconds));
   while (!condition()) {
     if (std::chrono::steady_clock::now() > until) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -348,7 +349,7 @@ TEST(KafkaTopics, AnOutageIsWaitedFor) {
     ASSERT_EQ(kafka.command(away), "ok");
     const auto begun = std::chrono::steady_clock::now();
     const auto refused = append(partition, {away}, producer);
-    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(12));
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, patience(std::chrono::seconds(12)));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, "kafka-unreachable");
     EXPECT_TRUE(refused.error().retryable);

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/test_patience.h"
 #include "connector/kafka/cluster_test_support.h"
 
 namespace leat::connector::kafka {
@@ -51,11 +52,11 @@ TEST(KafkaProducer, EndsItsCallsSoonAfterTheOnlyBrokerDied) {
     killer.join();
     ASSERT_FALSE(failed);
     EXPECT_EQ(failed.error().code, "kafka-unreachable") << failed.error().message;
-    EXPECT_LT(failed_at - killed_at, cut_off_grace + milliseconds(5000));
+    EXPECT_LT(failed_at - killed_at, cut_off_grace + patience(milliseconds(5000)));
     const auto destroyed_at = steady_clock::now();
     (void)producer->abort(Deadline({}, 500));
     producer.reset();
-    EXPECT_LT(steady_clock::now() - destroyed_at, milliseconds(3000));
+    EXPECT_LT(steady_clock::now() - destroyed_at, patience(milliseconds(3000)));
     ASSERT_EQ(kafka.command("restart"), "ok");
   }
   // Nobody who was left behind stores anything later.

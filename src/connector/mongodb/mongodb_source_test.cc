@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "base/test_patience.h"
 #include "connector/mongodb/document_json.h"
 #include "connector/mongodb/mongodb_fixture.h"
 #include "connector/mongodb/source_position.h"
@@ -39,12 +40,14 @@ class TopicInMemory final : public RecordWriter {
   /// The records, once there are so many.
   std::vector<std::string> wait_for(std::size_t count) {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::seconds(30), [&] { return records_.size() >= count; });
+    changed_.wait_for(lock, patience(std::chrono::seconds(30)),
+                      [&] { return records_.size() >= count; });
     return records_;
   }
   void wait_for_position() {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::seconds(30), [&] { return position_.has_value(); });
+    changed_.wait_for(lock, patience(std::chrono::seconds(30)),
+                      [&] { return position_.has_value(); });
   }
   void refuse(std::string key) { refused_ = std::move(key); }
   void set_position(std::string position) { position_ = std::move(position); }

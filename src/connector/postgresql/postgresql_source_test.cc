@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/test_patience.h"
 #include "connector/postgresql/postgresql_fixture.h"
 
 namespace leat::connector::postgresql {
@@ -89,9 +90,10 @@ class PostgresqlSourceTest : public PostgresqlTest {
     thread_.join();
   }
   bool eventually(const std::function<bool()>& holds, int seconds = 30) {
-    for (int tries = 0; tries < seconds * 100; ++tries) {
+    constexpr std::chrono::milliseconds tick{10};
+    for (int tries = 0; tries < patience(std::chrono::seconds(seconds)) / tick; ++tries) {
       if (holds()) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      std::this_thread::sleep_for(tick);
     }
     return holds();
   }
