@@ -15,7 +15,7 @@ namespace {
 volatile int one = 1;
 volatile int largest = INT_MAX;
 volatile int seen = 0;
-int shared_by_threads = 0;
+volatile int shared_by_threads = 0;
 
 void overflow() { seen = largest + one; }
 
