@@ -4,22 +4,20 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
+#include <thread>
 
 namespace leat::connector::postgresql {
 namespace {
 
-constexpr long wait_ns = 20'000'000;
-
-/// A look-up as glibc's resolver thread sees it: it must stay where it is until that is done.
+/// What the resolver's thread and the one that waits for it share; the last of them ends it.
 struct Lookup {
-  std::string host;
-  addrinfo hints{};
-  gaicb request{};
-
-  ~Lookup() {
-    if (request.ar_result != nullptr) freeaddrinfo(request.ar_result);
-  }
+  std::mutex mutex;
+  std::condition_variable_any ended;
+  std::optional<int> state;  ///< of getaddrinfo; nothing: not yet
+  std::vector<std::string> addresses;
 };
 
 std::vector<std::string> numeric(const addrinfo* found) {
@@ -35,35 +33,39 @@ std::vector<std::string> numeric(const addrinfo* found) {
   return addresses;
 }
 
+void look_up(const std::string& host, Lookup& lookup) {
+  const addrinfo hints{.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+  addrinfo* found = nullptr;
+  const int state = getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  std::vector<std::string> addresses;
+  if (state == 0) {
+    addresses = numeric(found);
+    freeaddrinfo(found);
+  }
+  const std::scoped_lock lock(lookup.mutex);
+  lookup.addresses = std::move(addresses);
+  lookup.state = state;
+  lookup.ended.notify_all();
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> resolve(const std::string& host,
                                          std::chrono::steady_clock::time_point deadline,
                                          const std::stop_token& stop) {
-  auto lookup = std::make_unique<Lookup>();
-  lookup->host = host;
-  lookup->hints.ai_family = AF_UNSPEC;
-  lookup->hints.ai_socktype = SOCK_STREAM;
-  lookup->request.ar_name = lookup->host.c_str();
-  lookup->request.ar_request = &lookup->hints;
-  gaicb* list[] = {&lookup->request};
-  int state = getaddrinfo_a(GAI_NOWAIT, list, 1, nullptr);
-  if (state != 0) return transient_error("not-resolved", "{}: {}", host, gai_strerror(state));
-  while ((state = gai_error(list[0])) == EAI_INPROGRESS) {
-    const bool stopped = stop.stop_requested();
-    if (stopped || std::chrono::steady_clock::now() >= deadline) {
-      // The resolver may still write to a request that it can't give up: that one is left to it.
-      if (gai_cancel(list[0]) == EAI_NOTCANCELED) static_cast<void>(lookup.release());
-      if (stopped) return external_error("stopped", "{}: stopped", host);
-      return transient_error("not-resolved", "{}: the name servers do not answer", host);
-    }
-    const timespec wait{.tv_sec = 0, .tv_nsec = wait_ns};
-    gai_suspend(list, 1, &wait);
+  const auto lookup = std::make_shared<Lookup>();
+  // getaddrinfo can't be given up: its thread ends when the name servers' time is over.
+  std::thread([host, lookup] { look_up(host, *lookup); }).detach();
+  std::unique_lock lock(lookup->mutex);
+  if (!lookup->ended.wait_until(lock, stop, deadline, [&] { return lookup->state.has_value(); })) {
+    if (stop.stop_requested()) return external_error("stopped", "{}: stopped", host);
+    return transient_error("not-resolved", "{}: the name servers do not answer", host);
   }
-  if (state != 0) return transient_error("not-resolved", "{}: {}", host, gai_strerror(state));
-  std::vector<std::string> addresses = numeric(lookup->request.ar_result);
-  if (addresses.empty()) return transient_error("not-resolved", "{}: no address", host);
-  return addresses;
+  if (*lookup->state != 0) {
+    return transient_error("not-resolved", "{}: {}", host, gai_strerror(*lookup->state));
+  }
+  if (lookup->addresses.empty()) return transient_error("not-resolved", "{}: no address", host);
+  return std::move(lookup->addresses);
 }
 
 }  // namespace leat::connector::postgresql
