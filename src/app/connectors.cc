@@ -1,5 +1,7 @@
 #include "app/connectors.h"
 
+#include "connector/blackhole/blackhole_sink.h"
+#include "connector/blackhole/spec.h"
 #include "connector/cassandra/cassandra_sink.h"
 #include "connector/cassandra/cassandra_table.h"
 #include "connector/cassandra/spec.h"
@@ -80,7 +82,7 @@ pipeline::Registry registry() {
           .sinks = {connector::file_sink_spec(), connector::http_sink_spec(),
                     connector::postgresql_sink_spec(), connector::mongodb_sink_spec(),
                     connector::cassandra_sink_spec(), connector::kafka_sink_spec(),
-                    connector::parquet_sink_spec()},
+                    connector::parquet_sink_spec(), connector::blackhole_sink_spec()},
           .tables = {connector::cassandra_table_spec(), connector::file_table_spec()},
           .logs = {connector::kafka_log_spec()},
           .formats = pipeline::format_specs(),
@@ -110,6 +112,10 @@ runtime::Connectors connectors() {
   all.sinks["file"].with_the_epoch = [](const pipeline::SinkNode& node, const Schema& schema,
                                         const connector::Context& context) {
     return connector::make_file_sink(node.settings, schema, node.changes, context);
+  };
+  all.sinks["blackhole"].with_the_epoch = [](const pipeline::SinkNode&, const Schema&,
+                                             const connector::Context&) {
+    return Result<std::unique_ptr<connector::EpochSink>>(connector::make_blackhole_sink());
   };
   all.sources["postgresql"] = {
       .live = connector::make_postgresql_source, .replayable = {}, .csv_header = {}};

@@ -11,7 +11,7 @@ namespace leat::connector {
 /// What a sink reads, as `leat check` and the sink itself see it. Pure data.
 struct SinkInput {
   enum class Kind {
-    stream,  ///< rows that are only ever added
+    stream,  ///< rows that are only ever added, also those of a view where they have no key
     view,    ///< rows that come and go: see `key` and `rows_change`
     topic,   ///< records as received, in the columns of `record_schema()`
   };
@@ -23,6 +23,9 @@ struct SinkInput {
   std::vector<std::size_t> key;
   /// Rows are taken back, too: a view that is not append-only.
   bool rows_change = false;
+  /// All rows so far can be had at any time and written once more without harm: of a view that
+  /// keeps them, by its key.
+  bool written_anew = false;
   /// The user asks for every change with its weight instead of what the rows are now.
   bool changes = false;
 };

@@ -65,6 +65,8 @@ struct Spec {
   /// Of a sink: it can't take a row back. A view whose rows change needs `changes: true` then; a
   /// stream, or a view that emits `on_close`, only ever adds rows and needs nothing.
   bool rows_only_added = false;
+  /// Of a sink: it finds the row that is taken back without a key.
+  bool needs_no_key = false;
   /// Of a table: it is read as a whole and kept, so that views can join it, too.
   bool kept = false;
   /// Of a sink: it takes a topic's records as they are, too.

@@ -76,6 +76,9 @@ struct SelectView {
   Schema output;
   /// Its rows can be asked for. Else only their changes pass through it, and it keeps nothing.
   bool kept = true;
+  /// Sinks and followers may take its changes, and look at them for longer than the texts of what
+  /// it read stay.
+  bool shown = true;
   /// Rows of windows that ended longer ago than this leave without a change; only where it is kept,
   /// and the output has `window_key`.
   std::optional<std::int64_t> retain_us;

@@ -74,7 +74,8 @@ class ViewOperator {
   virtual Status restore() = 0;
 
   /// The view's rows as of the snapshot, chunk by chunk, until `row_sink` says false. Any thread,
-  /// also while epochs run.
+  /// also while epochs run. Error `rows-not-kept` (user) where there
+  /// are none to ask for.
   virtual Status scan(const state::Snapshot& snapshot,
                       const std::function<bool(const Chunk&)>& row_sink) const = 0;
 

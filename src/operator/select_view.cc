@@ -42,7 +42,8 @@ class SelectViewOperator final : public ViewOperator {
   SelectViewOperator(const std::string& name, const SelectView& view,
                      const std::vector<Schema>& inputs, const Resources& resources,
                      state::Family* family)
-      : view_(view),
+      : name_(name),
+        view_(view),
         resources_(resources),
         family_(family),
         codec_(encodes() ? types_of(view.output) : std::vector<Type>()),
@@ -103,7 +104,13 @@ class SelectViewOperator final : public ViewOperator {
 
   Status scan(const state::Snapshot& snapshot,
               const std::function<bool(const Chunk&)>& row_sink) const override {
-    LEAT_CHECK(rows_ != nullptr);
+    if (!rows_) {
+      return user_error(
+          "rows-not-kept",
+          "the rows of the view `{}` are not kept (keep: false), so that they can't be "
+          "asked for; ask where its sink writes them, or remove keep: false",
+          name_);
+    }
     return rows_->scan(snapshot, row_sink);
   }
 
@@ -200,16 +207,16 @@ class SelectViewOperator final : public ViewOperator {
     return writer.flush();
   }
 
-  /// In order of arrival, which only one shard can keep. Who asks for the rows of a view that is
-  /// kept may look at its changes for longer than the input's texts stay.
+  /// In order of arrival, which only one shard can keep.
   void hand_on(std::vector<ChangeChunk>& output) const {
     for (const SelectWork* work : pending_.in_order()) {
-      const bool copies = view_.kept && !work->owns_texts;
+      const bool copies = view_.shown && !work->owns_texts;
       Chunk rows = copies ? copy_of(work->rows) : without_added_columns(work->rows);
       output.push_back({std::move(rows), {}, 0, {}});
     }
   }
 
+  const std::string name_;
   const SelectView view_;
   const Resources resources_;
   state::Family* const family_;  // null where nothing is kept

@@ -218,6 +218,14 @@ void report_unused(Scope& scope) {
                     "it",
                     stream.name));
   }
+  for (const auto& view : scope.graph.views) {
+    if (view.kept || scope.is_used(view.name)) continue;
+    scope.diagnostics.warning(
+        view.at, "unused-view",
+        fmt::format("nothing reads the view \"{}\", whose rows are not kept; add a sink or view "
+                    "over it, or remove keep: false",
+                    view.name));
+  }
   for (const auto& table : scope.graph.tables) {
     if (scope.is_used(table.name)) continue;
     scope.diagnostics.warning(

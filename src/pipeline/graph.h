@@ -144,7 +144,9 @@ struct ViewNode : ViewPart {
   std::string query;               ///< as the user wrote it; empty: the newest row per key
   std::vector<std::size_t>
       key;                   ///< columns that identify a row; empty: one row, or no such columns
-  bool append_only = false;  ///< rows only ever come (`emit: on_close`), none is taken back
+  bool one_row = false;      ///< at most; without a key
+  bool append_only = false;  ///< rows only ever come, none is taken back
+  bool kept = true;          ///< its rows can be asked for, not only followed
   bool of_table = false;     ///< it has the rows of a table that is kept, and no inputs
 };
 
@@ -239,6 +241,8 @@ struct Graph;
 connector::TableInput table_input_of(const TableNode& table);
 /// What a sink reads: columns, and which of them identify a row.
 connector::SinkInput sink_input_of(const Graph& graph, const SinkNode& sink);
+/// Whether all rows of this stream or view can be had at any time: not those of a stream.
+bool keeps_rows(const Graph& graph, std::string_view name);
 
 /// Everything that a server runs: one or more checked pipeline files, names shared. Pure data;
 /// nodes stand in an order in which each comes after its inputs.

@@ -75,6 +75,17 @@ bool check_input(Scope& scope, const Node& from, SinkNode& sink, const connector
                     view->name, spec->name));
     return false;
   }
+  const bool found_by_key = !view->append_only && !sink.changes && !spec->needs_no_key;
+  if (found_by_key && view->key.empty() && !view->one_row) {
+    scope.diagnostics.error(
+        from.at, "needs-key",
+        fmt::format(
+            "the rows of the view \"{}\" change, and nothing says which columns identify "
+            "one, so that a \"{}\" sink can't find the row that changed; write key: and "
+            "those columns in the view, or changes: true to get each change with its weight",
+            view->name, spec->name));
+    return false;
+  }
   return true;
 }
 
@@ -136,7 +147,9 @@ bool inputs_known(Scope& scope, const Document& document, const Node& query) {
       scope.diagnostics.error(document.locate(query, query.text.find(name)), "wrong-input",
                               table_remedy("a panel", name));
     }
-    known = known && scope.catalog.contains(relation->name);
+    const Location at = document.locate(query, query.text.find(name));
+    known = scope.has_rows(relation->name, "a panel", at) && known &&
+            scope.catalog.contains(relation->name);
   }
   return known;
 }

@@ -76,6 +76,9 @@ class Scope {
   std::vector<std::string> names_read(const std::string& sql) const;
   const StreamNode* stream(std::string_view name) const;
   const ViewNode* view(std::string_view name) const;
+  /// Whether `reader` ("a panel") can ask for rows of that name: a view that keeps none is
+  /// reported.
+  bool has_rows(std::string_view name, std::string_view reader, const Location& at);
   std::vector<std::string_view> names(const std::set<Relation::Kind>& kinds) const;
 
  private:

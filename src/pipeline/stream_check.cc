@@ -195,8 +195,9 @@ class StreamChecker {
       if (relation == nullptr) continue;
       if (relation->kind != Kind::table && relation->kind != Kind::view) continue;
       scope_.use(relation->name);
-      known =
-          known && (scope_.is_looked_up(relation->name) || scope_.catalog.contains(relation->name));
+      const Location at = declaration_.document->locate(select, select.text.find(name));
+      known = known && scope_.has_rows(relation->name, "a stream's join", at) &&
+              (scope_.is_looked_up(relation->name) || scope_.catalog.contains(relation->name));
     }
     return known;
   }

@@ -38,7 +38,7 @@ class ViewChecker {
     if (diagnostics_.errors() != before) return;
     note_state();
     sql::Relation relation{sql::Relation::Kind::view, view_.schema};
-    if (!view_.key.empty()) relation.unique = view_.key;
+    if (!view_.key.empty() || view_.one_row) relation.unique = view_.key;
     if (windows_.end_windows()) {
       relation.event_times = std::move(event_times_);
       relation.behind_us = behind_us_ + windows_.open_for_us();
@@ -56,7 +56,7 @@ class ViewChecker {
   }
 
   bool take_latest() {
-    refuse({"emit", "retain", "late", "allowed_lateness"},
+    refuse({"emit", "retain", "late", "allowed_lateness", "keep"},
            "is for a view with a \"query\"; remove it");
     if (!fields_.has("from") && !fields_.has("key")) {
       diagnostics_.error(fields_.at(), "missing-key",
@@ -161,8 +161,33 @@ class ViewChecker {
     const bool keyed = take_key_of_query(*analysed);
     event_times_ = analysed->event_times;
     behind_us_ = analysed->behind_us;
+    view_.kept = fields_.flag("keep");
+    if (!view_.kept) check_not_kept(analysed->parts.back());
     add_parts(std::move(*analysed), {windows_, pace_us_, unique_}, view_);
     return keyed;
+  }
+
+  /// Only what gives its rows one by one can do without them.
+  void check_not_kept(const sql::QueryPart& result) {
+    const auto refuse_keep = [&](std::string_view why) {
+      diagnostics_.error(fields_.at("keep"), "conflicting-keys",
+                         fmt::format("keep: false {}", why));
+    };
+    if (!std::holds_alternative<sql::SelectQuery>(result.query)) {
+      refuse_keep(
+          "spares nothing here, as this query's rows are what it computes by (groups, windows, "
+          "sessions, first rows or DISTINCT); remove it, or write it in a view over this one");
+    }
+    if (pace_us_) {
+      refuse_keep(
+          "can't go with emit: {early: …}, which needs the rows that were given out; remove "
+          "one of them");
+    }
+    if (!unique_.empty()) {
+      refuse_keep(
+          "can't go with this key, which the query does not ensure and which is watched "
+          "among the rows; remove one of them");
+    }
   }
 
   void take_emit() {
@@ -180,6 +205,7 @@ class ViewChecker {
   bool take_key_of_query(const sql::ViewQuery& query) {
     const Schema& rows = query.parts.back().output;
     view_.key = query.key.value_or(std::vector<std::size_t>());
+    view_.one_row = query.key && query.key->empty();
     if (!fields_.has("key")) return true;
     const auto keys = key_columns(rows, "the query's result");
     if (!keys) return false;
@@ -187,6 +213,7 @@ class ViewChecker {
                            return std::ranges::find(*keys, column) != keys->end();
                          });
     view_.key = *keys;
+    view_.one_row = false;
     if (!ensured) unique_ = *keys;
     return true;
   }
@@ -302,6 +329,8 @@ class ViewChecker {
       remedy = "bound it with retain: 7d";
     } else if ((aggregate != nullptr && view_.parts.empty()) || groups_handed_on(view_)) {
       remedy = "bound it with ttl: 7d, or count in windows: FROM tumble(…), with retain: 7d";
+    } else if (only_its_rows_grow(view_)) {
+      remedy = "if they only leave for sinks or other views, write keep: false";
     } else if (!view_.query.empty()) {
       remedy = "bound it by windows, or join streams whose event times lie near each other";
     }

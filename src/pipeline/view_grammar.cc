@@ -50,7 +50,13 @@ std::vector<Key> query_keys() {
        "dead_letters",
        {"dead_letters", "drop", "update"}},
       {"allowed_lateness", Form::duration,
-       "With `late: update`: how long after its end, in event time, a window takes rows."}};
+       "With `late: update`: how long after its end, in event time, a window takes rows."},
+      {"keep", Form::boolean,
+       "`false`: the rows of a query that gives them one by one, such as a join, are not kept. "
+       "They "
+       "go to its sinks, followers and the views over it, and can't be asked for, neither with SQL "
+       "nor by a panel or a stream's join. A sink that is added later gets those from then on.",
+       false, "true"}};
 }
 
 std::vector<Key> view_keys() {
@@ -86,7 +92,13 @@ std::vector<Section> view_sections() {
        "      SELECT window_start, country, count(*) AS orders\n"
        "      FROM tumble(orders, ordered_at, INTERVAL '1 hour') GROUP BY window_start, country\n"
        "    emit: on_close\n"
-       "    retain: 7d\n"},
+       "    retain: 7d\n"
+       "  delivered_orders:\n"
+       "    query: |\n"
+       "      SELECT orders.*, deliveries.delivered_at FROM orders JOIN deliveries\n"
+       "      ON orders.id = deliveries.order_id AND\n"
+       "         deliveries.delivered_at BETWEEN ordered_at AND ordered_at + INTERVAL '7 days'\n"
+       "    keep: false\n"},
       {"view.emit",
        "views.NAME.emit",
        "What windows come to so far, before they close. Rows that come when their window has "

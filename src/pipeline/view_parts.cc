@@ -26,6 +26,7 @@ struct Definer {
     return op::SelectView{.inputs = std::move(query.inputs),
                           .output = std::move(query.output),
                           .kept = last,
+                          .shown = last,
                           .window_key = query.window_key};
   }
   op::ViewDefinition operator()(sql::JoinQuery& query) const {
@@ -92,6 +93,7 @@ void add_parts(sql::ViewQuery query, const PartRules& rules, ViewNode& view) {
       continue;
     }
     if (auto* select = std::get_if<op::SelectView>(&made.definition)) {
+      select->kept = view.kept;
       if (select->window_key) select->retain_us = rules.windows.retain_us;
       select->pace_us = rules.pace_us;
       select->ends_leave = ends_leave;
@@ -99,8 +101,9 @@ void add_parts(sql::ViewQuery query, const PartRules& rules, ViewNode& view) {
     }
     static_cast<ViewPart&>(view) = std::move(made);
   }
-  view.append_only = rules.windows.emit == op::Emit::on_close &&
-                     rules.windows.late != op::Late::update && view.parts.empty();
+  const bool once_closed = rules.windows.emit == op::Emit::on_close &&
+                           rules.windows.late != op::Late::update && view.parts.empty();
+  view.append_only = once_closed || query.rows_only_come;
 }
 
 }  // namespace leat::pipeline

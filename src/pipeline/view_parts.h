@@ -15,7 +15,8 @@ struct PartRules {
   std::vector<std::size_t> unique;      ///< columns that are to be watched; empty: none
 };
 
-/// Makes the query's operators those of the view: all but the last are its parts.
+/// Makes the query's operators those of the view, which says whether its rows are kept: all but the
+/// last are its parts.
 void add_parts(sql::ViewQuery query, const PartRules& rules, ViewNode& view);
 
 }  // namespace leat::pipeline

@@ -81,8 +81,16 @@ bool groups_handed_on(const ViewNode& view) {
 
 bool grows_for_ever(const ViewNode& view) {
   if (groups_handed_on(view)) return grows_for_ever(view.parts.front());
-  return grows_for_ever(static_cast<const ViewPart&>(view)) ||
+  const bool only_one_row = view.one_row && std::holds_alternative<op::SelectView>(view.definition);
+  return (!only_one_row && grows_for_ever(static_cast<const ViewPart&>(view))) ||
          std::ranges::any_of(view.parts, [](const ViewPart& part) { return grows_for_ever(part); });
+}
+
+bool only_its_rows_grow(const ViewNode& view) {
+  const auto* rows = std::get_if<op::SelectView>(&view.definition);
+  return rows != nullptr && rows->unique.empty() && !rows->pace_us && grows_for_ever(view) &&
+         std::ranges::none_of(view.parts,
+                              [](const ViewPart& part) { return grows_for_ever(part); });
 }
 
 bool keeps_windows(const ViewNode& view) {

@@ -144,14 +144,11 @@ std::string Assembly::hindrance_to(const PipelineChange& change,
   }
   for (const pipeline::SinkNode& sink : graph.sinks) {
     if (sink.from_topic) continue;
-    const auto stream = change.nodes().find("stream/" + sink.from);
-    const auto view = change.nodes().find("view/" + sink.from);
-    const auto& from = stream != change.nodes().end() ? stream : view;
-    if (from == change.nodes().end() || !change.is_computed(from->first)) continue;
+    if (!change.computes_rows_of(sink.from)) continue;
     const bool written = last_commit.sinks.contains(sink.name) ||
                          last_commit.sinks.contains(Changelog::topic_of(sink.name));
     if (written) return fmt::format("sink {} has written rows of {} already", sink.name, sink.from);
-    if (from == stream && connectors.is_remote(sink.connector)) {
+    if (!pipeline::keeps_rows(graph, sink.from) && connectors.is_remote(sink.connector)) {
       return fmt::format("sink {} would be without the rows of {} so far", sink.name, sink.from);
     }
   }

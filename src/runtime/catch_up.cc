@@ -153,7 +153,7 @@ bool needs_all_anew(const pipeline::Graph& graph, const PipelineChange& change,
                     const Connectors& connectors) {
   return std::ranges::any_of(graph.sinks, [&](const pipeline::SinkNode& sink) {
     return !sink.from_topic && connectors.is_remote(sink.connector) &&
-           change.is_computed("stream/" + sink.from);
+           !pipeline::keeps_rows(graph, sink.from) && change.computes_rows_of(sink.from);
   });
 }
 
@@ -191,8 +191,7 @@ pipeline::Graph part_to_compute(const pipeline::Graph& graph, const Definitions&
            !maker->second.replayable;
   });
   std::erase_if(part.sinks, [&](const pipeline::SinkNode& node) {
-    const bool computed = !node.from_topic && (change.is_computed("stream/" + node.from) ||
-                                               change.is_computed("view/" + node.from));
+    const bool computed = !node.from_topic && change.computes_rows_of(node.from);
     return !computed || !connectors.sinks.contains(node.connector) ||
            connectors.is_remote(node.connector);
   });

@@ -47,8 +47,8 @@ class CatchUp {
 pipeline::Graph part_to_compute(const pipeline::Graph& graph, const Definitions& definitions,
                                 const PipelineChange& change, const Connectors& connectors);
 
-/// The rows of a stream are kept nowhere: a sink in another system gets them while they are read.
-/// So where such a stream is computed, all is computed anew in the open.
+/// Where rows are kept nowhere (those of a stream) a sink in another system gets them while they
+/// are read. So where such a stream or view is computed, all is computed anew in the open.
 bool needs_all_anew(const pipeline::Graph& graph, const PipelineChange& change,
                     const Connectors& connectors);
 

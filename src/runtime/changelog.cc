@@ -44,7 +44,7 @@ Changelog::Changelog(log::PartitionLog& log, const connector::SinkInput& input,
                      const std::string& target, const Clock& clock)
     : log_(log),
       input_(input_text(input.from, input.schema)),
-      target_(input.kind == connector::SinkInput::Kind::view ? digest_of(target) : ""),
+      target_(input.written_anew ? digest_of(target) : ""),
       codec_(types_of(input.schema)),
       key_(input.key),
       key_codec_(types_of(input.schema, key_)),
@@ -153,6 +153,7 @@ Status Changelog::committed() {
 Status Changelog::recover(const std::optional<std::string>& prepared) {
   Offset end = log_.first_offset();
   incomplete_ = true;
+  is_new_ = !prepared;
   if (prepared) {
     const json said = json::parse(*prepared, nullptr, false);
     if (!said.is_object() || !said.contains("end") || !said.contains("begin")) {

@@ -21,7 +21,7 @@ class Changelog final : public connector::EpochSink {
   static std::string topic_of(const std::string& sink) { return "changes." + sink; }
 
   /// `input`: of the sink. `target`: a text that differs where the sink writes to another table,
-  /// topic or the like; only a view's matters, whose rows the new one lacks. `log` outlives this.
+  /// topic or the like; it matters where rows can be written anew. `log` outlives this.
   Changelog(log::PartitionLog& log, const connector::SinkInput& input, const std::string& target,
             const Clock& clock);
 
@@ -41,6 +41,8 @@ class Changelog final : public connector::EpochSink {
 
   /// After `recover`: rows that the input has already are not in here.
   bool incomplete() const { return incomplete_; }
+  /// After `recover`: nothing was ever written to it.
+  bool is_new() const { return is_new_; }
   /// A row of the input that was there before: for `incomplete` ones, before anything else.
   Status add_present_rows(const Chunk& rows);
 
@@ -86,6 +88,7 @@ class Changelog final : public connector::EpochSink {
   Offset prepared_;
   std::atomic<std::int64_t> end_{0};
   bool incomplete_ = false;
+  bool is_new_ = false;
   std::int64_t last_version_us_ = 0;
 
   // Of the epoch that is being written.

@@ -65,6 +65,7 @@ class ChangelogFixture : public log::TopicsFixture {
   /// The input becomes a view, whose rows have the key `k`.
   void is_view() {
     input_.kind = connector::SinkInput::Kind::view;
+    input_.written_anew = true;
     input_.key = {0};
     input_.rows_change = true;
   }

@@ -98,6 +98,7 @@ void add_views(const Assembly& assembly, const EpochLoop::Counts& counts, Engine
     if (!slot.is_shown()) continue;
     state.name = slot.node->name;
     state.rows = slot.view->row_count();
+    state.kept = slot.node->kept;
     state.changes = counts.views[i].changes;
     state.touched_epoch = counts.views_touched[i].value();
     status.state_bytes += state.memory_bytes;

@@ -37,6 +37,10 @@ class PipelineChange {
   NodeChange::Fate fate_of(const std::string& node) const { return nodes_.at(node).fate; }
   /// It is to be computed from its topics' first records: rebuilt or added.
   bool is_computed(const std::string& node) const;
+  /// The same of the stream or view of this name.
+  bool computes_rows_of(const std::string& name) const {
+    return is_computed("stream/" + name) || is_computed("view/" + name);
+  }
   /// A stream or view is not as it was: its state has to be made or dropped.
   bool touches_state() const;
   /// A stream or view is as it was.

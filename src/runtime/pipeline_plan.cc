@@ -69,19 +69,19 @@ void add_sinks(const CommittedPipeline& before, const Definitions& now,
   for (const auto& [node, sink] : before.definitions) {
     if (!node.starts_with("sink/") || !now.contains(node) || !sink.contains("from")) continue;
     const std::string& from = sink.at("from");
-    if (!change.is_computed("stream/" + from) && !change.is_computed("view/" + from)) continue;
+    if (!change.computes_rows_of(from)) continue;
     plan.hindrances.push_back(fmt::format("sink {} may have written rows of {} already",
                                           node.substr(node.find('/') + 1), from));
   }
 }
 
-/// A stream's rows are kept nowhere, so a sink that is new to it can't get those so far.
+/// Rows that are kept nowhere can't be given to a sink that is new to them.
 void add_new_sinks(const CommittedPipeline& before, const pipeline::Graph& graph,
                    const Connectors& connectors, const PipelineChange& change, PipelinePlan& plan) {
   for (const pipeline::SinkNode& sink : graph.sinks) {
     if (sink.from_topic || before.definitions.contains("sink/" + sink.name)) continue;
     if (!connectors.is_remote(sink.connector)) continue;
-    if (!change.is_computed("stream/" + sink.from)) continue;
+    if (pipeline::keeps_rows(graph, sink.from) || !change.computes_rows_of(sink.from)) continue;
     plan.hindrances.push_back(
         fmt::format("sink {} would be without the rows of {} so far", sink.name, sink.from));
   }

@@ -48,9 +48,12 @@ Json counters(const runtime::TopicState& topic) {
 }
 
 Json counters(const runtime::ViewState& view) {
-  return {{"rows", view.rows},       {"memory_bytes", view.memory_bytes},
-          {"changes", view.changes}, {"late", view.late},
-          {"refused", view.refused}, {"last_error", text_or_null(view.last_error)}};
+  return {{"rows", view.kept ? Json(view.rows) : Json()},
+          {"memory_bytes", view.memory_bytes},
+          {"changes", view.changes},
+          {"late", view.late},
+          {"refused", view.refused},
+          {"last_error", text_or_null(view.last_error)}};
 }
 
 Json counters(const runtime::TableState& table) {

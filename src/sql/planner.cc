@@ -100,7 +100,8 @@ Analysed<ViewQuery> Planner::run(std::string_view sql) {
                    .reads = {reads_.begin(), reads_.end()},
                    .event_times = answer.event_times,
                    .behind_us = answer.behind_us,
-                   .key = answer.unique};
+                   .key = answer.unique,
+                   .rows_only_come = answer.kind == Relation::Kind::stream};
 }
 
 /// Parts that were planned to find out what they are, and that nothing reads.
@@ -377,7 +378,10 @@ Analysed<std::string> Planner::plan_plain(Block& block, Modifiers& modifiers) {
     query["modifiers"] = Node::array({std::move(order), std::move(limit)});
     const bool survivors = !is_weighted(block.from.relation) && !modifiers.offset;
     const auto rank = rank_of_limit(modifiers, query.at("select_list"));
-    return keyed(block.from, {}, block.where, std::move(query), survivors, rank);
+    std::string first =
+        LEAT_TRY_SQL(keyed(block.from, {}, block.where, std::move(query), survivors, rank));
+    if (rank && rank->count == 1) catalog_.at(first).unique.emplace();
+    return first;
   }
   std::string rows = LEAT_TRY_SQL(has_windows ? windowed(block) : select(block));
   if (modifiers.distinct) rows = LEAT_TRY_SQL(distinct(rows));

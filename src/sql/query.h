@@ -287,8 +287,10 @@ struct ViewQuery {
   /// be behind the watermark of the streams.
   std::map<std::size_t, EventTimeColumn> event_times;
   std::int64_t behind_us = 0;
-  /// Columns of the result that no two rows have the same values in; nothing: none are known.
+  /// Columns of the result that no two rows have the same values in; nothing: none are known. No
+  /// columns: there is one row at most.
   std::optional<std::vector<std::size_t>> key;
+  bool rows_only_come = false;  ///< none is ever taken back
 };
 
 }  // namespace leat::sql

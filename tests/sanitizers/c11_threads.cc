@@ -1,6 +1,7 @@
-// The threads, locks and conditions of C11 (threads.h) by those of POSIX, for programs under ThreadSanitizer. It follows what
-// is done by pthread_…; glibc's C11 functions go past that, so that a thread of librdkafka is none that it knows, and crashes
-// at its first malloc. In glibc mtx_t is a pthread_mutex_t, cnd_t a pthread_cond_t and thrd_t a pthread_t (nptl/thrd_create.c,
+// The threads, locks and conditions of C11 (threads.h) by those of POSIX, for programs under
+// ThreadSanitizer. It follows what is done by pthread_…; glibc's C11 functions go past that, so
+// that a thread of librdkafka is none that it knows, and crashes at its first malloc. In glibc
+// mtx_t is a pthread_mutex_t, cnd_t a pthread_cond_t and thrd_t a pthread_t (nptl/thrd_create.c,
 // nptl/mtx_lock.c, nptl/cnd_wait.c).
 #include <pthread.h>
 #include <threads.h>

@@ -72,7 +72,8 @@ export interface TopicStatus {
 
 export interface ViewStatus {
   name: string;
-  rows: number;
+  /** null: they are not kept. */
+  rows: number | null;
   late: number;
 }
 
@@ -202,7 +203,11 @@ export function parseStatus(value: unknown): Status {
       records: number(topic.records),
       lag: number(topic.lag),
     })),
-    views: list(status.views, (view) => ({ name: text(view.name), rows: number(view.rows), late: number(view.late) })),
+    views: list(status.views, (view) => ({
+      name: text(view.name),
+      rows: view.rows === null ? null : number(view.rows),
+      late: number(view.late),
+    })),
     sinks: list(status.sinks, (sink) => ({
       name: text(sink.name),
       connector: text(sink.connector),

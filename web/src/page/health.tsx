@@ -241,7 +241,7 @@ function Stores({ status }: { status: Status }) {
               <td className="text">
                 <Name text={view.name} />
               </td>
-              <Figure value={view.rows} />
+              {view.rows === null ? <td className="number aside">not kept</td> : <Figure value={view.rows} />}
               <Figure value={view.late} />
             </tr>
           ))}
