@@ -77,13 +77,15 @@ bool check_input(Scope& scope, const Node& from, SinkNode& sink, const connector
   }
   const bool found_by_key = !view->append_only && !sink.changes && !spec->needs_no_key;
   if (found_by_key && view->key.empty() && !view->one_row) {
+    const std::string where =
+        view->of_table ? fmt::format("in a view over it (query: SELECT * FROM {})", view->name)
+                       : "in the view";
     scope.diagnostics.error(
         from.at, "needs-key",
-        fmt::format(
-            "the rows of the view \"{}\" change, and nothing says which columns identify "
-            "one, so that a \"{}\" sink can't find the row that changed; write key: and "
-            "those columns in the view, or changes: true to get each change with its weight",
-            view->name, spec->name));
+        fmt::format("the rows of the {} \"{}\" change, and nothing says which columns identify "
+                    "one, so that a \"{}\" sink can't find the row that changed; write key: and "
+                    "those columns {}, or changes: true to get each change with its weight",
+                    to_string(input->kind), view->name, spec->name, where));
     return false;
   }
   return true;
