@@ -96,11 +96,12 @@ def rows_of_file(folder):
 
 
 def rows_of_table(database, table, wanted):
-    """Waits until there are as many."""
+    """Waits until there are as many; the sink makes the table."""
     ends = time.monotonic() + ARRIVE_SECONDS_MAX
     while True:
         with database.client() as client:
-            rows = client.query(f"SELECT id::text, item, ordered::text, brought::text FROM {table}")
+            there = client.query(f"SELECT 1 FROM information_schema.tables WHERE table_name = '{table}'")
+            rows = client.query(f"SELECT id::text, item, ordered::text, brought::text FROM {table}") if there else []
         if len(rows) >= wanted or time.monotonic() > ends:
             return [[int(row[0]), *row[1:]] for row in rows]
         time.sleep(0.1)
