@@ -19,6 +19,7 @@ import time
 import urllib.parse
 import zlib
 from patience import patience
+from servers.downloads import Unavailable
 
 TESTS = pathlib.Path(__file__).resolve().parent
 PROJECT = TESTS.parent
@@ -30,6 +31,15 @@ SETTLE_SECONDS_MAX = patience(60)
 def skip(reason):
     print(f"skipped: {reason}", flush=True)
     sys.exit(77)
+
+
+@contextlib.contextmanager
+def needing_servers():
+    """Skips the test where a server that is fetched or started within it can't be had."""
+    try:
+        yield
+    except Unavailable as reason:
+        skip(str(reason))
 
 
 def program():

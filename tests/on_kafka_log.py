@@ -8,17 +8,14 @@ import subprocess
 import sys
 
 import leat_program
-from servers.downloads import Unavailable
 from servers.kafka import Kafka
 
 
 def main():
     test = leat_program.TESTS / sys.argv[1]
-    try:
+    with leat_program.needing_servers():
         kafka = Kafka(relay=False)
         kafka.start()
-    except Unavailable as reason:
-        leat_program.skip(reason)
     try:
         environment = {**os.environ, "LEAT_TEST_LOG_BROKERS": kafka.address()}
         sys.exit(subprocess.run([sys.executable, test, *sys.argv[2:]], env=environment, check=False).returncode)

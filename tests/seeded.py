@@ -3,7 +3,6 @@ import argparse
 import random
 
 import leat_program
-from servers.downloads import Unavailable
 
 
 def run(body, kills):
@@ -15,10 +14,8 @@ def run(body, kills):
     print(f"seed {options.seed}", flush=True)
     failures = leat_program.Failures()
     with leat_program.scratch_folder() as scratch:
-        try:
+        with leat_program.needing_servers():
             body(scratch, failures, options.kills, options.seed)
-        except Unavailable as reason:
-            leat_program.skip(str(reason))
         if failures.failed:
             failures.end()
     failures.end()

@@ -32,7 +32,7 @@ Result<pipeline::Graph> graph_of(const std::vector<pipeline::SourceText>& texts)
 Status check_view(const pipeline::Graph& graph, const std::string& name) {
   std::vector<std::string_view> names;
   for (const pipeline::ViewNode& view : graph.views) {
-    if (view.name == name && view.kept) return {};
+    if (view.name == name && view.kept()) return {};
     if (view.name == name) {
       return user_error("rows-not-kept",
                         "the rows of the view `{}` are not kept (keep: false), so that nothing of "

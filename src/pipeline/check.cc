@@ -219,7 +219,7 @@ void report_unused(Scope& scope) {
                     stream.name));
   }
   for (const auto& view : scope.graph.views) {
-    if (view.kept || scope.is_used(view.name)) continue;
+    if (view.kept() || scope.is_used(view.name)) continue;
     scope.diagnostics.warning(
         view.at, "unused-view",
         fmt::format("nothing reads the view \"{}\", whose rows are not kept; add a sink or view "

@@ -20,7 +20,7 @@ connector::SinkInput sink_input_of(const Graph& graph, const SinkNode& sink) {
     input.schema = view->schema;
     input.key = view->key;
     input.rows_change = !view->append_only;
-    input.written_anew = view->kept && !rows_add_up;
+    input.written_anew = view->kept() && !rows_add_up;
     return input;
   }
   const auto stream = std::ranges::find(graph.streams, sink.from, &StreamNode::name);
@@ -30,7 +30,7 @@ connector::SinkInput sink_input_of(const Graph& graph, const SinkNode& sink) {
 
 bool keeps_rows(const Graph& graph, std::string_view name) {
   const auto view = std::ranges::find(graph.views, name, &ViewNode::name);
-  return view != graph.views.end() && view->kept;
+  return view != graph.views.end() && view->kept();
 }
 
 connector::TableInput table_input_of(const TableNode& table) {

@@ -146,8 +146,13 @@ struct ViewNode : ViewPart {
       key;                   ///< columns that identify a row; empty: one row, or no such columns
   bool one_row = false;      ///< at most; without a key
   bool append_only = false;  ///< rows only ever come, none is taken back
-  bool kept = true;          ///< its rows can be asked for, not only followed
   bool of_table = false;     ///< it has the rows of a table that is kept, and no inputs
+
+  /// Its rows can be asked for, not only followed.
+  bool kept() const {
+    const auto* select = std::get_if<op::SelectView>(&definition);
+    return select == nullptr || select->kept;
+  }
 };
 
 struct SinkNode {

@@ -124,11 +124,11 @@ const ViewNode* Scope::view(std::string_view name) const {
 
 bool Scope::has_rows(std::string_view name, std::string_view reader, const Location& at) {
   const ViewNode* found = view(name);
-  if (found == nullptr || found->kept) return true;
+  if (found == nullptr || found->kept()) return true;
   diagnostics.error(
       at, "rows-not-kept",
-      fmt::format("{} asks for rows, and the view \"{}\" ({}:{}) does not keep its "
-                  "own; remove keep: false there",
+      fmt::format("{} asks for rows, and the view \"{}\" ({}:{}) does not keep its own; "
+                  "remove keep: false there",
                   reader, found->name, printable(found->at.file, 4096), found->at.line));
   return false;
 }

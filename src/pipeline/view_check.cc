@@ -161,9 +161,9 @@ class ViewChecker {
     const bool keyed = take_key_of_query(*analysed);
     event_times_ = analysed->event_times;
     behind_us_ = analysed->behind_us;
-    view_.kept = fields_.flag("keep");
-    if (!view_.kept) check_not_kept(analysed->parts.back());
-    add_parts(std::move(*analysed), {windows_, pace_us_, unique_}, view_);
+    const bool kept = fields_.flag("keep");
+    if (!kept) check_not_kept(analysed->parts.back());
+    add_parts(std::move(*analysed), {windows_, pace_us_, unique_, kept}, view_);
     return keyed;
   }
 

@@ -53,9 +53,10 @@ std::vector<Key> query_keys() {
        "With `late: update`: how long after its end, in event time, a window takes rows."},
       {"keep", Form::boolean,
        "`false`: the rows of a query that gives them one by one, such as a join, are not kept. "
-       "They "
-       "go to its sinks, followers and the views over it, and can't be asked for, neither with SQL "
-       "nor by a panel or a stream's join. A sink that is added later gets those from then on.",
+       "They go to its sinks, followers and the views over it, and can't be asked for, neither "
+       "with SQL nor by a panel or a stream's join. A sink that is added later gets those from "
+       "then "
+       "on.",
        false, "true"}};
 }
 

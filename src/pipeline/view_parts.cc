@@ -93,7 +93,7 @@ void add_parts(sql::ViewQuery query, const PartRules& rules, ViewNode& view) {
       continue;
     }
     if (auto* select = std::get_if<op::SelectView>(&made.definition)) {
-      select->kept = view.kept;
+      select->kept = rules.kept;
       if (select->window_key) select->retain_us = rules.windows.retain_us;
       select->pace_us = rules.pace_us;
       select->ends_leave = ends_leave;

@@ -13,10 +13,10 @@ struct PartRules {
   op::WindowRules windows;
   std::optional<std::int64_t> pace_us;  ///< of emit: {early: …}
   std::vector<std::size_t> unique;      ///< columns that are to be watched; empty: none
+  bool kept = true;                     ///< the rows of the result
 };
 
-/// Makes the query's operators those of the view, which says whether its rows are kept: all but the
-/// last are its parts.
+/// Makes the query's operators those of the view: all but the last are its parts.
 void add_parts(sql::ViewQuery query, const PartRules& rules, ViewNode& view);
 
 }  // namespace leat::pipeline

@@ -119,12 +119,11 @@ Status Assembly::recover_sinks() {
 /// The sink is new to rows that are there already.
 Status Assembly::add_present_rows(const RemoteSinkSlot& slot) {
   const auto view = find_view(slot.node->from);
-  const bool kept = view && views[*view].node->kept;
+  const bool kept = view && views[*view].node->kept();
   if (!kept || (!slot.input.written_anew && !slot.changelog->is_new())) {
     spdlog::warn(
         "sink {}: it gets the rows of the {} {} from now on; run once with --rebuild to give it "
-        "all "
-        "that the topics still hold",
+        "all that the topics still hold",
         slot.node->name, view ? "view" : "stream", slot.node->from);
     return {};
   }

@@ -97,8 +97,7 @@ void add_views(const Assembly& assembly, const EpochLoop::Counts& counts, Engine
     if (state.last_error.empty()) state.last_error = counts.views_refused[i].last;
     if (!slot.is_shown()) continue;
     state.name = slot.node->name;
-    state.rows = slot.view->row_count();
-    state.kept = slot.node->kept;
+    if (slot.node->kept()) state.rows = slot.view->row_count();
     state.changes = counts.views[i].changes;
     state.touched_epoch = counts.views_touched[i].value();
     status.state_bytes += state.memory_bytes;

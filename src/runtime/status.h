@@ -53,8 +53,8 @@ struct StreamState {
 
 struct ViewState {
   std::string name;
-  std::uint64_t rows = 0, memory_bytes = 0, changes = 0, late = 0;
-  bool kept = true;                 ///< its rows can be asked for; else `rows` has no meaning
+  std::optional<std::uint64_t> rows;  ///< nothing: they are not kept
+  std::uint64_t memory_bytes = 0, changes = 0, late = 0;
   std::uint64_t touched_epoch = 0;  ///< the newest that may have changed its rows
   std::uint64_t refused = 0;        ///< how often a row could not be computed
   std::string last_error;           ///< why the last one

@@ -179,7 +179,7 @@ void add_flow(const runtime::EngineStatus& status, Families& out) {
   }
   for (const auto& view : status.views) {
     const Labels labels = {{"view", view.name}};
-    if (view.kept) out.gauge("leat_view_rows", "Rows of a view.", number(view.rows), labels);
+    if (view.rows) out.gauge("leat_view_rows", "Rows of a view.", number(*view.rows), labels);
     out.gauge("leat_view_memory_bytes", "Hot state of a view.", number(view.memory_bytes), labels);
     out.counter("leat_view_changes_total", "Changes of a view.", number(view.changes), labels);
     out.counter("leat_view_late_total", "Rows too late for a view.", number(view.late), labels);

@@ -48,7 +48,7 @@ Json counters(const runtime::TopicState& topic) {
 }
 
 Json counters(const runtime::ViewState& view) {
-  return {{"rows", view.kept ? Json(view.rows) : Json()},
+  return {{"rows", view.rows ? Json(*view.rows) : Json()},
           {"memory_bytes", view.memory_bytes},
           {"changes", view.changes},
           {"late", view.late},

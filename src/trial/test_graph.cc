@@ -106,7 +106,6 @@ TestGraph graph_of_test(const Graph& whole, const TestNode& test,
   std::ranges::copy_if(whole.tables, std::back_inserter(graph.tables), is_kept);
   for (pipeline::ViewNode& view : graph.views) {
     // What it would hand on alone is expected of it, too.
-    view.kept = true;
     if (auto* select = std::get_if<op::SelectView>(&view.definition)) select->kept = true;
   }
   for (pipeline::TableNode& table : graph.tables) {

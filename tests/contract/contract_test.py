@@ -15,7 +15,6 @@ from contract.connect_contract import ConnectContract  # noqa: E402
 from contract.sink_contract import SinkContract  # noqa: E402
 from contract.source_contract import SourceContract  # noqa: E402
 from contract.systems import cassandra, files, kafka, mongodb, objects, postgresql, web  # noqa: E402
-from servers.downloads import Unavailable  # noqa: E402
 
 OUTAGE_SECONDS = 4
 # name → (sinks, sources); those after the first use the first one's server
@@ -58,10 +57,8 @@ def main():
         leat_program.need_packages("pyarrow")
     failures = leat_program.Failures()
     with leat_program.scratch_folder() as folder:
-        try:
+        with leat_program.needing_servers():
             run(arguments.system, arguments, folder, failures)
-        except Unavailable as reason:
-            leat_program.skip(str(reason))
         failures.end()
 
 

@@ -12,7 +12,6 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from patience import patience  # noqa: E402
-from servers.downloads import Unavailable  # noqa: E402
 from servers.kafka import Kafka  # noqa: E402
 from servers.process import wait_until  # noqa: E402
 
@@ -199,11 +198,9 @@ def main():
     failures = leat_program.Failures()
     api = Api()
     api.start()
-    try:
+    with leat_program.needing_servers():
         kafka = Kafka()
         kafka.start()
-    except Unavailable as reason:
-        leat_program.skip(reason)
     try:
         with leat_program.scratch_folder() as folder:
             pipeline = Pipeline(folder, kafka, api)

@@ -12,7 +12,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from leat_program import Server  # noqa: E402
 from patience import patience  # noqa: E402
-from servers.downloads import Unavailable  # noqa: E402
 from servers.postgresql import PostgreSql  # noqa: E402
 
 ROUNDS = 6
@@ -124,11 +123,9 @@ def main():
     leat_program.program()
     seed = int(sys.argv[2]) if sys.argv[1:2] == ["--seed"] else 1
     failures = leat_program.Failures()
-    try:
+    with leat_program.needing_servers():
         database = PostgreSql(auth=True, relay=False)
         PostgreSql.fetch()
-    except Unavailable as reason:
-        leat_program.skip(str(reason))
     with leat_program.scratch_folder() as folder:
         with database:
             keyed_tables(failures, database, folder, seed)

@@ -16,7 +16,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from patience import patience  # noqa: E402
 from servers.cassandra import Cassandra  # noqa: E402
-from servers.downloads import Unavailable  # noqa: E402
 from servers.process import wait_until  # noqa: E402
 
 CACHE_SECONDS = 3
@@ -263,11 +262,9 @@ def counts(count):
 def main():
     leat_program.program()
     failures = leat_program.Failures()
-    try:
+    with leat_program.needing_servers():
         cassandra = Cassandra(relay=False)
         Cassandra.fetch()
-    except Unavailable as reason:
-        leat_program.skip(str(reason))
     with leat_program.scratch_folder() as folder:
         with cassandra:
             run_all(failures, cassandra, folder)

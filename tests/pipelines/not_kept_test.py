@@ -15,7 +15,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import leat_program  # noqa: E402
 from leat_program import Server  # noqa: E402
 from patience import patience  # noqa: E402
-from servers.downloads import Unavailable  # noqa: E402
 from servers.postgresql import PostgreSql  # noqa: E402
 
 ROUNDS = 5
@@ -194,11 +193,9 @@ def checked(failures, folder):
 def main():
     leat_program.program()
     failures = leat_program.Failures()
-    try:
+    with leat_program.needing_servers():
         database = PostgreSql(auth=True, relay=False)
         PostgreSql.fetch()
-    except Unavailable as reason:
-        leat_program.skip(str(reason))
     with leat_program.scratch_folder() as folder:
         checked(failures, folder)
         with database:

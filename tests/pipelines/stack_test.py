@@ -25,7 +25,6 @@ leat_program.need_packages("pyarrow")
 import pyarrow.dataset  # noqa: E402
 import pyarrow.fs  # noqa: E402
 from servers.cassandra import Cassandra  # noqa: E402
-from servers.downloads import Unavailable  # noqa: E402
 from servers.kafka import Kafka  # noqa: E402
 from servers.mongodb import MongoDb  # noqa: E402
 from servers.postgresql import PostgreSql  # noqa: E402
@@ -248,10 +247,8 @@ def main():
     failures = leat_program.Failures()
     with leat_program.scratch_folder() as folder:
         try:
-            with contextlib.ExitStack() as stack:
+            with leat_program.needing_servers(), contextlib.ExitStack() as stack:
                 run(folder, failures, stack)
-        except Unavailable as reason:
-            leat_program.skip(str(reason))
         except (AssertionError, OSError, KeyError, ValueError, subprocess.SubprocessError) as fault:
             failures.check("run", False, repr(fault))
         failures.end()
