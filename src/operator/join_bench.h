@@ -18,6 +18,7 @@ struct JoinCase {
   Side right;
   std::string condition;  ///< over l0, l1, … and r0, r1, …; empty: none
   std::optional<sql::JoinQuery::TimeBound> bound;
+  std::optional<sql::JoinQuery::AsOf> asof = {};  ///< the last of the keys is no equality
 };
 
 inline constexpr sql::JoinQuery::Kind join_kinds[] = {
@@ -29,6 +30,20 @@ sql::JoinQuery join_query(const JoinCase& join, sql::JoinQuery::Kind kind, bool 
 /// The query as DuckDB is asked it, over a table of this name.
 std::string join_text(const JoinCase& join, sql::JoinQuery::Kind kind, const std::string& table);
 ViewBench::Make make_join(const sql::JoinQuery& query);
+
+/// Which of the input's rows a join took that closes by their column ts, as DuckDB says it: table
+/// `taken`.
+class TakenRows {
+ public:
+  /// Rows are late that the watermark has passed by more than this.
+  TakenRows(RandomInput& input, std::int64_t reach_us);
+  /// The input has moved on, when the watermark had come so far. Gives the number of late changes.
+  std::size_t note_changes(EventTimeUs watermark);
+
+ private:
+  RandomInput& input_;
+  const std::int64_t reach_us_;
+};
 
 /// The rows' bytes, sorted.
 std::vector<std::string> row_bytes(const Schema& schema, const std::vector<Chunk>& chunks);

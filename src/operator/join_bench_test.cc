@@ -40,6 +40,7 @@ sql::JoinQuery join_query(const JoinCase& join, Kind kind, bool taken_back) {
                                   sql::input_function);
   }
   query.bound = join.bound;
+  query.asof = join.asof;
   std::vector<Column> columns;
   for (const sql::ViewInput* input : {&query.left, &query.right}) {
     if (input == &query.right && left_only(kind)) continue;
@@ -56,8 +57,14 @@ std::string join_text(const JoinCase& join, Kind kind, const std::string& table)
       {Kind::inner, "JOIN"},     {Kind::left, "LEFT JOIN"}, {Kind::right, "RIGHT JOIN"},
       {Kind::full, "FULL JOIN"}, {Kind::semi, "SEMI JOIN"}, {Kind::anti, "ANTI JOIN"}};
   std::string on = join.condition.empty() ? "true" : "(" + join.condition + ")";
-  for (std::size_t i = 0; i < count_of(join.left.keys); ++i) {
-    on += fmt::format(" AND l.k{0} = r.k{0}", i);
+  const std::size_t key_count = count_of(join.left.keys);
+  for (std::size_t i = 0; i < key_count; ++i) {
+    std::string by = "=";
+    if (join.asof && i + 1 == key_count) {
+      by = join.asof->following ? "<" : ">";
+      if (!join.asof->strictly) by += "=";
+    }
+    on += fmt::format(" AND l.k{0} {1} r.k{0}", i, by);
   }
   if (join.bound) {
     const std::size_t keys = count_of(join.left.keys);
@@ -71,8 +78,16 @@ std::string join_text(const JoinCase& join, Kind kind, const std::string& table)
     return fmt::format("(SELECT {} FROM {} WHERE {}) AS {}({})", list_of(of), table, of.where, name,
                        aliased(of, name));
   };
-  return fmt::format("SELECT {} FROM {} {} {} ON {}", output, side(join.left, "l"), words.at(kind),
-                     side(join.right, "r"), on);
+  if (join.asof) {
+    // DuckDB's own ASOF JOIN ends with an internal error over some of the rows that are tried.
+    return fmt::format(
+        "SELECT {} FROM (SELECT *, row_number() OVER () AS n FROM {}) AS l {} {} ON {} QUALIFY "
+        "row_number() OVER (PARTITION BY n ORDER BY r.k{} {}) = 1",
+        output, side(join.left, "l"), words.at(kind), side(join.right, "r"), on, key_count - 1,
+        join.asof->following ? "" : "DESC");
+  }
+  return fmt::format("SELECT {} FROM {} {} {} ON {}", output, side(join.left, "l"),
+                     words.at(kind), side(join.right, "r"), on);
 }
 
 ViewBench::Make make_join(const sql::JoinQuery& query) {
@@ -80,6 +95,28 @@ ViewBench::Make make_join(const sql::JoinQuery& query) {
     return make_join_view(name, {{}, query}, {RandomInput::schema(), RandomInput::schema()},
                           resources);
   };
+}
+
+TakenRows::TakenRows(RandomInput& input, std::int64_t reach_us)
+    : input_(input), reach_us_(reach_us) {
+  input_.run("CREATE TABLE taken AS FROM input LIMIT 0");
+  input_.run("CREATE TABLE seen AS FROM input LIMIT 0");
+}
+
+std::size_t TakenRows::note_changes(EventTimeUs watermark) {
+  const std::string in_time = watermark == no_watermark
+                                  ? "true"
+                                  : fmt::format("epoch_us(ts) + {} > {}", reach_us_, watermark);
+  const std::string come = "FROM input WHERE id NOT IN (SELECT id FROM seen)";
+  const std::string gone = "FROM seen WHERE id NOT IN (SELECT id FROM input)";
+  const std::vector<std::string> late = input_.judge().texts(
+      fmt::format("SELECT ((SELECT count(*) {0} AND NOT ({1})) + "
+                  "(SELECT count(*) {2} AND NOT ({1})))::VARCHAR",
+                  come, in_time, gone));
+  input_.run(fmt::format("DELETE FROM taken WHERE id IN (SELECT id {} AND {})", gone, in_time));
+  input_.run(fmt::format("INSERT INTO taken {} AND {}", come, in_time));
+  input_.run("CREATE OR REPLACE TABLE seen AS FROM input");
+  return std::stoul(late[0]);
 }
 
 std::vector<std::string> row_bytes(const Schema& schema, const std::vector<Chunk>& chunks) {

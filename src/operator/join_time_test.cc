@@ -41,36 +41,6 @@ const std::vector<JoinCase> cases = {
     join_of("k", {2, 2, second, -second}, ""),
 };
 
-/// Which of the input's rows a join took, as DuckDB says it: table `taken`.
-class Judge {
- public:
-  Judge(RandomInput& input, std::int64_t reach_us) : input_(input), reach_us_(reach_us) {
-    input_.run("CREATE TABLE taken AS FROM input LIMIT 0");
-    input_.run("CREATE TABLE seen AS FROM input LIMIT 0");
-  }
-
-  /// The input has moved on, when the watermark had come so far. Gives the number of late changes.
-  std::size_t note_changes(EventTimeUs watermark) {
-    const std::string in_time = watermark == no_watermark
-                                    ? "true"
-                                    : fmt::format("epoch_us(ts) + {} > {}", reach_us_, watermark);
-    const std::string come = "FROM input WHERE id NOT IN (SELECT id FROM seen)";
-    const std::string gone = "FROM seen WHERE id NOT IN (SELECT id FROM input)";
-    const std::vector<std::string> late =
-        input_.judge().texts(fmt::format("SELECT ((SELECT count(*) {0} AND NOT ({1})) + "
-                                         "(SELECT count(*) {2} AND NOT ({1})))::VARCHAR",
-                                         come, in_time, gone));
-    input_.run(fmt::format("DELETE FROM taken WHERE id IN (SELECT id {} AND {})", gone, in_time));
-    input_.run(fmt::format("INSERT INTO taken {} AND {}", come, in_time));
-    input_.run("CREATE OR REPLACE TABLE seen AS FROM input");
-    return std::stoul(late[0]);
-  }
-
- private:
-  RandomInput& input_;
-  const std::int64_t reach_us_;
-};
-
 bool leaves_at_once(Kind kind) { return kind == Kind::inner || kind == Kind::semi; }
 
 /// Whether all rows of `some` are among `all`, as often.
@@ -143,7 +113,7 @@ class TimedRun {
   const bool taken_back_;
   std::mt19937_64 random_;
   RandomInput input_;
-  Judge judge_;
+  TakenRows judge_;
   ViewBench bench_;
   std::vector<EventTimeUs> watermarks_;
 };

@@ -3,8 +3,10 @@
 #include <span>
 
 #include "base/check.h"
+#include "operator/asof_view.h"
 #include "operator/definition_record.h"
 #include "operator/eviction.h"
+#include "operator/join_definition.h"
 #include "operator/join_shard.h"
 #include "operator/keyed_inputs.h"
 #include "operator/view.h"
@@ -22,7 +24,7 @@ class JoinViewOperator final : public ViewOperator {
         query_(view_.query),
         resources_(resources),
         family_(family),
-        definition_(name, definition_text()),
+        definition_(name, definition_of(view_)),
         plan_(view_, resources.database),
         inputs_({query_.left, query_.right}, query_.key_count, inputs, resources),
         clock_(resources.timeline) {
@@ -122,59 +124,18 @@ class JoinViewOperator final : public ViewOperator {
     EvictionPolicy eviction;
   };
 
-  std::string definition_text() const {
-    std::string text =
-        fmt::format("join 1 kind {} keys {}", static_cast<int>(query_.kind), query_.key_count);
-    for (const sql::ViewInput* input : {&query_.left, &query_.right}) {
-      text += fmt::format("\ninput {} weighted {} {}\ncolumns", input->input, input->weighted,
-                          input->sql);
-      for (const Column& column : input->schema) text += " " + column.type.to_sql();
-    }
-    text += "\ncondition " + query_.condition;
-    if (query_.window_key && view_.end_windows()) {
-      text += fmt::format("\nwindows end {} after the key, given out {}",
-                          query_.window_key->width_us, static_cast<int>(view_.emit));
-    }
-    if (const auto& bound = query_.bound) {
-      text += fmt::format("\nbound {} {} from {} to {}", bound->left_column, bound->right_column,
-                          bound->lower_us, bound->upper_us);
-    }
-    return text;
-  }
-
   /// Marks rows that match nothing, for want of a key or a time, with the time no_watermark, and
   /// leaves out those that are late. Without a bound there are times only where a row has none.
   void find_times(const InputRows& rows, KeyedWork& work, std::vector<LateRow>& late) const {
-    if (plan_.time) take_times(rows, work, late);
+    if (plan_.time) {
+      const sql::JoinQuery::TimeBound& bound = *query_.bound;
+      const EventTimeUs now = clock_.now();
+      work.take_times(
+          rows, work.input == 0 ? bound.left_column : bound.right_column,
+          [&](EventTimeUs time) { return plan_.time->is_late(time, now); }, late);
+    }
     if (plan_.window) leave_out_late(rows, work, late);
-    for (std::size_t key = 0; key < query_.key_count; ++key) {
-      const std::uint64_t* validity = duckdb_vector_get_validity(rows.rows().vector(key));
-      if (validity == nullptr) continue;
-      for (std::size_t row = 0; row < rows.size(); ++row) {
-        if (is_valid(validity, row)) continue;
-        work.times.resize(rows.size());
-        work.times[row] = no_watermark;
-      }
-    }
-  }
-
-  void take_times(const InputRows& rows, KeyedWork& work, std::vector<LateRow>& late) const {
-    const sql::JoinQuery::TimeBound& bound = *query_.bound;
-    const duckdb_vector vector =
-        rows.rows().vector(work.input == 0 ? bound.left_column : bound.right_column);
-    const auto* times = static_cast<const std::int64_t*>(duckdb_vector_get_data(vector));
-    const std::uint64_t* validity = duckdb_vector_get_validity(vector);
-    const EventTimeUs now = clock_.now();
-    work.times.resize(rows.size());
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      const bool finite = is_valid(validity, row) && duckdb_is_finite_timestamp({times[row]});
-      work.times[row] = finite ? times[row] : no_watermark;
-      if (!finite || work.skip[row] != 0 || !plan_.time->is_late(times[row], now)) continue;
-      work.skip[row] = 1;
-      // Several rows may have been made of one.
-      const std::uint32_t input_row = rows.input_row(row);
-      if (late.empty() || late.back().row != input_row) late.push_back({input_row});
-    }
+    work.mark_null_keys(rows, query_.key_count);
   }
 
   void leave_out_late(const InputRows& rows, KeyedWork& work, std::vector<LateRow>& late) const {
@@ -241,6 +202,7 @@ Result<std::unique_ptr<ViewOperator>> make_join_view(const std::string& name, co
   LEAT_CHECK(inputs.size() == 2);
   LEAT_TRY(check_join(name, view.query));
   state::Family* family = LEAT_TRY(resources.store.family(family_of_view(name)));
+  if (view.query.asof) return make_asof_view(name, view, inputs, resources, *family);
   auto made = std::make_unique<JoinViewOperator>(name, view, inputs, resources, *family);
   LEAT_TRY(made->prepare());
   return made;

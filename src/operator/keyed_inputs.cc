@@ -5,14 +5,26 @@
 
 namespace leat::op {
 
+void KeyedWork::mark_null_keys(const InputRows& rows_read, std::size_t key_count) {
+  for (std::size_t key = 0; key < key_count; ++key) {
+    const std::uint64_t* validity = duckdb_vector_get_validity(rows_read.rows().vector(key));
+    if (validity == nullptr) continue;
+    times.resize(rows_read.size());
+    for (std::size_t row = 0; row < rows_read.size(); ++row) {
+      if (!is_valid(validity, row)) times[row] = no_watermark;
+    }
+  }
+}
+
 KeyedInputs::KeyedInputs(const std::vector<sql::ViewInput>& inputs, std::size_t key_count,
-                         const std::vector<Schema>& schemas, const Resources& resources)
+                         const std::vector<Schema>& schemas, const Resources& resources,
+                         std::size_t passed)
     : shards_(resources.shards),
       programs_(resources.database, inputs, schemas),
       pending_(resources.workers, resources.shards) {
   for (const sql::ViewInput& input : inputs) {
     std::vector<std::size_t> rows;
-    for (std::size_t i = key_count; i < input.schema.size(); ++i) rows.push_back(i);
+    for (std::size_t i = key_count + passed; i < input.schema.size(); ++i) rows.push_back(i);
     add_side(input, key_count, std::move(rows));
   }
 }

@@ -9,7 +9,7 @@ Status KeyedViewOperator::take_ranked(const KeyedWork& work, unsigned index, Sha
   const std::span<const std::uint32_t> rows = work.scatter.rows_of(index);
   if (rows.empty()) return {};
   shard.keys.clear();
-  std::vector<RankedRows::Row> ranked;
+  std::vector<OrderedRows::Row> ranked;
   for (const std::uint32_t row : rows) {
     shard.keys.push_back({work.keys[row], work.hashes[row]});
     ranked.push_back({work.keys[row], work.orders[row], work.rows[row], work.weight(row)});
@@ -29,8 +29,8 @@ Status KeyedViewOperator::take_ranked(const KeyedWork& work, unsigned index, Sha
     shard.lowest.resize(at);
     shard.lowest.push_back(ranked[i].order);
   }
-  const auto lock = shard.ranked->table().lock();
-  return shard.ranked->add(ranked);
+  const auto lock = shard.ranked->rows().table().lock();
+  return shard.ranked->rows().add(ranked);
 }
 
 /// Runs the query over the first rows of each key, but where all that has changed comes behind
@@ -41,7 +41,7 @@ Status KeyedViewOperator::run_ranked(unsigned index, Shard& shard) {
   for (std::size_t i = 0; i < shard.touched.size(); ++i) {
     state::Entry* entry = shard.touched[i];
     {
-      const auto lock = shard.ranked->table().lock();
+      const auto lock = shard.ranked->rows().table().lock();
       LEAT_TRY(shard.ranked->find_first(outputs_.shard(index).key_of(entry), first));
     }
     const bool has_changed = i < shard.lowest.size();

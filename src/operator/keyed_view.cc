@@ -40,8 +40,8 @@ KeyedViewOperator::KeyedViewOperator(const std::string& name, const KeyedView& v
   // The rows of windows that end are read once, or forgotten as a whole: they lie in pages.
   if (query_.ranking && !windowed_) {
     ranked_ = std::make_unique<state::KeyedTable>(
-        RankedRows::options_of(resources.table_options(family, details_prefix_of(0))),
-        resources.shards, RankedRows::place_of(resources.shards));
+        OrderedRows::options_of(resources.table_options(family, details_prefix_of(0))),
+        resources.shards, OrderedRows::place_of(resources.shards));
     order_ = std::make_unique<RankOrder>(query_.inputs[0].schema, query_.ranking->order);
   }
   for (std::size_t i = 0; !ranked_ && i < inputs_.count(); ++i) {

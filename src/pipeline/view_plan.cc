@@ -87,8 +87,15 @@ struct Words {
     const auto& query = view.query;
     std::string text =
         fmt::format("{} of {} and {}", kind_text(query.kind), query.left.input, query.right.input);
+    const std::size_t equal = query.key_count - (query.asof ? 1 : 0);
+    if (query.asof) text = "asof " + text;
     if (query.key_count == 0) return text + ", every row with every row";
-    text += fmt::format(" on {} column{}", query.key_count, query.key_count == 1 ? "" : "s");
+    if (equal > 0) text += fmt::format(" on {} column{}", equal, equal == 1 ? "" : "s");
+    if (query.asof) {
+      text += fmt::format(", {} {}", query.asof->following ? "the next row" : "the row before",
+                          query.asof->strictly ? "that is not at the same place" : "or at it");
+      return query.asof->closes ? text + ", as event time goes by" : text;
+    }
     return query.bound ? text + " and near in time" : text;
   }
   std::string operator()(const op::KeyedView& view) const {
@@ -150,6 +157,7 @@ class PartPlan {
     const auto& query = join.query;
     plan_.line("left", query.left.sql).line("right", query.right.sql);
     plan_.line("condition", query.condition);
+    if (query.asof) plan_.line("by order", fmt::format("k{}", query.key_count - 1));
     if (!query.bound) return;
     plan_.line("time", fmt::format("right from {} to {} µs after left", query.bound->lower_us,
                                    query.bound->upper_us));

@@ -40,7 +40,10 @@ struct GrowsForEver {
   }
   bool operator()(const op::SelectView& view) const { return view.kept && !view.retain_us; }
   bool operator()(const op::JoinView& view) const {
-    return !view.query.bound && !(view.query.window_key && view.end_windows());
+    const auto& query = view.query;
+    // Of the right side's keys each keeps a row; without keys that is one.
+    if (query.asof && query.asof->closes) return query.key_count > 1;
+    return !query.bound && !(query.window_key && view.end_windows());
   }
   bool operator()(const op::KeyedView& view) const {
     if (view.query.session || (view.query.window_key && view.end_windows())) {
@@ -121,6 +124,12 @@ std::string state_of_parts(const ViewNode& view) {
       const auto& query = join->query;
       if (query.window_key && join->end_windows()) {
         return "the joined rows of each window until none comes any more";
+      }
+      if (query.asof && query.asof->closes) {
+        return fmt::format(
+            "the rows of {} until nothing can come before them, and the newest row of {}{}",
+            query.left.input, query.right.input,
+            query.key_count > 1 ? " for each key, for ever" : "");
       }
       return query.bound ? "the joined rows until none can match them any more"
                          : fmt::format("every row of {} and {}, for ever", query.left.input,

@@ -178,6 +178,10 @@ void add_items(const op::JoinView& view, Definition& made) {
   add_rows(0, join.left, made);
   add_rows(1, join.right, made);
   add_window_key(join.window_key, view, made);
+  if (const auto& asof = join.asof) {
+    put(made, "as of", fmt::format("following {} strictly {} closes {}", asof->following,
+                                   asof->strictly, asof->closes));
+  }
   if (!join.bound) return;
   put(made, "time bound",
       fmt::format("{} to {} µs between columns {} and {}", join.bound->lower_us,

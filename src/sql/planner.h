@@ -108,6 +108,7 @@ class Planner {
   Analysed<From> join(From left, From right, JoinQuery::Kind kind, std::vector<Node> conditions,
                       const std::vector<std::string>& using_columns);
   Analysed<void> take_keys(JoinSides& sides);
+  Analysed<bool> make_comparable(JoinSides& sides, std::size_t key);
   Analysed<ViewInput> join_input(JoinSides& sides, JoinSide& side, bool shown);
   Analysed<void> merge_using(JoinSides& sides, const std::vector<std::string>& using_columns);
   From add_join(JoinSides sides, JoinQuery query);
@@ -115,6 +116,8 @@ class Planner {
   void put_window_first(JoinSides& sides, JoinQuery& query) const;
   std::map<std::size_t, EventTimeColumn> windows_shown(const JoinSides& sides,
                                                        const Schema& output) const;
+  static std::map<std::size_t, EventTimeColumn> left_time_shown(const JoinSides& sides,
+                                                                const Schema& output);
   std::optional<std::vector<std::size_t>> unique_of(const JoinSides& sides,
                                                     const Schema& output) const;
   Analysed<std::string> join_condition(const JoinSides& sides, const JoinQuery& query);
@@ -126,10 +129,8 @@ class Planner {
   }
 
   // planner_asof.cc
-  Analysed<From> asof_join(From left, From right, const Node& join);
-  static Node asof_order(const JoinSides& sides, const Node& written);
-  Analysed<void> write_asof(KeyedQuery& query, const std::string& join_type, const Node& order,
-                            const Node& left_time);
+  Analysed<From> asof_join(From left, From right, JoinQuery::Kind kind, const Node& join);
+  Analysed<std::optional<JoinQuery::AsOf>> take_order(JoinSides& sides, const Node& written);
 
   // planner_subqueries.cc
   Analysed<void> plan_subqueries(Node& query, From& from, std::vector<Node>& where,

@@ -1,15 +1,14 @@
 // `a ASOF JOIN b ON a.k = b.k AND a.t >= b.t`: with each row of a the last row of b before it.
 
 #include "sql/planner_sides.h"
+#include "sql/refusal.h"
 
 namespace leat::sql {
 namespace {
 
-constexpr std::string_view code = "not-incremental";
+using Kind = JoinQuery::Kind;
 
-/// The two sides as the query that is run knows them.
-constexpr const char* left_name = "l";
-constexpr const char* right_name = "r";
+constexpr std::string_view code = "not-incremental";
 
 /// What ON and USING say. The last column of USING is the one that is compared by order.
 std::vector<Node> conditions_of(const Node& join) {
@@ -24,113 +23,87 @@ std::vector<Node> conditions_of(const Node& join) {
   return conditions;
 }
 
+/// What a comparison says of the right side's row, whose value stands on the right of it.
+std::optional<JoinQuery::AsOf> asof_of(const std::string& comparison) {
+  if (comparison == "COMPARE_GREATERTHANOREQUALTO") return JoinQuery::AsOf{false, false};
+  if (comparison == "COMPARE_GREATERTHAN") return JoinQuery::AsOf{false, true};
+  if (comparison == "COMPARE_LESSTHANOREQUALTO") return JoinQuery::AsOf{true, false};
+  if (comparison == "COMPARE_LESSTHAN") return JoinQuery::AsOf{true, true};
+  return std::nullopt;
+}
+
 }  // namespace
 
-/// Computed anew for each k.
-Analysed<Planner::From> Planner::asof_join(From left, From right, const Node& join) {
+Analysed<Planner::From> Planner::asof_join(From left, From right, JoinQuery::Kind kind,
+                                           const Node& join) {
+  if (kind != Kind::inner && kind != Kind::left) {
+    return sql_fault(code, position_of(join),
+                     "an ASOF JOIN keeps rows without a match of the left side alone: write ASOF "
+                     "LEFT JOIN");
+  }
   LEAT_TRY_SQL(refuse_now(conjuncts_of(join.at("condition")), left, right));
-  JoinSides sides{{std::move(left)}, {std::move(right)}};
+  JoinSides sides{{std::move(left)}, {std::move(right)}, kind, {}, {}, {}, true};
   std::vector<Node> by_order;
   for (Node& condition : conditions_of(join)) {
     const bool equal = text_in(condition, "type") == "COMPARE_EQUAL";
     (equal ? sides.conditions : by_order).push_back(std::move(condition));
   }
   LEAT_TRY_SQL(take_keys(sides));
-  if (!sides.conditions.empty() || by_order.size() != 1) {
+  JoinQuery query;
+  query.kind = kind;
+  if (sides.conditions.empty() && by_order.size() == 1) {
+    query.asof = LEAT_TRY_SQL(take_order(sides, by_order.front()));
+  }
+  if (!query.asof) {
     return sql_fault(code, position_of(join),
                      "ASOF JOIN … ON takes equalities and one comparison by order: a.k = b.k AND "
                      "a.t >= b.t");
   }
-  for (JoinSide* side : {&sides.left, &sides.right}) {
-    for (const auto& column : side->from.scope.columns()) side->read.insert(column.column);
-  }
-  // Where a key or what is compared by order is NULL nothing matches.
-  std::vector<Node> matched = sides.right.keys;
-  const Node& written = by_order.front();
-  const bool left_first = sides.left.from.scope.covers(written.at("left"));
-  matched.push_back(sides.right.from.scope.resolved(written.at(left_first ? "right" : "left")));
-  for (const Node& key : matched) {
-    Node known = LEAT_TRY_SQL(binding_.expression_of("SELECT a IS NOT NULL"));
-    known["children"] = Node::array({key});
-    sides.right.where.push_back(std::move(known));
-  }
-  KeyedQuery query;
   query.key_count = sides.left.keys.size();
-  query.inputs.push_back(LEAT_TRY_SQL(join_input(sides, sides.left, true)));
-  query.inputs.push_back(LEAT_TRY_SQL(join_input(sides, sides.right, true)));
-  const Node order = asof_order(sides, by_order.front());
-  const Node& left_time = order.at(left_first ? "left" : "right");
-  LEAT_TRY_SQL(write_asof(query, text_in(join, "join_type"), order, left_time));
-  From out;
-  Relation made{Relation::Kind::view, query.output};
-  Schema output = query.output;
-  out.relation = add(std::move(query), std::move(output),
-                     {sides.left.from.relation, sides.right.from.relation}, std::move(made));
-  out.scope = std::move(sides.scope);
-  return out;
-}
-
-/// The comparison over the sides' columns.
-Node Planner::asof_order(const JoinSides& sides, const Node& written) {
-  const auto over = [](const JoinSide& side, const char* table, const Node& expression) {
-    Node out = expression;
-    replace_expressions(out, [&](const Node& node) -> std::optional<Node> {
-      if (!is_class(node, "COLUMN_REF")) return std::nullopt;
-      auto own = side.from.scope.resolve(node);
-      if (!own) return std::nullopt;
-      auto parts = parts_of(*own);
-      parts[0] = side.names.at(parts[0]);
-      parts.insert(parts.begin(), table);
-      (*own)["column_names"] = parts;
-      return own;
-    });
-    return out;
-  };
-  const bool left_first = sides.left.from.scope.covers(written.at("left"));
-  const JoinSide& first = left_first ? sides.left : sides.right;
-  const JoinSide& second = left_first ? sides.right : sides.left;
-  Node order = written;
-  order["left"] = over(first, left_first ? left_name : right_name, written.at("left"));
-  order["right"] = over(second, left_first ? right_name : left_name, written.at("right"));
-  return order;
-}
-
-/// The query over the rows of some keys, and what it gives.
-Analysed<void> Planner::write_asof(KeyedQuery& query, const std::string& join_type,
-                                   const Node& order, const Node& left_time) {
-  Node sql = LEAT_TRY_SQL(
-      binding_.parse(fmt::format("SELECT 1 FROM {0}('0') AS {1} ASOF JOIN {0}('1') AS {2} ON true",
-                                 lookup_function, left_name, right_name)));
-  sql["from_table"]["join_type"] = join_type;
-  // DuckDB finds something for a NULL here when the other side is a function's rows: no key is -1.
-  Node left_key = LEAT_TRY_SQL(
-      binding_.expression_of("SELECT CASE WHEN t IS NULL THEN CAST(-1 AS BIGINT) ELSE k END"));
-  replace_expressions(left_key, [&](const Node& node) -> std::optional<Node> {
-    if (!is_class(node, "COLUMN_REF")) return std::nullopt;
-    return parts_of(node)[0] == "t" ? left_time : column_of(left_name, key_column);
-  });
-  sql["from_table"]["condition"] = conjunction_of(
-      {comparison("COMPARE_EQUAL", std::move(left_key), column_of(right_name, key_column)), order});
-  Node list = Node::array();
-  std::vector<Program::LookupInput> lookups;
-  for (const ViewInput& input : query.inputs) {
-    const char* table = lookups.empty() ? left_name : right_name;
-    std::vector<Column> columns(input.schema.begin() + static_cast<std::ptrdiff_t>(query.key_count),
-                                input.schema.end());
-    for (const Column& column : columns) {
-      list.push_back(column_of(table, column.name));
-      list.back()["alias"] = column.name;
-    }
-    columns.push_back({key_column, Type::of(DUCKDB_TYPE_BIGINT)});
-    lookups.push_back({fmt::format("{}", lookups.size()), Schema(std::move(columns))});
+  query.asof->closes = query.asof->closes && !is_weighted(sides.left.from.relation) &&
+                       !is_weighted(sides.right.from.relation);
+  query.left = LEAT_TRY_SQL(join_input(sides, sides.left, true));
+  query.right = LEAT_TRY_SQL(join_input(sides, sides.right, sides.shows_right()));
+  std::vector<std::string> using_columns;
+  for (const Node& name : join.at("using_columns")) {
+    using_columns.push_back(name.get<std::string>());
   }
-  list.push_back(column_of(left_name, key_column));
-  sql["select_list"] = std::move(list);
-  query.sql = LEAT_TRY_SQL(binding_.to_sql(sql));
-  const Schema bound =
-      LEAT_TRY_SQL(binding_.bind_rewritten(query.sql, {{}, false, false, lookups}));
-  query.output = Schema(std::vector<Column>(bound.begin(), bound.end() - 1));
-  return {};
+  LEAT_TRY_SQL(merge_using(sides, using_columns));
+  return add_join(std::move(sides), std::move(query));
+}
+
+/// Makes what is compared by order the last key of both sides; nothing where that can't be.
+Analysed<std::optional<JoinQuery::AsOf>> Planner::take_order(JoinSides& sides, const Node& written) {
+  const FromScope& left = sides.left.from.scope;
+  const FromScope& right = sides.right.from.scope;
+  const auto is_of = [](const FromScope& scope, const Node& side) {
+    return scope.covers(side) && scope.touches(side);
+  };
+  const bool left_first =
+      is_of(left, written.at("left")) && is_of(right, written.at("right"));
+  const char* of_left = left_first ? "left" : "right";
+  const char* of_right = left_first ? "right" : "left";
+  auto asof = asof_of(text_in(written, "type"));
+  if (!asof || !is_of(left, written.at(of_left)) || !is_of(right, written.at(of_right))) {
+    return std::optional<JoinQuery::AsOf>();
+  }
+  // b.t <= a.t is a.t >= b.t.
+  if (!left_first) asof->following = !asof->following;
+  sides.left.keys.push_back(left.resolved(written.at(of_left)));
+  sides.right.keys.push_back(right.resolved(written.at(of_right)));
+  const auto follows_time = [&](const JoinSide& side) {
+    const EventTimeColumn* time = event_time_of(side.from.relation, side.keys.back());
+    return time != nullptr && !time->bounds_window && time->behind_us == 0;
+  };
+  asof->closes = !asof->following && follows_time(sides.left) && follows_time(sides.right);
+  const bool cast = LEAT_TRY_SQL(make_comparable(sides, sides.left.keys.size() - 1));
+  asof->closes = asof->closes && !cast;
+  const Type type = LEAT_TRY_SQL(type_of(sides.left.keys.back(), sides.left.from.relation));
+  if (!can_be_ranked(type)) {
+    return sql_fault(code, position_of(written), "ASOF JOIN can't compare values of type {}",
+                     type.to_sql());
+  }
+  return asof;
 }
 
 }  // namespace leat::sql

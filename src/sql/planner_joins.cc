@@ -76,7 +76,7 @@ Analysed<Planner::From> Planner::plan_join(const Node& join_node, const Environm
   From right = LEAT_TRY_SQL(plan_from(join_node.at("right"), env, none));
   LEAT_TRY_SQL(make_windows(left));
   LEAT_TRY_SQL(make_windows(right));
-  if (ref == "ASOF") return asof_join(std::move(left), std::move(right), join_node);
+  if (ref == "ASOF") return asof_join(std::move(left), std::move(right), *kind, join_node);
   std::vector<std::string> using_columns;
   for (const Node& name : join_node.at("using_columns")) {
     using_columns.push_back(name.get<std::string>());
@@ -210,7 +210,8 @@ Planner::From Planner::add_join(JoinSides sides, JoinQuery query) {
   const std::string left = sides.left.from.relation;
   const std::string right = sides.right.from.relation;
   const bool weighted = query.left.weighted || query.right.weighted;
-  const bool gains = !weighted && (query.kind == JoinQuery::Kind::inner || query.bound);
+  const bool gains = query.asof ? query.asof->closes
+                                : !weighted && (query.kind == JoinQuery::Kind::inner || query.bound);
   Relation made{gains ? Relation::Kind::stream : Relation::Kind::view, query.output};
   made.behind_us = std::max(relation(left).behind_us, relation(right).behind_us);
   if (query.bound) {
@@ -223,6 +224,7 @@ Planner::From Planner::add_join(JoinSides sides, JoinQuery query) {
     }
   }
   if (query.window_key) made.event_times = windows_shown(sides, query.output);
+  if (query.asof && query.asof->closes) made.event_times = left_time_shown(sides, query.output);
   made.unique = unique_of(sides, query.output);
   const bool closes = query.window_key.has_value();
   Schema output = query.output;
@@ -267,6 +269,15 @@ std::map<std::size_t, EventTimeColumn> Planner::windows_shown(const JoinSides& s
   return shown;
 }
 
+/// The event time that the left rows of an ASOF join leave by, where it is among the columns that
+/// the join gives.
+std::map<std::size_t, EventTimeColumn> Planner::left_time_shown(const JoinSides& sides,
+                                                                const Schema& output) {
+  const auto name = sides.left.names.find(parts_of(sides.left.keys.back())[0]);
+  if (name == sides.left.names.end()) return {};
+  return {{*output.find(name->second), EventTimeColumn()}};
+}
+
 /// Columns that identify a join's rows: those of one side, where each of its rows finds one of the
 /// other's at most, or those of both.
 std::optional<std::vector<std::size_t>> Planner::unique_of(const JoinSides& sides,
@@ -293,7 +304,7 @@ std::optional<std::vector<std::size_t>> Planner::unique_of(const JoinSides& side
            });
   };
   const auto left = shown(sides.left);
-  if (!sides.shows_right()) return left;
+  if (!sides.shows_right() || sides.as_of) return left;
   const bool once_right = matches_once(sides.right);
   const bool once_left = matches_once(sides.left);
   const bool inner = sides.kind == Kind::inner;
@@ -339,16 +350,22 @@ Analysed<void> Planner::take_keys(JoinSides& sides) {
   }
   sides.conditions = std::move(rest);
   for (std::size_t i = 0; i < sides.left.keys.size(); ++i) {
-    Node& l = sides.left.keys[i];
-    Node& r = sides.right.keys[i];
-    const Type left_type = LEAT_TRY_SQL(type_of(l, sides.left.from.relation));
-    const Type right_type = LEAT_TRY_SQL(type_of(r, sides.right.from.relation));
-    if (left_type == right_type) continue;
-    const Type common = LEAT_TRY_SQL(common_type(left_type, right_type));
-    l = LEAT_TRY_SQL(cast_to(l, left_type, common));
-    r = LEAT_TRY_SQL(cast_to(r, right_type, common));
+    (void)LEAT_TRY_SQL(make_comparable(sides, i));
   }
   return {};
+}
+
+/// Makes both sides' key with this number of one type; false where they are.
+Analysed<bool> Planner::make_comparable(JoinSides& sides, std::size_t key) {
+  Node& left = sides.left.keys[key];
+  Node& right = sides.right.keys[key];
+  const Type left_type = LEAT_TRY_SQL(type_of(left, sides.left.from.relation));
+  const Type right_type = LEAT_TRY_SQL(type_of(right, sides.right.from.relation));
+  if (left_type == right_type) return false;
+  const Type common = LEAT_TRY_SQL(common_type(left_type, right_type));
+  left = LEAT_TRY_SQL(cast_to(left, left_type, common));
+  right = LEAT_TRY_SQL(cast_to(right, right_type, common));
+  return true;
 }
 
 Analysed<Type> Planner::type_of(const Node& expression, const std::string& input) {

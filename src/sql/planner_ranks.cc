@@ -17,20 +17,6 @@ std::optional<std::int64_t> whole_number(const Node& expression) {
   return number->get<std::int64_t>();
 }
 
-/// Types whose values KeyCodec and DuckDB put in the same order, NULLs inside of them apart.
-bool can_be_ranked(const Type& type) {
-  switch (type.id()) {
-    case DUCKDB_TYPE_LIST:
-    case DUCKDB_TYPE_MAP:
-    case DUCKDB_TYPE_ARRAY:
-    case DUCKDB_TYPE_STRUCT:
-    case DUCKDB_TYPE_BIT:
-      return false;
-    default:
-      return can_be_kept(type);
-  }
-}
-
 }  // namespace
 
 /// `QUALIFY row_number() OVER (PARTITION BY … ORDER BY …) <= n`, over rows that may be taken back.

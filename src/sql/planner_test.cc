@@ -196,7 +196,7 @@ TEST_F(Planner, TakesQueriesApart) {
   EXPECT_EQ(
       plan("SELECT b.price, a.category FROM bid b ASOF JOIN auction a ON b.auction = a.id AND "
            "b.ts >= a.ts"),
-      "keyed by 1; select");
+      "inner join on 2; select");
 }
 
 TEST_F(Planner, JoinsWithSubqueries) {

@@ -165,7 +165,7 @@ struct SelectQuery {
 
 /// left JOIN right ON keys are equal [AND times are near each other] [AND condition]. Of each side
 /// `sql` yields the keys first (k0, k1, …; of equal types on both sides), then what the join puts
-/// out of it. A NULL in a key matches nothing.
+/// out of it. A NULL in a key matches nothing. Of ASOF joins the last key is no equality.
 struct JoinQuery {
   enum class Kind {
     inner,
@@ -192,6 +192,17 @@ struct JoinQuery {
     std::int64_t upper_us = 0;
   };
   std::optional<TimeBound> bound;
+  /// ASOF JOIN, inner or left: of the right side's rows whose other keys are equal, the one nearest to the left
+  /// row by the last key, which is not compared for equality.
+  struct AsOf {
+    bool following = false;  ///< the first that is not before the left row; else the last not after
+    bool strictly = false;   ///< and none that is at the same place
+    /// The last keys are event times of streams, and it is the row before: left rows leave when
+    /// nothing can come before them any more, and what is older than the newest right row that all
+    /// the others follow is forgotten.
+    bool closes = false;
+  };
+  std::optional<AsOf> asof;
   /// Both sides' rows are of windows, and those of one match: the first key. Not with a bound.
   std::optional<WindowKey> window_key;
   /// left's columns behind its keys, then right's (neither for semi and anti).

@@ -141,6 +141,19 @@ bool can_be_kept(const Type& type) {
   });
 }
 
+bool can_be_ranked(const Type& type) {
+  switch (type.id()) {
+    case DUCKDB_TYPE_LIST:
+    case DUCKDB_TYPE_MAP:
+    case DUCKDB_TYPE_ARRAY:
+    case DUCKDB_TYPE_STRUCT:
+    case DUCKDB_TYPE_BIT:
+      return false;
+    default:
+      return can_be_kept(type);
+  }
+}
+
 const Node* find_aggregate(const Node& node, const FunctionCatalog& functions) {
   const Node* aggregate = nullptr;
   walk(node, [&](const Node& at) {

@@ -17,6 +17,9 @@ Analysed<void> refuse_unreplayable(const Node& query, const Schema& columns,
 /// Whether a stream or view can keep this type: not ENUM, UNION or a struct without names.
 bool can_be_kept(const Type& type);
 
+/// Types whose values KeyCodec and DuckDB put in the same order, NULLs inside of them apart.
+bool can_be_ranked(const Type& type);
+
 /// The first aggregate call at or below the node, or null.
 const Node* find_aggregate(const Node& node, const FunctionCatalog& functions);
 

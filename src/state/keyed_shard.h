@@ -92,6 +92,17 @@ class KeyedShard {
     return entry->undo != nullptr && entry->undo->live ? entry->undo->record() : nullptr;
   }
 
+  /// The first and the last live entry with a key in [begin, end) that `wanted` accepts, or null;
+  /// an empty `end` is the end of the table. Read the store where needed. Only of an ordered table,
+  /// and of keys that all belong to this shard.
+  using Wanted = std::function<bool(const Entry*)>;
+  Result<Entry*> first_entry(std::string_view begin, std::string_view end, const Wanted& wanted);
+  Result<Entry*> last_entry(std::string_view begin, std::string_view end, const Wanted& wanted);
+  /// Brings rows with keys in [begin, end) into memory, the first `rows_max` of those that are not;
+  /// gives how many. Of such keys, too.
+  Result<std::size_t> load_range(std::string_view begin, std::string_view end,
+                                 std::size_t rows_max);
+
   /// The smallest and the greatest live key with this prefix, without the table's own. Only of an
   /// ordered table.
   Result<std::optional<std::string>> first_in(std::string_view prefix);
@@ -195,7 +206,9 @@ class KeyedShard {
     return sizeof(Entry) + options_.layout.size + entry->key_size;
   }
   const std::byte* record_at(const Entry* entry, std::uint64_t epoch) const;
-  Result<std::optional<std::string>> edge_in_store(std::string_view prefix, bool last);
+  Result<std::optional<std::string>> edge_in_store(std::string_view begin, std::string_view end,
+                                                   bool last) const;
+  Status load_keys(std::span<const std::string> keys);
 
   const TableOptions& options_;
   std::mutex mutex_;

@@ -5,9 +5,12 @@
 
 namespace leat::state {
 
-Result<std::optional<std::string>> KeyedShard::edge_in_store(std::string_view prefix, bool last) {
-  const std::string begin = stored_key(prefix);
-  const std::string end = end_of_prefix(begin);
+/// The first or the last key in [begin, end) that is in the store alone.
+Result<std::optional<std::string>> KeyedShard::edge_in_store(std::string_view begin,
+                                                             std::string_view end,
+                                                             bool last) const {
+  const std::string from = stored_key(begin);
+  const std::string to = end.empty() ? end_of_prefix(options_.prefix) : stored_key(end);
   std::optional<std::string> found;
   // Keys that are in memory, alive or dead, are decided there.
   const auto row = [&](std::string_view stored, std::string_view) {
@@ -16,9 +19,59 @@ Result<std::optional<std::string>> KeyedShard::edge_in_store(std::string_view pr
     found = key;
     return false;
   };
-  LEAT_TRY(last ? options_.store->for_each_backwards(*options_.family, begin, end, row)
-                : options_.store->for_each(*options_.family, begin, end, row));
+  LEAT_TRY(last ? options_.store->for_each_backwards(*options_.family, from, to, row)
+                : options_.store->for_each(*options_.family, from, to, row));
   return found;
+}
+
+Status KeyedShard::load_keys(std::span<const std::string> keys) {
+  std::vector<Key> wanted;
+  for (const std::string& key : keys) wanted.push_back({key, hash_bytes(key)});
+  std::vector<Entry*> entries;
+  return find_or_create(wanted, entries);
+}
+
+Result<Entry*> KeyedShard::first_entry(std::string_view begin, std::string_view end,
+                                       const Wanted& wanted) {
+  for (;;) {
+    Entry* first = nullptr;
+    for_each_entry(begin, end, [&](Entry* entry) {
+      if (wanted(entry)) first = entry;
+      return first == nullptr;
+    });
+    if (complete_) return first;
+    const std::string before(first == nullptr ? end : key_of(first));
+    const std::optional<std::string> stored = LEAT_TRY(edge_in_store(begin, before, false));
+    if (!stored) return first;
+    LEAT_TRY(load_keys({&*stored, 1}));
+  }
+}
+
+Result<Entry*> KeyedShard::last_entry(std::string_view begin, std::string_view end,
+                                      const Wanted& wanted) {
+  for (;;) {
+    Entry* last = nullptr;
+    auto it = end.empty() ? index_.end() : index_.lower_bound(end);
+    while (last == nullptr && it != index_.begin() && key_of(*--it) >= begin) {
+      if (wanted(*it)) last = *it;
+    }
+    if (complete_) return last;
+    const std::string behind(last == nullptr ? begin : key_of(last));
+    const std::optional<std::string> stored = LEAT_TRY(edge_in_store(behind, end, true));
+    if (!stored) return last;
+    LEAT_TRY(load_keys({&*stored, 1}));
+  }
+}
+
+Result<std::size_t> KeyedShard::load_range(std::string_view begin, std::string_view end,
+                                           std::size_t rows_max) {
+  std::vector<std::string> found;
+  LEAT_TRY(for_each_in_store(begin, end, [&](std::string_view key) {
+    found.emplace_back(key);
+    return found.size() < rows_max;
+  }));
+  LEAT_TRY(load_keys(found));
+  return found.size();
 }
 
 Result<std::optional<std::string>> KeyedShard::first_in(std::string_view prefix) {
@@ -26,7 +79,7 @@ Result<std::optional<std::string>> KeyedShard::first_in(std::string_view prefix)
   const auto it = index_.lower_bound(prefix);
   if (it != index_.end() && key_of(*it).starts_with(prefix)) edge = key_of(*it);
   if (complete_) return edge;
-  std::optional<std::string> stored = LEAT_TRY(edge_in_store(prefix, false));
+  std::optional<std::string> stored = LEAT_TRY(edge_in_store(prefix, end_of_prefix(prefix), false));
   if (stored && (!edge || *stored < *edge)) edge = std::move(stored);
   return edge;
 }
@@ -37,7 +90,7 @@ Result<std::optional<std::string>> KeyedShard::last_in(std::string_view prefix) 
   auto it = end.empty() ? index_.end() : index_.lower_bound(std::string_view(end));
   if (it != index_.begin() && key_of(*--it).starts_with(prefix)) edge = key_of(*it);
   if (complete_) return edge;
-  std::optional<std::string> stored = LEAT_TRY(edge_in_store(prefix, true));
+  std::optional<std::string> stored = LEAT_TRY(edge_in_store(prefix, end, true));
   if (stored && (!edge || *stored > *edge)) edge = std::move(stored);
   return edge;
 }

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "operator/definition.h"
+#include "operator/detail_table.h"
+#include "operator/join_codec.h"
+#include "operator/join_output.h"
+#include "operator/keyed_inputs.h"
+#include "operator/ordered_rows.h"
+
+namespace leat::op {
+
+/// What all shards of an ASOF join share.
+struct AsofPlan {
+  explicit AsofPlan(const JoinView& view)
+      : keeps_left(view.query.kind == sql::JoinQuery::Kind::left),
+        strictly(view.query.asof->strictly),
+        closes(view.query.asof->closes),
+        codec(view.query) {}
+
+  const bool keeps_left;  ///< rows without a match
+  const bool strictly;
+  const bool closes;
+  const JoinCodec codec;
+};
+
+/// One shard of an ASOF join. Both sides' rows lie in order, by key and by what is compared (turned
+/// over where the following row is asked for, so that it is always the row before). An epoch's
+/// right rows change what the left rows up to the next right row match, and only those are looked
+/// at; then its left rows are matched. Where the join closes, left rows wait until nothing can come
+/// before them, and of the right rows a key keeps the last that all that is to come follows.
+class AsofShard {
+ public:
+  AsofShard(const AsofPlan& plan, state::KeyedShard& left, state::KeyedShard& right)
+      : plan_(plan), left_{OrderedRows(left)}, right_{OrderedRows(right)},
+        output_(plan.codec, !plan.closes) {}
+
+  /// The epoch's rows of this shard; `output` is null where nobody wants its changes.
+  Status merge(std::span<const KeyedWork* const> works, unsigned index,
+               std::vector<ChangeChunk>* output);
+  /// Lets left rows before the watermark leave, and forgets what none can match any more.
+  Status close(EventTimeUs watermark);
+  /// Ends the epoch.
+  Status finish() { return output_.finish(); }
+
+  /// When the last of the waiting left rows would leave; no_watermark when there is none.
+  EventTimeUs last_end() const { return left_.open.last_end(); }
+  /// An entry that was restored.
+  void index(bool left, state::Entry* entry);
+
+  /// A row whose order, by RankOrder, is a time that the watermark has passed at this time.
+  static EventTimeUs end_of(std::string_view order);
+
+ private:
+  struct Side {
+    OrderedRows rows;
+    WindowIndex open = {};  ///< where it closes: rows that the watermark has not passed
+  };
+  /// Left rows that an epoch's right rows give another match: keys of entries in [begin, end).
+  struct Range {
+    std::string begin;
+    std::string end;
+  };
+  /// A right row that comes to be or is no more, and its entry's key.
+  struct Change {
+    OrderedRows::Row row;
+    std::string_view place;
+  };
+  using Rows = std::vector<OrderedRows::Row>;
+
+  Result<Rows> rows_of(bool left, std::span<const KeyedWork* const> works, unsigned index);
+  Status take_rights(const Rows& rows);
+  Status take_lefts(const Rows& rows);
+  void add(Side& side, const Rows& rows);
+  std::vector<Change> changes_of(const Rows& rows) const;
+  Result<std::vector<Range>> ranges_of(std::span<const Change> changes);
+  Status put_range(const Range& range, std::int64_t sign);
+  Status put(const OrderedRows::Row& left, const state::Entry* match, std::int64_t weight);
+  Status leave(std::span<state::Entry* const> lefts);
+  Status settle(std::span<state::Entry* const> rights);
+
+  /// The least key of a left row's entry that this right row may be the match of.
+  std::string reach_of(const OrderedRows::Row& right) const;
+  Result<state::Entry*> match_of(const OrderedRows::Row& left);
+  /// The right row of the same key that comes next behind this place.
+  Result<state::Entry*> right_behind(std::string_view key, std::string_view place);
+
+  const AsofPlan& plan_;
+  Side left_;
+  Side right_;
+  JoinOutput output_;
+  std::vector<state::Entry*> entries_;  // scratch space
+};
+
+}  // namespace leat::op

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "operator/joined_keys.h"
+#include "state/keyed_table.h"
+
+namespace leat::op {
+
+/// One shard's rows by key, and below that by what they are ordered by. Each row (any bytes) is an
+/// entry of an ordered KeyedShard with its weight; the entry's key is the row's key, what it is
+/// ordered by, and its bytes. Who calls holds the lock of table(). Errors are the store's.
+class OrderedRows {
+ public:
+  explicit OrderedRows(state::KeyedShard& table) : table_(table) {}
+
+  static state::TableOptions options_of(state::TableOptions base);
+  struct Row {
+    std::string_view key;
+    std::string_view order;  ///< by RankOrder
+    std::string_view bytes;
+    std::int64_t weight = 1;
+  };
+  /// A key's shard is that of its hash, whatever the row. `pinned`: which rows must be in memory;
+  /// empty: none.
+  static state::KeyedTable::PlaceOf place_of(unsigned shards,
+                                             std::function<bool(const Row&)> pinned = {});
+
+  state::KeyedShard& table() const { return table_; }
+
+  /// The entries of these rows, created (dead) where missing.
+  Status find_or_create(std::span<const Row> rows, std::vector<state::Entry*>& entries);
+  /// Adds a row, to its entry, as often as its weight says, or takes it back; what is not there is
+  /// kept with its negative weight until it comes.
+  void add(state::Entry* entry, const Row& row);
+  /// The same of many.
+  Status add(std::span<const Row> rows);
+  /// The row of a live entry; it stays as long as that.
+  Row row_of(const state::Entry* entry) const { return row_in(table_.key_of(entry), entry); }
+
+ private:
+  struct Record {
+    std::int64_t weight;
+    std::uint32_t key_size;
+    std::uint32_t order_size;
+  };
+  static Row row_in(std::string_view entry_key, const Record& record) {
+    return {entry_key.substr(0, record.key_size),
+            entry_key.substr(record.key_size, record.order_size),
+            entry_key.substr(record.key_size + record.order_size), record.weight};
+  }
+  static Row row_in(std::string_view entry_key, const state::Entry* entry) {
+    return row_in(entry_key, *reinterpret_cast<const Record*>(entry->record()));
+  }
+
+  state::KeyedShard& table_;
+  // Scratch space.
+  JoinedKeys joined_;
+  std::vector<state::KeyedShard::Key> keys_;
+  std::vector<state::Entry*> entries_;
+};
+
+}  // namespace leat::op
