@@ -15,7 +15,7 @@ std::string joined(std::string_view first, std::string_view second) {
 
 }  // namespace
 
-EventTimeUs AsofShard::end_of(std::string_view order) { return window_end_of(order, 1); }
+EventTimeUs AsofShard::time_of(std::string_view order) { return window_end_of(order, 0); }
 
 Status AsofShard::merge(std::span<const KeyedWork* const> works, unsigned index,
                         std::vector<ChangeChunk>* output) {
@@ -116,8 +116,7 @@ Result<std::vector<AsofShard::Range>> AsofShard::ranges_of(std::span<const Chang
 /// Adds what the left rows of the range match now, or takes it back.
 Status AsofShard::put_range(const Range& range, std::int64_t sign) {
   state::KeyedShard& lefts = left_.rows.table();
-  (void)LEAT_TRY(
-      lefts.load_range(range.begin, range.end, std::numeric_limits<std::size_t>::max()));
+  (void)LEAT_TRY(lefts.load_range(range.begin, range.end, std::numeric_limits<std::size_t>::max()));
   Status status;
   const state::Entry* match = nullptr;
   std::string match_ends;  // where the next right row takes over
@@ -155,9 +154,16 @@ std::string AsofShard::reach_of(const OrderedRows::Row& right) const {
 
 Result<state::Entry*> AsofShard::match_of(const OrderedRows::Row& left) {
   const std::string place = joined(left.key, left.order);
-  return right_.rows.table().last_entry(
+  state::Entry* match = LEAT_TRY(right_.rows.table().last_entry(
       left.key, plan_.strictly ? place : state::end_of_prefix(place),
-      [&](const state::Entry* entry) { return right_.rows.row_of(entry).weight > 0; });
+      [&](const state::Entry* entry) { return right_.rows.row_of(entry).weight > 0; }));
+  if (match == nullptr || !plan_.reach_us) return match;
+  return in_reach(right_.rows.row_of(match), time_of(left.order)) ? match : nullptr;
+}
+
+/// Where right rows have a time to live: it is not over for a left row of this time.
+bool AsofShard::in_reach(const OrderedRows::Row& right, EventTimeUs time) const {
+  return add_saturated(time_of(right.order), *plan_.reach_us) > time;
 }
 
 Result<state::Entry*> AsofShard::right_behind(std::string_view key, std::string_view place) {
@@ -166,11 +172,11 @@ Result<state::Entry*> AsofShard::right_behind(std::string_view key, std::string_
       [&](const state::Entry* entry) { return right_.rows.row_of(entry).weight > 0; });
 }
 
-Status AsofShard::close(EventTimeUs watermark) {
+Status AsofShard::close(EventTimeUs watermark, const FirstSettled& first_settled) {
   const auto left_lock = left_.rows.table().lock();
   const auto right_lock = right_.rows.table().lock();
   LEAT_TRY(leave(left_.open.take_until(watermark)));
-  return settle(right_.open.take_until(watermark));
+  return settle(right_.open.take_until(watermark), first_settled);
 }
 
 Status AsofShard::leave(std::span<state::Entry* const> lefts) {
@@ -187,23 +193,50 @@ Status AsofShard::leave(std::span<state::Entry* const> lefts) {
 }
 
 /// What comes before one of these can't be a match any more.
-Status AsofShard::settle(std::span<state::Entry* const> rights) {
-  state::KeyedShard& table = right_.rows.table();
+Status AsofShard::settle(std::span<state::Entry* const> rights, const FirstSettled& first_settled) {
   for (state::Entry* entry : rights) {
     if (entry->has(state::Entry::live)) {
-      const std::string_view key = right_.rows.row_of(entry).key;
-      const std::string_view place = table.key_of(entry);
-      (void)LEAT_TRY(table.load_range(key, place, std::numeric_limits<std::size_t>::max()));
-      entries_.clear();
-      table.for_each_entry(key, place, [&](state::Entry* older) {
-        entries_.push_back(older);
-        return true;
-      });
-      for (state::Entry* older : entries_) table.remove(older);
+      const OrderedRows::Row row = right_.rows.row_of(entry);
+      const std::size_t older = LEAT_TRY(remove_rights(row.key, right_.rows.table().key_of(entry)));
+      if (older == 0) LEAT_TRY(first_settled(row.key, time_of(row.order)));
     }
-    table.unpin(entry);
+    right_.rows.table().unpin(entry);
   }
   return {};
+}
+
+Status AsofShard::forget(std::span<const std::string> keys, EventTimeUs watermark,
+                         const FirstSettled& not_over) {
+  const auto lock = right_.rows.table().lock();
+  for (const std::string& key : keys) {
+    const state::Entry* newest = LEAT_TRY(right_.rows.table().last_entry(
+        key, state::end_of_prefix(key), [&](const state::Entry* entry) {
+          return time_of(right_.rows.row_of(entry).order) < watermark;
+        }));
+    if (newest == nullptr) continue;
+    const OrderedRows::Row row = right_.rows.row_of(newest);
+    if (in_reach(row, watermark)) {
+      LEAT_TRY(not_over(key, time_of(row.order)));
+    } else {
+      const std::string behind =
+          joined(right_.rows.table().key_of(newest), std::string_view("\0", 1));
+      (void)LEAT_TRY(remove_rights(key, behind));
+    }
+  }
+  return {};
+}
+
+/// Removes the right rows whose entries' keys are in [begin, end); gives how many.
+Result<std::size_t> AsofShard::remove_rights(std::string_view begin, std::string_view end) {
+  state::KeyedShard& table = right_.rows.table();
+  (void)LEAT_TRY(table.load_range(begin, end, std::numeric_limits<std::size_t>::max()));
+  entries_.clear();
+  table.for_each_entry(begin, end, [&](state::Entry* entry) {
+    entries_.push_back(entry);
+    return true;
+  });
+  for (state::Entry* entry : entries_) table.remove(entry);
+  return entries_.size();
 }
 
 void AsofShard::index(bool left, state::Entry* entry) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +13,7 @@
 #include "operator/join_output.h"
 #include "operator/keyed_inputs.h"
 #include "operator/ordered_rows.h"
+#include "operator/window_clock.h"
 
 namespace leat::op {
 
@@ -20,11 +23,13 @@ struct AsofPlan {
       : keeps_left(view.query.kind == sql::JoinQuery::Kind::left),
         strictly(view.query.asof->strictly),
         closes(view.query.asof->closes),
+        reach_us(view.ttl ? std::optional(view.ttl->length_us) : std::nullopt),
         codec(view.query) {}
 
   const bool keeps_left;  ///< rows without a match
   const bool strictly;
   const bool closes;
+  const std::optional<std::int64_t> reach_us;  ///< a match is not as old as this
   const JoinCodec codec;
 };
 
@@ -36,14 +41,22 @@ struct AsofPlan {
 class AsofShard {
  public:
   AsofShard(const AsofPlan& plan, state::KeyedShard& left, state::KeyedShard& right)
-      : plan_(plan), left_{OrderedRows(left)}, right_{OrderedRows(right)},
+      : plan_(plan),
+        left_{OrderedRows(left)},
+        right_{OrderedRows(right)},
         output_(plan.codec, !plan.closes) {}
 
   /// The epoch's rows of this shard; `output` is null where nobody wants its changes.
   Status merge(std::span<const KeyedWork* const> works, unsigned index,
                std::vector<ChangeChunk>* output);
-  /// Lets left rows before the watermark leave, and forgets what none can match any more.
-  Status close(EventTimeUs watermark);
+  /// Lets left rows before the watermark leave, and forgets what none can match any more. Of keys
+  /// that have their first right row behind it `first_settled(key, time)` is told.
+  using FirstSettled = std::function<Status(std::string_view key, EventTimeUs time)>;
+  Status close(EventTimeUs watermark, const FirstSettled& first_settled);
+  /// Of rows to live for a time: forgets what is over of these keys, which the watermark has
+  /// passed, and tells `not_over` of the others.
+  Status forget(std::span<const std::string> keys, EventTimeUs watermark,
+                const FirstSettled& not_over);
   /// Ends the epoch.
   Status finish() { return output_.finish(); }
 
@@ -52,8 +65,10 @@ class AsofShard {
   /// An entry that was restored.
   void index(bool left, state::Entry* entry);
 
-  /// A row whose order, by RankOrder, is a time that the watermark has passed at this time.
-  static EventTimeUs end_of(std::string_view order);
+  /// The time that is a row's order, by RankOrder.
+  static EventTimeUs time_of(std::string_view order);
+  /// The watermark has passed a row at this time.
+  static EventTimeUs end_of(std::string_view order) { return add_saturated(time_of(order), 1); }
 
  private:
   struct Side {
@@ -81,7 +96,9 @@ class AsofShard {
   Status put_range(const Range& range, std::int64_t sign);
   Status put(const OrderedRows::Row& left, const state::Entry* match, std::int64_t weight);
   Status leave(std::span<state::Entry* const> lefts);
-  Status settle(std::span<state::Entry* const> rights);
+  Status settle(std::span<state::Entry* const> rights, const FirstSettled& first_settled);
+  Result<std::size_t> remove_rights(std::string_view begin, std::string_view end);
+  bool in_reach(const OrderedRows::Row& right, EventTimeUs time) const;
 
   /// The least key of a left row's entry that this right row may be the match of.
   std::string reach_of(const OrderedRows::Row& right) const;

@@ -3,6 +3,7 @@
 #include "operator/asof_shard.h"
 #include "operator/definition_record.h"
 #include "operator/eviction.h"
+#include "operator/expiry.h"
 #include "operator/join_definition.h"
 #include "operator/rank_order.h"
 #include "operator/window_clock.h"
@@ -29,13 +30,18 @@ class AsofViewOperator final : public ViewOperator {
                                                   .descending = query_.asof->following};
       orders_.push_back(std::make_unique<RankOrder>(input.schema, std::vector{order}));
       tables_.push_back(std::make_unique<state::KeyedTable>(
-          OrderedRows::options_of(
-              resources.table_options(family, details_prefix_of(left ? 0 : 1))),
+          OrderedRows::options_of(resources.table_options(family, details_prefix_of(left ? 0 : 1))),
           resources.shards, OrderedRows::place_of(resources.shards, must_stay())));
+    }
+    if (view_.ttl) {
+      expiry_ = std::make_unique<Expiry>(resources.table_options(family, expiry_prefix),
+                                         resources.shards, *view_.ttl);
     }
     for (unsigned i = 0; i < resources.shards; ++i) {
       shards_.push_back(
           std::make_unique<Shard>(plan_, tables_[0]->shard(i), tables_[1]->shard(i), resources));
+      shards_[i]->tables = {&tables_[0]->shard(i), &tables_[1]->shard(i)};
+      if (expiry_) shards_[i]->tables.push_back(&expiry_->table(i));
     }
   }
 
@@ -47,7 +53,8 @@ class AsofViewOperator final : public ViewOperator {
     return inputs_.absorb(worker, input, changes, [&](const InputRows& rows, KeyedWork& work) {
       if (plan_.closes) {
         const EventTimeUs now = clock_.now();
-        work.take_times(rows, equal_keys(), [&](EventTimeUs time) { return time < now; }, late);
+        work.take_times(
+            rows, equal_keys(), [&](EventTimeUs time) { return time < now; }, late);
       }
       work.mark_null_keys(rows, query_.key_count);
       orders_[input]->encode(rows.rows(), work.orders);
@@ -57,13 +64,13 @@ class AsofViewOperator final : public ViewOperator {
   Status merge(unsigned index, const EpochContext& context,
                std::vector<ChangeChunk>& output) override {
     Shard& shard = *shards_[index];
-    state::KeyedShard* const tables[] = {&tables_[0]->shard(index), &tables_[1]->shard(index)};
-    for (state::KeyedShard* table : tables) table->begin(context.epoch);
-    shard.eviction.apply(tables);
-    LEAT_TRY(shard.join.merge(inputs_.in_order(), index, context.changes_wanted ? &output : nullptr));
-    if (plan_.closes) LEAT_TRY(close(context, shard.join));
+    for (state::KeyedShard* table : shard.tables) table->begin(context.epoch);
+    shard.eviction.apply(shard.tables);
+    LEAT_TRY(
+        shard.join.merge(inputs_.in_order(), index, context.changes_wanted ? &output : nullptr));
+    if (plan_.closes) LEAT_TRY(close(context, index, shard.join));
     LEAT_TRY(shard.join.finish());
-    for (state::KeyedShard* table : tables) {
+    for (state::KeyedShard* table : shard.tables) {
       const auto lock = table->lock();
       table->publish_counts();
     }
@@ -72,7 +79,7 @@ class AsofViewOperator final : public ViewOperator {
   }
 
   Status persist(unsigned index, state::CommitBatch& batch) override {
-    for (const auto& table : tables_) table->shard(index).persist(batch);
+    for (state::KeyedShard* table : shards_[index]->tables) table->persist(batch);
     if (index != 0) return {};
     definition_.persist(family_, batch);
     clock_.persist(family_, batch);
@@ -82,11 +89,13 @@ class AsofViewOperator final : public ViewOperator {
   Status restore() override {
     LEAT_TRY(definition_.check(resources_.store, family_));
     LEAT_TRY(clock_.restore(resources_.store, family_));
+    if (expiry_) LEAT_TRY(expiry_->restore(resources_.bytes_max_a_shard()));
     for (const bool left : {true, false}) {
-      LEAT_TRY(tables_[left ? 0 : 1]->restore(
-          resources_.bytes_max_a_shard(), [&](unsigned shard, state::Entry* entry) {
-            if (entry->has(state::Entry::pinned)) shards_[shard]->join.index(left, entry);
-          }));
+      LEAT_TRY(tables_[left ? 0 : 1]->restore(resources_.bytes_max_a_shard(),
+                                              [&](unsigned shard, state::Entry* entry) {
+                                                if (entry->has(state::Entry::pinned))
+                                                  shards_[shard]->join.index(left, entry);
+                                              }));
     }
     return {};
   }
@@ -96,7 +105,8 @@ class AsofViewOperator final : public ViewOperator {
   }
   std::uint64_t row_count() const override { return 0; }
   std::uint64_t memory_bytes() const override {
-    return tables_[0]->memory_bytes() + tables_[1]->memory_bytes();
+    return tables_[0]->memory_bytes() + tables_[1]->memory_bytes() +
+           (expiry_ ? expiry_->memory_bytes() : 0);
   }
 
  private:
@@ -106,6 +116,7 @@ class AsofViewOperator final : public ViewOperator {
         : join(plan, left, right), eviction(resources) {}
     AsofShard join;
     EvictionPolicy eviction;
+    std::vector<state::KeyedShard*> tables;
   };
 
   /// Keys that are compared for equality; the column behind them is what is compared by order.
@@ -114,20 +125,25 @@ class AsofViewOperator final : public ViewOperator {
   /// Of rows that are restored: those that the watermark has not passed.
   std::function<bool(const OrderedRows::Row&)> must_stay() const {
     if (!plan_.closes) return {};
-    return [this](const OrderedRows::Row& row) {
-      return AsofShard::end_of(row.order) > clock_.now();
-    };
+    return
+        [this](const OrderedRows::Row& row) { return AsofShard::end_of(row.order) > clock_.now(); };
   }
 
   /// When the input has ended all left rows leave. But time has not come to an end: it moves on to
   /// where they would have left.
-  Status close(const EpochContext& context, AsofShard& join) {
-    const EventTimeUs time =
-        context.watermark == end_of_time ? join.last_end() : context.watermark;
+  Status close(const EpochContext& context, unsigned index, AsofShard& join) {
+    const EventTimeUs time = context.watermark == end_of_time ? join.last_end() : context.watermark;
     if (time == no_watermark) return {};
-    LEAT_TRY(join.close(time));
+    const auto watch = [&](std::string_view key, EventTimeUs right_time) {
+      return expiry_ ? expiry_->watch(index, key, right_time) : Status();
+    };
+    LEAT_TRY(join.close(time, watch));
     clock_.advance(context.epoch, time);
-    return {};
+    if (!expiry_) return {};
+    const EventTimeUs now = expiry_->now(context);
+    std::vector<std::string> due;
+    LEAT_TRY(expiry_->take_due(index, now, due));
+    return join.forget(due, now, watch);
   }
 
   const JoinView view_;
@@ -138,8 +154,9 @@ class AsofViewOperator final : public ViewOperator {
   DefinitionRecord definition_;
   KeyedInputs inputs_;
   WindowClock clock_;
-  std::vector<std::unique_ptr<RankOrder>> orders_;           // left's, right's
+  std::vector<std::unique_ptr<RankOrder>> orders_;          // left's, right's
   std::vector<std::unique_ptr<state::KeyedTable>> tables_;  // left's, right's
+  std::unique_ptr<Expiry> expiry_;                          // null: right rows have no ttl
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 

@@ -108,19 +108,25 @@ constexpr std::int64_t minute = 60 * 1000000LL;
 /// A join that closes as event time goes by, through kills.
 class ClosingRun {
  public:
-  ClosingRun(Kind kind, bool strictly, const std::string& key, std::uint64_t seed, Setting setting)
+  /// `ttl_us`: of right rows; 0: for ever.
+  ClosingRun(Kind kind, bool strictly, const std::string& key, std::uint64_t seed, Setting setting,
+             std::int64_t ttl_us = 0)
       // Left rows without a key leave at once.
       : join_{{key + "ts", "ts, id", "id % 2 = 0 AND k IS NOT NULL AND g IS NOT NULL"},
               {key + "ts", "ts", "id % 3 < 2"},
               "",
               {}},
         kind_(kind),
+        ttl_us_(ttl_us),
         random_(seed),
         input_(seed, false),
         taken_(input_, 0),
         bench_(database(), setting) {
     join_.asof = AsOf{false, strictly, true};
-    bench_.add("v", make_join(join_query(join_, kind, false)), 2);
+    JoinView view;
+    view.query = join_query(join_, kind, false);
+    if (ttl_us > 0) view.ttl = TimeToLive{TimeToLive::By::event_time, ttl_us};
+    bench_.add("v", make_join(view), 2);
     bench_.start();
   }
 
@@ -159,8 +165,14 @@ class ClosingRun {
   }
 
   void check() {
-    const std::string text = fmt::format("FROM ({}) WHERE epoch_us(l0) < {}",
-                                         join_text(join_, kind_, "taken"), watermarks_.back());
+    const std::string joined = join_text(join_, kind_, "taken");
+    std::string text = fmt::format("FROM ({}) WHERE epoch_us(l0) < {}", joined, watermarks_.back());
+    if (ttl_us_ > 0) {
+      // What is too old is as if it were not there.
+      const std::string over = fmt::format("epoch_us(l0) - epoch_us(r0) >= {}", ttl_us_);
+      text = fmt::format("SELECT l0, l1, CASE WHEN {} THEN NULL ELSE r0 END AS r0 {}{}", over, text,
+                         kind_ == Kind::left ? "" : fmt::format(" AND NOT {}", over));
+    }
     EXPECT_EQ(bench_.sum_of_changes("v"),
               row_bytes(bench_.view("v").output(), input_.judge().chunks(text)))
         << text;
@@ -168,6 +180,7 @@ class ClosingRun {
 
   JoinCase join_;
   const Kind kind_;
+  const std::int64_t ttl_us_;
   std::mt19937_64 random_;
   RandomInput input_;
   TakenRows taken_;
@@ -181,7 +194,8 @@ TEST(ClosingAsof, GivesEachLeftRowOnceTheWatermarkHasPassedIt) {
   for (const Kind kind : kinds) {
     for (const bool strictly : {false, true}) {
       for (const char* key : {"k, ", "", "g, k, "}) {
-        SCOPED_TRACE(fmt::format("kind {} strictly {} key {}", static_cast<int>(kind), strictly, key));
+        SCOPED_TRACE(
+            fmt::format("kind {} strictly {} key {}", static_cast<int>(kind), strictly, key));
         const Setting settings[] = {{1, 1}, {2, 4}, {2, 2, false, 2048}, {3, 4, true}};
         late += ClosingRun(kind, strictly, key, seed, settings[seed % 4]).run(12);
         ++seed;
@@ -189,6 +203,27 @@ TEST(ClosingAsof, GivesEachLeftRowOnceTheWatermarkHasPassedIt) {
     }
   }
   EXPECT_GT(late, 0u) << "the test has late rows at all";
+}
+
+TEST(ClosingAsof, MatchesNoRowThatIsOlderThanItsTimeToLive) {
+  std::uint64_t seed = 60;
+  for (const Kind kind : kinds) {
+    for (const std::int64_t ttl : {minute / 6, minute, 3 * minute}) {
+      SCOPED_TRACE(fmt::format("kind {} ttl {}", static_cast<int>(kind), ttl));
+      const Setting settings[] = {{1, 1}, {2, 4}, {2, 2, false, 2048}};
+      ClosingRun run(kind, false, "g, k, ", seed, settings[seed % 3], ttl);
+      run.run(12);
+      ++seed;
+    }
+  }
+}
+
+TEST(ClosingAsof, ForgetsKeysThatHaveNoRightRowToMatch) {
+  ClosingRun run(Kind::left, false, "id // 8, ", 78, {2, 2}, minute / 6);
+  run.run(20);
+  ClosingRun all(Kind::left, false, "id // 8, ", 78, {2, 2});
+  all.run(20);
+  EXPECT_LT(2 * run.stored(), all.stored());
 }
 
 TEST(ClosingAsof, KeepsOneRightRowOfAKeyAndNoLeftRow) {

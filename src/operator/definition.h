@@ -97,6 +97,9 @@ struct SelectView {
 /// A join of two inputs on equality of keys: JoinQuery says how.
 struct JoinView : WindowRules {
   sql::JoinQuery query;
+  /// By event time, of an ASOF join that closes: a right row that is this much older than a left
+  /// row does not match it, and is forgotten when none can come any more that it could.
+  std::optional<TimeToLive> ttl;
 };
 
 /// A query that is computed anew for each key whose rows have changed: KeyedQuery says how.

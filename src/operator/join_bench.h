@@ -29,7 +29,10 @@ inline constexpr sql::JoinQuery::Kind join_kinds[] = {
 sql::JoinQuery join_query(const JoinCase& join, sql::JoinQuery::Kind kind, bool taken_back);
 /// The query as DuckDB is asked it, over a table of this name.
 std::string join_text(const JoinCase& join, sql::JoinQuery::Kind kind, const std::string& table);
-ViewBench::Make make_join(const sql::JoinQuery& query);
+ViewBench::Make make_join(const JoinView& view);
+inline ViewBench::Make make_join(const sql::JoinQuery& query) {
+  return make_join(JoinView{{}, query});
+}
 
 /// Which of the input's rows a join took that closes by their column ts, as DuckDB says it: table
 /// `taken`.

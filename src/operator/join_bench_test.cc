@@ -86,14 +86,13 @@ std::string join_text(const JoinCase& join, Kind kind, const std::string& table)
         output, side(join.left, "l"), words.at(kind), side(join.right, "r"), on, key_count - 1,
         join.asof->following ? "" : "DESC");
   }
-  return fmt::format("SELECT {} FROM {} {} {} ON {}", output, side(join.left, "l"),
-                     words.at(kind), side(join.right, "r"), on);
+  return fmt::format("SELECT {} FROM {} {} {} ON {}", output, side(join.left, "l"), words.at(kind),
+                     side(join.right, "r"), on);
 }
 
-ViewBench::Make make_join(const sql::JoinQuery& query) {
-  return [query](const std::string& name, const Resources& resources) {
-    return make_join_view(name, {{}, query}, {RandomInput::schema(), RandomInput::schema()},
-                          resources);
+ViewBench::Make make_join(const JoinView& view) {
+  return [view](const std::string& name, const Resources& resources) {
+    return make_join_view(name, view, {RandomInput::schema(), RandomInput::schema()}, resources);
   };
 }
 
@@ -109,10 +108,10 @@ std::size_t TakenRows::note_changes(EventTimeUs watermark) {
                                   : fmt::format("epoch_us(ts) + {} > {}", reach_us_, watermark);
   const std::string come = "FROM input WHERE id NOT IN (SELECT id FROM seen)";
   const std::string gone = "FROM seen WHERE id NOT IN (SELECT id FROM input)";
-  const std::vector<std::string> late = input_.judge().texts(
-      fmt::format("SELECT ((SELECT count(*) {0} AND NOT ({1})) + "
-                  "(SELECT count(*) {2} AND NOT ({1})))::VARCHAR",
-                  come, in_time, gone));
+  const std::vector<std::string> late =
+      input_.judge().texts(fmt::format("SELECT ((SELECT count(*) {0} AND NOT ({1})) + "
+                                       "(SELECT count(*) {2} AND NOT ({1})))::VARCHAR",
+                                       come, in_time, gone));
   input_.run(fmt::format("DELETE FROM taken WHERE id IN (SELECT id {} AND {})", gone, in_time));
   input_.run(fmt::format("INSERT INTO taken {} AND {}", come, in_time));
   input_.run("CREATE OR REPLACE TABLE seen AS FROM input");

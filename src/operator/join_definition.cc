@@ -25,6 +25,7 @@ std::string definition_of(const JoinView& view) {
   if (const auto& asof = query.asof) {
     text += fmt::format("\nas of, following {} strictly {} closes {}", asof->following,
                         asof->strictly, asof->closes);
+    if (view.ttl) text += fmt::format(" within {}", view.ttl->length_us);
   }
   return text;
 }

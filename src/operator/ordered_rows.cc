@@ -15,8 +15,8 @@ state::KeyedTable::PlaceOf OrderedRows::place_of(unsigned shards,
                                                  std::function<bool(const Row&)> pinned) {
   return [shards, pinned = std::move(pinned)](std::string_view key, const std::byte* record) {
     const Row row = row_in(key, *reinterpret_cast<const Record*>(record));
-    return state::KeyedTable::Place{
-        state::KeyedTable::shard_of(state::hash_bytes(row.key), shards), pinned && pinned(row)};
+    return state::KeyedTable::Place{state::KeyedTable::shard_of(state::hash_bytes(row.key), shards),
+                                    pinned && pinned(row)};
   };
 }
 

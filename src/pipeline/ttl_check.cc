@@ -1,5 +1,7 @@
 #include "pipeline/ttl_check.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "pipeline/view_state.h"
@@ -56,11 +58,29 @@ std::string hindrance(const Scope& scope, const ViewPart& view, bool is_alone) {
   return {};
 }
 
+/// Of ASOF joins: for how long a row of the right side may be matched.
+void take_ttl_of_joins(const op::TimeToLive& ttl, const Fields& fields, Diagnostics& diagnostics,
+                       ViewNode& view) {
+  if (ttl.by != op::TimeToLive::By::event_time) {
+    diagnostics.error(fields.at("ttl"), "conflicting-keys",
+                      "what an ASOF JOIN of streams keeps lives by event time; write ttl: "
+                      "{event_time: 7d}");
+    return;
+  }
+  for (ViewPart& part : view.parts) {
+    if (joins_as_of(part)) std::get<op::JoinView>(part.definition).ttl = ttl;
+  }
+}
+
 }  // namespace
 
 void take_ttl(const Fields& fields, Scope& scope, ViewNode& view) {
   auto ttl = read_ttl(fields, scope.diagnostics);
   if (!ttl) return;
+  if (std::ranges::any_of(view.parts, joins_as_of)) {
+    take_ttl_of_joins(*ttl, fields, scope.diagnostics, view);
+    return;
+  }
   // Of a view whose key is watched: what leaves its groups is taken back from its rows.
   ViewPart* computing = groups_handed_on(view) ? &view.parts.front() : &view;
   if (const auto why = hindrance(scope, *computing, view.parts.empty() || computing != &view);

@@ -331,6 +331,10 @@ class ViewChecker {
       remedy = "bound it with ttl: 7d, or count in windows: FROM tumble(…), with retain: 7d";
     } else if (only_its_rows_grow(view_)) {
       remedy = "if they only leave for sinks or other views, write keep: false";
+    } else if (std::ranges::any_of(view_.parts, [](const ViewPart& part) {
+                 return joins_as_of(part) && grows_for_ever(part);
+               })) {
+      remedy = "bound it with ttl: {event_time: 7d}, so that older rows are no match";
     } else if (!view_.query.empty()) {
       remedy = "bound it by windows, or join streams whose event times lie near each other";
     }

@@ -127,7 +127,8 @@ std::vector<Section> view_sections() {
        {{"event_time",
          Form::duration,
          "By the event time of the stream that the view reads: the group's newest row is this far "
-         "behind the watermark. The same rows give the same view again.",
+         "behind the watermark. The same rows give the same view again. Of an ASOF JOIN of "
+         "streams: a row that is so much older is no match.",
          false,
          {},
          {},

@@ -42,7 +42,7 @@ struct GrowsForEver {
   bool operator()(const op::JoinView& view) const {
     const auto& query = view.query;
     // Of the right side's keys each keeps a row; without keys that is one.
-    if (query.asof && query.asof->closes) return query.key_count > 1;
+    if (query.asof && query.asof->closes) return query.key_count > 1 && !view.ttl;
     return !query.bound && !(query.window_key && view.end_windows());
   }
   bool operator()(const op::KeyedView& view) const {
@@ -89,6 +89,11 @@ bool grows_for_ever(const ViewNode& view) {
          std::ranges::any_of(view.parts, [](const ViewPart& part) { return grows_for_ever(part); });
 }
 
+bool joins_as_of(const ViewPart& part) {
+  const auto* join = std::get_if<op::JoinView>(&part.definition);
+  return join != nullptr && join->query.asof && join->query.asof->closes;
+}
+
 bool only_its_rows_grow(const ViewNode& view) {
   const auto* rows = std::get_if<op::SelectView>(&view.definition);
   return rows != nullptr && rows->unique.empty() && !rows->pace_us && grows_for_ever(view) &&
@@ -126,10 +131,13 @@ std::string state_of_parts(const ViewNode& view) {
         return "the joined rows of each window until none comes any more";
       }
       if (query.asof && query.asof->closes) {
+        const std::string until =
+            join->ttl
+                ? fmt::format(" until {} after it", duration_text(join->ttl->length_us / 1000))
+                : std::string(query.key_count > 1 ? ", for ever" : "");
         return fmt::format(
-            "the rows of {} until nothing can come before them, and the newest row of {}{}",
-            query.left.input, query.right.input,
-            query.key_count > 1 ? " for each key, for ever" : "");
+            "the rows of {} until nothing can come before them, and the newest row of {}{}{}",
+            query.left.input, query.right.input, query.key_count > 1 ? " for each key" : "", until);
       }
       return query.bound ? "the joined rows until none can match them any more"
                          : fmt::format("every row of {} and {}, for ever", query.left.input,

@@ -14,6 +14,9 @@ std::string window_text(const sql::Window& window);
 bool groups_handed_on(const ViewNode& view);
 /// Whether its state grows without end as long as new keys or windows come.
 bool grows_for_ever(const ViewNode& view);
+bool grows_for_ever(const ViewPart& part);
+/// Whether it is an ASOF join that goes on with event time.
+bool joins_as_of(const ViewPart& part);
 /// Whether nothing of it grows without end but its rows, which need not be kept.
 bool only_its_rows_grow(const ViewNode& view);
 /// Whether it keeps something of windows for ever that `retain` would bound.

@@ -179,9 +179,11 @@ void add_items(const op::JoinView& view, Definition& made) {
   add_rows(1, join.right, made);
   add_window_key(join.window_key, view, made);
   if (const auto& asof = join.asof) {
-    put(made, "as of", fmt::format("following {} strictly {} closes {}", asof->following,
-                                   asof->strictly, asof->closes));
+    put(made, "as of",
+        fmt::format("following {} strictly {} closes {}", asof->following, asof->strictly,
+                    asof->closes));
   }
+  add_ttl(view.ttl, made);
   if (!join.bound) return;
   put(made, "time bound",
       fmt::format("{} to {} µs between columns {} and {}", join.bound->lower_us,

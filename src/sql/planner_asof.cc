@@ -73,14 +73,14 @@ Analysed<Planner::From> Planner::asof_join(From left, From right, JoinQuery::Kin
 }
 
 /// Makes what is compared by order the last key of both sides; nothing where that can't be.
-Analysed<std::optional<JoinQuery::AsOf>> Planner::take_order(JoinSides& sides, const Node& written) {
+Analysed<std::optional<JoinQuery::AsOf>> Planner::take_order(JoinSides& sides,
+                                                             const Node& written) {
   const FromScope& left = sides.left.from.scope;
   const FromScope& right = sides.right.from.scope;
   const auto is_of = [](const FromScope& scope, const Node& side) {
     return scope.covers(side) && scope.touches(side);
   };
-  const bool left_first =
-      is_of(left, written.at("left")) && is_of(right, written.at("right"));
+  const bool left_first = is_of(left, written.at("left")) && is_of(right, written.at("right"));
   const char* of_left = left_first ? "left" : "right";
   const char* of_right = left_first ? "right" : "left";
   auto asof = asof_of(text_in(written, "type"));

@@ -210,8 +210,9 @@ Planner::From Planner::add_join(JoinSides sides, JoinQuery query) {
   const std::string left = sides.left.from.relation;
   const std::string right = sides.right.from.relation;
   const bool weighted = query.left.weighted || query.right.weighted;
-  const bool gains = query.asof ? query.asof->closes
-                                : !weighted && (query.kind == JoinQuery::Kind::inner || query.bound);
+  const bool gains = query.asof
+                         ? query.asof->closes
+                         : !weighted && (query.kind == JoinQuery::Kind::inner || query.bound);
   Relation made{gains ? Relation::Kind::stream : Relation::Kind::view, query.output};
   made.behind_us = std::max(relation(left).behind_us, relation(right).behind_us);
   if (query.bound) {

@@ -192,8 +192,8 @@ struct JoinQuery {
     std::int64_t upper_us = 0;
   };
   std::optional<TimeBound> bound;
-  /// ASOF JOIN, inner or left: of the right side's rows whose other keys are equal, the one nearest to the left
-  /// row by the last key, which is not compared for equality.
+  /// ASOF JOIN, inner or left: of the right side's rows whose other keys are equal, the one nearest
+  /// to the left row by the last key, which is not compared for equality.
   struct AsOf {
     bool following = false;  ///< the first that is not before the left row; else the last not after
     bool strictly = false;   ///< and none that is at the same place
