@@ -29,15 +29,8 @@ const std::vector<JoinCase> cases = {
     {{"b, tiny", "id", "true"}, {"b, tiny", "tiny", "true"}, "", {}},
 };
 
-struct Tried {
-  std::string name;
-  JoinCase join;
-  Kind kind;
-};
-
-/// Some of all, by the seed.
-std::vector<Tried> tried(std::uint64_t seed) {
-  std::vector<Tried> some;
+void hold_the_law(std::uint64_t seed, bool taken_back, Setting setting, int epochs) {
+  std::vector<TriedJoin> some;
   std::size_t number = 0;
   for (const JoinCase& join : cases) {
     for (const AsOf& way : ways) {
@@ -48,39 +41,7 @@ std::vector<Tried> tried(std::uint64_t seed) {
       }
     }
   }
-  return some;
-}
-
-void check_all(ViewBench& bench, RandomInput& input, const std::vector<Tried>& all) {
-  for (const Tried& one : all) {
-    const std::string text = join_text(one.join, one.kind, "input");
-    EXPECT_EQ(bench.sum_of_changes(one.name),
-              row_bytes(bench.view(one.name).output(), input.judge().chunks(text)))
-        << text;
-  }
-}
-
-void hold_the_law(std::uint64_t seed, bool taken_back, Setting setting, int epochs) {
-  SCOPED_TRACE(fmt::format("seed {} taken back {}", seed, taken_back));
-  std::mt19937_64 random(seed);
-  RandomInput input(seed, taken_back);
-  ViewBench bench(database(), setting);
-  const std::vector<Tried> all = tried(seed);
-  for (const Tried& one : all) {
-    bench.add(one.name, make_join(join_query(one.join, one.kind, taken_back)), 2);
-  }
-  bench.start();
-  for (int epoch = 1; epoch <= epochs && !::testing::Test::HasFailure(); ++epoch) {
-    bench.run_epoch(input.next_epoch(), no_watermark, random);
-    check_all(bench, input, all);
-    if (random() % 3 == 0) bench.commit();
-    if (random() % 5 != 0) continue;
-    const std::uint64_t last = bench.epoch();
-    for (std::uint64_t again = bench.crash(); again <= last; ++again) {
-      bench.run_epoch(input.epoch(again), no_watermark, random);
-    }
-    check_all(bench, input, all);
-  }
+  op::hold_the_law(database(), some, seed, taken_back, setting, epochs);
 }
 
 TEST(Asof, HoldsTheLawOverStreams) {

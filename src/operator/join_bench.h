@@ -34,6 +34,16 @@ inline ViewBench::Make make_join(const sql::JoinQuery& query) {
   return make_join(JoinView{{}, query});
 }
 
+struct TriedJoin {
+  std::string name;
+  JoinCase join;
+  sql::JoinQuery::Kind kind;
+};
+/// Takes the joins through epochs, commits and losses of power. After each epoch the sum of what
+/// one gave out must be what DuckDB answers over the sum of its inputs.
+void hold_the_law(sql::Database& database, const std::vector<TriedJoin>& joins, std::uint64_t seed,
+                  bool taken_back, Setting setting, int epochs);
+
 /// Which of the input's rows a join took that closes by their column ts, as DuckDB says it: table
 /// `taken`.
 class TakenRows {

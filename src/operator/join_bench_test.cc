@@ -1,4 +1,7 @@
 #include "operator/join_bench.h"
+
+#include <gtest/gtest.h>
+
 #include "model/column_types.h"
 
 namespace leat::op {
@@ -94,6 +97,42 @@ ViewBench::Make make_join(const JoinView& view) {
   return [view](const std::string& name, const Resources& resources) {
     return make_join_view(name, view, {RandomInput::schema(), RandomInput::schema()}, resources);
   };
+}
+
+namespace {
+
+void check_all(ViewBench& bench, RandomInput& input, const std::vector<TriedJoin>& joins) {
+  for (const TriedJoin& join : joins) {
+    const std::string text = join_text(join.join, join.kind, "input");
+    EXPECT_EQ(bench.sum_of_changes(join.name),
+              row_bytes(bench.view(join.name).output(), input.judge().chunks(text)))
+        << text;
+  }
+}
+
+}  // namespace
+
+void hold_the_law(sql::Database& database, const std::vector<TriedJoin>& joins, std::uint64_t seed,
+                  bool taken_back, Setting setting, int epochs) {
+  SCOPED_TRACE(fmt::format("seed {} taken back {}", seed, taken_back));
+  std::mt19937_64 random(seed);
+  RandomInput input(seed, taken_back);
+  ViewBench bench(database, setting);
+  for (const TriedJoin& join : joins) {
+    bench.add(join.name, make_join(join_query(join.join, join.kind, taken_back)), 2);
+  }
+  bench.start();
+  for (int epoch = 1; epoch <= epochs && !::testing::Test::HasFailure(); ++epoch) {
+    bench.run_epoch(input.next_epoch(), no_watermark, random);
+    check_all(bench, input, joins);
+    if (random() % 3 == 0) bench.commit();
+    if (random() % 5 != 0) continue;
+    const std::uint64_t last = bench.epoch();
+    for (std::uint64_t again = bench.crash(); again <= last; ++again) {
+      bench.run_epoch(input.epoch(again), no_watermark, random);
+    }
+    check_all(bench, input, joins);
+  }
 }
 
 TakenRows::TakenRows(RandomInput& input, std::int64_t reach_us)
