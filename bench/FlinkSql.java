@@ -1,19 +1,17 @@
 import java.nio.file.*;
-import java.util.*;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.table.api.*;
 
 /**
- * One of Nexmark's queries on Flink SQL in this process, as github.com/nexmark/nexmark has it: its statements, its generator, a
- * sink that throws rows away. Arguments: the folder of its statements, the query, events, events per second of event time, and a
- * folder for checkpoints. Ends when all events are through.
+ * The statements of a file on Flink SQL in this process. Arguments: the file, in which statements end with ";", and a folder for
+ * checkpoints. Ends when what the INSERTs read has ended.
  */
-public class NexmarkFlink {
+public class FlinkSql {
   private static final int PARALLELISM = 2;
 
   public static void main(String[] arguments) {
     try {
-      run(Path.of(arguments[0]), arguments[1], arguments[2], arguments[3], Path.of(arguments[4]));
+      run(Path.of(arguments[0]), Path.of(arguments[1]));
       System.exit(0); // the cluster's threads would go on
     } catch (Throwable failed) {
       failed.printStackTrace();
@@ -21,19 +19,13 @@ public class NexmarkFlink {
     }
   }
 
-  private static void run(Path statements, String query, String events, String rate, Path checkpoints) throws Exception {
+  private static void run(Path file, Path checkpoints) throws Exception {
     TableEnvironment tables = TableEnvironment.create(
         EnvironmentSettings.newInstance().inStreamingMode().withConfiguration(settings(checkpoints)).build());
-    Map<String, String> said = Map.of("TPS", rate, "EVENTS_NUM", events, "PERSON_PROPORTION", "1", "AUCTION_PROPORTION", "3",
-        "BID_PROPORTION", "46", "NEXMARK_TABLE", "datagen");
-    for (String file : List.of("ddl_gen", "ddl_views", query)) {
-      String text = Files.readString(statements.resolve(file + ".sql")).replaceAll("(?m)--.*$", "");
-      for (Map.Entry<String, String> one : said.entrySet()) text = text.replace("${" + one.getKey() + "}", one.getValue());
-      for (String statement : text.split(";")) {
-        if (statement.isBlank()) continue;
-        TableResult result = tables.executeSql(statement);
-        if (statement.strip().startsWith("INSERT")) result.await();
-      }
+    for (String statement : Files.readString(file).split(";")) {
+      if (statement.isBlank()) continue;
+      TableResult result = tables.executeSql(statement);
+      if (statement.strip().startsWith("INSERT")) result.await();
     }
   }
 
