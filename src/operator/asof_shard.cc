@@ -197,8 +197,9 @@ Status AsofShard::settle(std::span<state::Entry* const> rights, const FirstSettl
   for (state::Entry* entry : rights) {
     if (entry->has(state::Entry::live)) {
       const OrderedRows::Row row = right_.rows.row_of(entry);
-      const std::size_t older = LEAT_TRY(remove_rights(row.key, right_.rows.table().key_of(entry)));
-      if (older == 0) LEAT_TRY(first_settled(row.key, time_of(row.order)));
+      const auto older =
+          LEAT_TRY(right_.rows.table().remove_range(row.key, right_.rows.table().key_of(entry)));
+      if (older.empty()) LEAT_TRY(first_settled(row.key, time_of(row.order)));
     }
     right_.rows.table().unpin(entry);
   }
@@ -220,23 +221,10 @@ Status AsofShard::forget(std::span<const std::string> keys, EventTimeUs watermar
     } else {
       const std::string behind =
           joined(right_.rows.table().key_of(newest), std::string_view("\0", 1));
-      (void)LEAT_TRY(remove_rights(key, behind));
+      (void)LEAT_TRY(right_.rows.table().remove_range(key, behind));
     }
   }
   return {};
-}
-
-/// Removes the right rows whose entries' keys are in [begin, end); gives how many.
-Result<std::size_t> AsofShard::remove_rights(std::string_view begin, std::string_view end) {
-  state::KeyedShard& table = right_.rows.table();
-  (void)LEAT_TRY(table.load_range(begin, end, std::numeric_limits<std::size_t>::max()));
-  entries_.clear();
-  table.for_each_entry(begin, end, [&](state::Entry* entry) {
-    entries_.push_back(entry);
-    return true;
-  });
-  for (state::Entry* entry : entries_) table.remove(entry);
-  return entries_.size();
 }
 
 void AsofShard::index(bool left, state::Entry* entry) {

@@ -97,7 +97,6 @@ class AsofShard {
   Status put(const OrderedRows::Row& left, const state::Entry* match, std::int64_t weight);
   Status leave(std::span<state::Entry* const> lefts);
   Status settle(std::span<state::Entry* const> rights, const FirstSettled& first_settled);
-  Result<std::size_t> remove_rights(std::string_view begin, std::string_view end);
   bool in_reach(const OrderedRows::Row& right, EventTimeUs time) const;
 
   /// The least key of a left row's entry that this right row may be the match of.

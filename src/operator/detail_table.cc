@@ -78,19 +78,7 @@ void DetailTable::drop_windows(unsigned shard, EventTimeUs time) {
 
 Status DetailTable::drop_group(unsigned shard, std::string_view group) {
   state::KeyedShard& table = table_.shard(shard);
-  std::vector<std::string> details;
-  const auto take = [&](std::string_view key) {
-    details.emplace_back(key);
-    return true;
-  };
-  const std::string end = state::end_of_prefix(group);
-  table.for_each_in_memory(group, end, take);
-  LEAT_TRY(table.for_each_in_store(group, end, take));
-  std::vector<state::KeyedShard::Key> keys;
-  for (const std::string& key : details) keys.push_back({key, state::hash_bytes(key)});
-  std::vector<state::Entry*> entries;
-  LEAT_TRY(table.find_or_create(keys, entries));
-  for (state::Entry* entry : entries) table.remove(entry);
+  (void)LEAT_TRY(table.remove_range(group, state::end_of_prefix(group)));
   return {};
 }
 

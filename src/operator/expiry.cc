@@ -84,20 +84,10 @@ Status Expiry::take_due(unsigned shard, EventTimeUs now, std::vector<std::string
   const auto lock = table.lock();
   at.complete = table.is_complete();
   if (now == no_watermark || last <= at.taken || (at.complete && at.first > last)) return {};
-  std::vector<std::string> pairs;
-  const auto take = [&](std::string_view pair) {
-    if (is_of(pair, shard)) pairs.emplace_back(pair);
-    return true;
-  };
   const std::string begin = at.taken == no_watermark ? "" : pair_of(at.taken + 1, {});
   const std::string end = pair_of(add_saturated(last, 1), {});
-  table.for_each_in_memory(begin, end, take);
-  LEAT_TRY(table.for_each_in_store(begin, end, take));
-  std::vector<state::KeyedShard::Key> keys;
-  for (const std::string& pair : pairs) keys.push_back({pair, state::hash_bytes(pair)});
-  std::vector<state::Entry*> entries;
-  LEAT_TRY(table.find_or_create(keys, entries));
-  for (state::Entry* entry : entries) table.remove(entry);
+  std::vector<std::string> pairs = LEAT_TRY(
+      table.remove_range(begin, end, [&](std::string_view pair) { return is_of(pair, shard); }));
   for (std::string& pair : pairs) groups.push_back(pair.erase(0, time_bytes));
   at.taken = last;
   at.first = end_of_time;

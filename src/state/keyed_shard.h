@@ -103,6 +103,12 @@ class KeyedShard {
   Result<std::size_t> load_range(std::string_view begin, std::string_view end,
                                  std::size_t rows_max);
 
+  /// Ends the rows with keys in [begin, end), or those for which `which` holds; gives their keys.
+  /// Only of an ordered table; with `which` also of keys of other shards, which it leaves out.
+  Result<std::vector<std::string>> remove_range(
+      std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view)>& which = {});
+
   /// The smallest and the greatest live key with this prefix, without the table's own. Only of an
   /// ordered table.
   Result<std::optional<std::string>> first_in(std::string_view prefix);
@@ -208,7 +214,7 @@ class KeyedShard {
   const std::byte* record_at(const Entry* entry, std::uint64_t epoch) const;
   Result<std::optional<std::string>> edge_in_store(std::string_view begin, std::string_view end,
                                                    bool last) const;
-  Status load_keys(std::span<const std::string> keys);
+  Status load_keys(std::span<const std::string> keys, std::vector<Entry*>& entries);
 
   const TableOptions& options_;
   std::mutex mutex_;

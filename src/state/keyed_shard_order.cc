@@ -24,15 +24,15 @@ Result<std::optional<std::string>> KeyedShard::edge_in_store(std::string_view be
   return found;
 }
 
-Status KeyedShard::load_keys(std::span<const std::string> keys) {
+Status KeyedShard::load_keys(std::span<const std::string> keys, std::vector<Entry*>& entries) {
   std::vector<Key> wanted;
   for (const std::string& key : keys) wanted.push_back({key, hash_bytes(key)});
-  std::vector<Entry*> entries;
   return find_or_create(wanted, entries);
 }
 
 Result<Entry*> KeyedShard::first_entry(std::string_view begin, std::string_view end,
                                        const Wanted& wanted) {
+  std::vector<Entry*> loaded;
   for (;;) {
     Entry* first = nullptr;
     for_each_entry(begin, end, [&](Entry* entry) {
@@ -43,12 +43,13 @@ Result<Entry*> KeyedShard::first_entry(std::string_view begin, std::string_view 
     const std::string before(first == nullptr ? end : key_of(first));
     const std::optional<std::string> stored = LEAT_TRY(edge_in_store(begin, before, false));
     if (!stored) return first;
-    LEAT_TRY(load_keys({&*stored, 1}));
+    LEAT_TRY(load_keys({&*stored, 1}, loaded));
   }
 }
 
 Result<Entry*> KeyedShard::last_entry(std::string_view begin, std::string_view end,
                                       const Wanted& wanted) {
+  std::vector<Entry*> loaded;
   for (;;) {
     Entry* last = nullptr;
     auto it = end.empty() ? index_.end() : index_.lower_bound(end);
@@ -59,7 +60,7 @@ Result<Entry*> KeyedShard::last_entry(std::string_view begin, std::string_view e
     const std::string behind(last == nullptr ? begin : key_of(last));
     const std::optional<std::string> stored = LEAT_TRY(edge_in_store(behind, end, true));
     if (!stored) return last;
-    LEAT_TRY(load_keys({&*stored, 1}));
+    LEAT_TRY(load_keys({&*stored, 1}, loaded));
   }
 }
 
@@ -70,8 +71,25 @@ Result<std::size_t> KeyedShard::load_range(std::string_view begin, std::string_v
     found.emplace_back(key);
     return found.size() < rows_max;
   }));
-  LEAT_TRY(load_keys(found));
+  std::vector<Entry*> loaded;
+  LEAT_TRY(load_keys(found, loaded));
   return found.size();
+}
+
+Result<std::vector<std::string>> KeyedShard::remove_range(
+    std::string_view begin, std::string_view end,
+    const std::function<bool(std::string_view)>& which) {
+  std::vector<std::string> keys;
+  const auto take = [&](std::string_view key) {
+    if (!which || which(key)) keys.emplace_back(key);
+    return true;
+  };
+  for_each_in_memory(begin, end, take);
+  LEAT_TRY(for_each_in_store(begin, end, take));
+  std::vector<Entry*> entries;
+  LEAT_TRY(load_keys(keys, entries));
+  for (Entry* entry : entries) remove(entry);
+  return keys;
 }
 
 Result<std::optional<std::string>> KeyedShard::first_in(std::string_view prefix) {

@@ -282,41 +282,98 @@ TEST(KeyedTable, NothingIsEvictedBeforeItsCommitIsKnown) {
   EXPECT_EQ(bench.Scan(*bench.timeline_->take_snapshot()).size(), 1u);
 }
 
-TEST(OrderedTable, FindsTheEdgesOfAPrefixInMemoryAndStore) {
-  ScratchDirectory directory;
-  const auto store = Store::open(directory.path()).value();
-  Timeline timeline(*store);
-  TableOptions options{store.get(), &timeline, store->family("v").value(), "s", {8, {}},
-                       false,       true};
-  KeyedTable table(options, 1);
-  KeyedShard& shard = table.shard(0);
-  const auto put = [&](const std::string& key, bool present) {
+/// An ordered table of one shard, with keys that the store alone has after evict().
+class OrderedTable : public ::testing::Test {
+ protected:
+  void put(const std::string& key, bool present) {
     const KeyedShard::Key wanted{key, hash_bytes(key)};
     std::vector<Entry*> entries;
-    ASSERT_TRUE(shard.find_or_create({&wanted, 1}, entries));
-    shard.touch(entries[0]);
-    if (!present) shard.remove(entries[0]);
-  };
+    ASSERT_TRUE(shard().find_or_create({&wanted, 1}, entries));
+    shard().touch(entries[0]);
+    if (!present) shard().remove(entries[0]);
+  }
+  void put_all(std::initializer_list<const char*> keys) {
+    shard().begin(Epoch(1));
+    for (const char* key : keys) put(key, true);
+  }
+  void evict() {
+    auto batch = store_->new_batch();
+    shard().persist(*batch);
+    ASSERT_TRUE(store_->commit(*batch));
+    timeline_.committed(Epoch(1));
+    shard().begin(Epoch(2));
+    EXPECT_GT(shard().evict(UINT64_MAX), 0u);
+  }
+  KeyedShard& shard() { return table_->shard(0); }
+
+  ScratchDirectory directory_;
+  std::unique_ptr<Store> store_ = Store::open(directory_.path()).value();
+  Timeline timeline_{*store_};
+  std::unique_ptr<KeyedTable> table_ = std::make_unique<KeyedTable>(
+      TableOptions{
+          store_.get(), &timeline_, store_->family("v").value(), "s", {8, {}}, false, true},
+      1);
+};
+
+TEST_F(OrderedTable, FindsTheEdgesOfAPrefixInMemoryAndStore) {
   const auto edges = [&](const std::string& prefix) {
-    return shard.first_in(prefix).value().value_or("-") + " " +
-           shard.last_in(prefix).value().value_or("-");
+    return shard().first_in(prefix).value().value_or("-") + " " +
+           shard().last_in(prefix).value().value_or("-");
   };
-  shard.begin(Epoch(1));
-  for (const char* key : {"a1", "a3", "a5", "b2", "b9"}) put(key, true);
+  put_all({"a1", "a3", "a5", "b2", "b9"});
   EXPECT_EQ(edges("a"), "a1 a5");
   EXPECT_EQ(edges("c"), "- -");
-  auto batch = store->new_batch();
-  shard.persist(*batch);
-  ASSERT_TRUE(store->commit(*batch));
-  timeline.committed(Epoch(1));
-  shard.begin(Epoch(2));
-  EXPECT_GT(shard.evict(UINT64_MAX), 0u);
+  evict();
   EXPECT_EQ(edges("a"), "a1 a5") << "from the store alone";
   put("a1", false);
   put("a9", true);
   put("b2", false);
   EXPECT_EQ(edges("a"), "a3 a9") << "memory laid over the store";
   EXPECT_EQ(edges("b"), "b9 b9");
+}
+
+TEST_F(OrderedTable, FindsTheNearestEntryThatIsWanted) {
+  const auto nearest = [&](const std::string& begin, const std::string& end) {
+    const auto even = [&](const Entry* entry) {
+      return (shard().key_of(entry).back() - '0') % 2 == 0;
+    };
+    const auto text = [&](const Entry* entry) {
+      return entry == nullptr ? "-" : std::string(shard().key_of(entry));
+    };
+    return text(shard().first_entry(begin, end, even).value()) + " " +
+           text(shard().last_entry(begin, end, even).value());
+  };
+  put_all({"a1", "a2", "a3", "a6", "a7", "b4", "b8"});
+  for (const bool in_store : {false, true}) {
+    SCOPED_TRACE(in_store);
+    if (in_store) evict();
+    EXPECT_EQ(nearest("a", "b"), "a2 a6");
+    EXPECT_EQ(nearest("a2", "a6"), "a2 a2") << "the end is not in the range";
+    EXPECT_EQ(nearest("a3", "a6"), "- -");
+    EXPECT_EQ(nearest("a7", ""), "b4 b8") << "to the table's end";
+  }
+  put("a2", false);
+  put("a4", true);
+  EXPECT_EQ(nearest("a", "b"), "a4 a6");
+}
+
+TEST_F(OrderedTable, RemovesARangeInMemoryAndStore) {
+  put_all({"a1", "a2", "a3", "a4", "b1"});
+  evict();
+  put("a2", true);  // in memory again
+  put("a5", true);
+  using Keys = std::vector<std::string>;
+  Keys removed = shard().remove_range("a2", "a6", [](auto key) { return key != "a3"; }).value();
+  std::ranges::sort(removed);
+  EXPECT_EQ(removed, Keys({"a2", "a4", "a5"}));
+  EXPECT_EQ(shard().load_range("a", "", 1).value(), 1u);
+  EXPECT_EQ(shard().load_range("a", "", 9).value(), 2u);
+  Keys left;
+  shard().for_each_in_memory("", "", [&](std::string_view key) {
+    left.emplace_back(key);
+    return true;
+  });
+  EXPECT_EQ(left, Keys({"a1", "a3", "b1"}));
 }
 
 TEST(KeyedTableThreads, EveryScanSumsToItsEpoch) {
