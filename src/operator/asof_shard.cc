@@ -13,6 +13,11 @@ std::string joined(std::string_view first, std::string_view second) {
   return std::string(first).append(second);
 }
 
+/// The least key behind this one.
+std::string successor_of(std::string_view place) {
+  return joined(place, std::string_view("\0", 1));
+}
+
 }  // namespace
 
 EventTimeUs AsofShard::time_of(std::string_view order) { return window_end_of(order, 0); }
@@ -155,8 +160,7 @@ std::string AsofShard::reach_of(const OrderedRows::Row& right) const {
 Result<state::Entry*> AsofShard::match_of(const OrderedRows::Row& left) {
   const std::string place = joined(left.key, left.order);
   state::Entry* match = LEAT_TRY(right_.rows.table().last_entry(
-      left.key, plan_.strictly ? place : state::end_of_prefix(place),
-      [&](const state::Entry* entry) { return right_.rows.row_of(entry).weight > 0; }));
+      left.key, plan_.strictly ? place : state::end_of_prefix(place), is_there_));
   if (match == nullptr || !plan_.reach_us) return match;
   return in_reach(right_.rows.row_of(match), time_of(left.order)) ? match : nullptr;
 }
@@ -167,9 +171,7 @@ bool AsofShard::in_reach(const OrderedRows::Row& right, EventTimeUs time) const 
 }
 
 Result<state::Entry*> AsofShard::right_behind(std::string_view key, std::string_view place) {
-  return right_.rows.table().first_entry(
-      joined(place, std::string_view("\0", 1)), state::end_of_prefix(key),
-      [&](const state::Entry* entry) { return right_.rows.row_of(entry).weight > 0; });
+  return right_.rows.table().first_entry(successor_of(place), state::end_of_prefix(key), is_there_);
 }
 
 Status AsofShard::close(EventTimeUs watermark, const FirstSettled& first_settled) {
@@ -219,8 +221,7 @@ Status AsofShard::forget(std::span<const std::string> keys, EventTimeUs watermar
     if (in_reach(row, watermark)) {
       LEAT_TRY(not_over(key, time_of(row.order)));
     } else {
-      const std::string behind =
-          joined(right_.rows.table().key_of(newest), std::string_view("\0", 1));
+      const std::string behind = successor_of(right_.rows.table().key_of(newest));
       (void)LEAT_TRY(right_.rows.table().remove_range(key, behind));
     }
   }

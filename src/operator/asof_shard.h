@@ -109,6 +109,10 @@ class AsofShard {
   Side left_;
   Side right_;
   JoinOutput output_;
+  /// Of a right row: it was not taken back more often than it came.
+  const state::KeyedShard::Wanted is_there_ = [this](const state::Entry* entry) {
+    return right_.rows.row_of(entry).weight > 0;
+  };
   std::vector<state::Entry*> entries_;  // scratch space
 };
 

@@ -102,7 +102,9 @@ class ClosingRun {
       late += taken_.note_changes(before);
       check();
       if (random_() % 3 == 0) bench_.commit();
-      if (random_() % 4 == 0) replay();
+      if (random_() % 4 != 0) continue;
+      bench_.replay(input_, random_, watermarks_);
+      check();
     }
     return late;
   }
@@ -117,14 +119,6 @@ class ClosingRun {
   }
 
  private:
-  void replay() {
-    const std::uint64_t last = bench_.epoch();
-    for (std::uint64_t again = bench_.crash(); again <= last; ++again) {
-      bench_.run_epoch(input_.epoch(again), watermarks_[again - 1], random_);
-    }
-    check();
-  }
-
   void check() {
     const std::string joined = join_text(join_, kind_, "taken");
     std::string text = fmt::format("FROM ({}) WHERE epoch_us(l0) < {}", joined, watermarks_.back());

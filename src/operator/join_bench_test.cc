@@ -122,17 +122,7 @@ void hold_the_law(sql::Database& database, const std::vector<TriedJoin>& joins, 
     bench.add(join.name, make_join(join_query(join.join, join.kind, taken_back)), 2);
   }
   bench.start();
-  for (int epoch = 1; epoch <= epochs && !::testing::Test::HasFailure(); ++epoch) {
-    bench.run_epoch(input.next_epoch(), no_watermark, random);
-    check_all(bench, input, joins);
-    if (random() % 3 == 0) bench.commit();
-    if (random() % 5 != 0) continue;
-    const std::uint64_t last = bench.epoch();
-    for (std::uint64_t again = bench.crash(); again <= last; ++again) {
-      bench.run_epoch(input.epoch(again), no_watermark, random);
-    }
-    check_all(bench, input, joins);
-  }
+  bench.live(input, epochs, random, [&] { check_all(bench, input, joins); });
 }
 
 TakenRows::TakenRows(RandomInput& input, std::int64_t reach_us)

@@ -81,21 +81,13 @@ class JoinViewOperator final : public ViewOperator {
     for (const auto& pages : pages_) pages->shard(index).table().persist(batch);
     if (index != 0) return {};
     definition_.persist(family_, batch);
-    const EventTimeUs time = clock_.now();
-    if (time == stored_time_) return {};
-    batch.put(family_, watermark_key,
-              std::string_view(reinterpret_cast<const char*>(&time), sizeof time));
-    stored_time_ = time;
+    clock_.persist(family_, batch);
     return {};
   }
 
   Status restore() override {
     LEAT_TRY(definition_.check(resources_.store, family_));
-    const std::optional<std::string> time = LEAT_TRY(resources_.store.get(family_, watermark_key));
-    if (time && time->size() == sizeof stored_time_) {
-      std::memcpy(&stored_time_, time->data(), sizeof stored_time_);
-      clock_.restore(stored_time_);
-    }
+    LEAT_TRY(clock_.restore(resources_.store, family_));
     for (const bool left : {true, false}) {
       LEAT_TRY(pages_[left ? 0 : 1]->restore(resources_.bytes_max_a_shard(),
                                              [&](unsigned shard, RowPages::Group group) {
@@ -178,7 +170,6 @@ class JoinViewOperator final : public ViewOperator {
   WindowClock clock_;
   std::vector<std::unique_ptr<RowPagesTable>> pages_;  // left's, right's
   std::vector<std::unique_ptr<Shard>> shards_;
-  EventTimeUs stored_time_ = no_watermark;
 };
 
 Status check_join(const std::string& name, const sql::JoinQuery& query) {

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,10 @@ class ViewBench {
   void live(RandomInput& input, int epochs, std::mt19937_64& random,
             const std::function<void()>& check);
   void commit();
+  /// Loses what was not committed, and runs it again; `watermarks`: of each epoch, empty where
+  /// there are none.
+  void replay(RandomInput& input, std::mt19937_64& random,
+              std::span<const EventTimeUs> watermarks = {});
   /// Loses what was not committed; returns the epoch from which input must come again.
   std::uint64_t crash();
 

@@ -283,11 +283,17 @@ void ViewBench::live(RandomInput& input, int epochs, std::mt19937_64& random,
     check();
     if (random() % 3 == 0) commit();
     if (random() % 5 != 0) continue;
-    const std::uint64_t last = epoch();
-    for (std::uint64_t again = crash(); again <= last; ++again) {
-      run_epoch(input.epoch(again), no_watermark, random);
-    }
+    replay(input, random);
     check();
+  }
+}
+
+void ViewBench::replay(RandomInput& input, std::mt19937_64& random,
+                       std::span<const EventTimeUs> watermarks) {
+  const std::uint64_t last = epoch();
+  for (std::uint64_t again = crash(); again <= last; ++again) {
+    run_epoch(input.epoch(again), watermarks.empty() ? no_watermark : watermarks[again - 1],
+              random);
   }
 }
 

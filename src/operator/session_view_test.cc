@@ -135,10 +135,7 @@ void hold_the_law(std::uint64_t seed, const Tried& tried, Setting setting) {
     check();
     if (random() % 3 == 0) bench.commit();
     if (random() % 4 != 0) continue;
-    const std::uint64_t last = bench.epoch();
-    for (std::uint64_t again = bench.crash(); again <= last; ++again) {
-      bench.run_epoch(input.epoch(again), watermarks[again - 1], random);
-    }
+    bench.replay(input, random, watermarks);
     check();
   }
   EXPECT_GT(late, 0u) << "the test has late rows at all";

@@ -55,8 +55,7 @@ std::vector<Key> query_keys() {
        "`false`: the rows of a query that gives them one by one, such as a join, are not kept. "
        "They go to its sinks, followers and the views over it, and can't be asked for, neither "
        "with SQL nor by a panel or a stream's join. A sink that is added later gets those from "
-       "then "
-       "on.",
+       "then on.",
        false, "true"}};
 }
 

@@ -29,6 +29,9 @@ std::string kept_for(const ViewPart& view) {
                      by_event ? " of event time" : "");
 }
 
+/// An ASOF join that goes on with event time.
+bool closes_as_of(const sql::JoinQuery& query) { return query.asof && query.asof->closes; }
+
 /// Whether an operator's state grows with every new key or row, for ever.
 struct GrowsForEver {
   bool operator()(const op::LatestView& view) const { return !view.ttl; }
@@ -42,7 +45,7 @@ struct GrowsForEver {
   bool operator()(const op::JoinView& view) const {
     const auto& query = view.query;
     // Of the right side's keys each keeps a row; without keys that is one.
-    if (query.asof && query.asof->closes) return query.key_count > 1 && !view.ttl;
+    if (closes_as_of(query)) return query.key_count > 1 && !view.ttl;
     return !query.bound && !(query.window_key && view.end_windows());
   }
   bool operator()(const op::KeyedView& view) const {
@@ -91,7 +94,7 @@ bool grows_for_ever(const ViewNode& view) {
 
 bool joins_as_of(const ViewPart& part) {
   const auto* join = std::get_if<op::JoinView>(&part.definition);
-  return join != nullptr && join->query.asof && join->query.asof->closes;
+  return join != nullptr && closes_as_of(join->query);
 }
 
 bool only_its_rows_grow(const ViewNode& view) {
@@ -130,7 +133,7 @@ std::string state_of_parts(const ViewNode& view) {
       if (query.window_key && join->end_windows()) {
         return "the joined rows of each window until none comes any more";
       }
-      if (query.asof && query.asof->closes) {
+      if (closes_as_of(query)) {
         const std::string until =
             join->ttl
                 ? fmt::format(" until {} after it", duration_text(join->ttl->length_us / 1000))

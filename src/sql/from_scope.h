@@ -39,6 +39,8 @@ class FromScope {
   /// Whether all, and any, of an expression's references are of this scope.
   bool covers(const Node& expression) const;
   bool touches(const Node& expression) const;
+  /// It has references, and all are of this scope.
+  bool decides(const Node& expression) const { return covers(expression) && touches(expression); }
   /// The SELECT items that a star stands for, each with its name as alias.
   Analysed<std::vector<Node>> expand(const Node& star) const;
 

@@ -108,7 +108,7 @@ class Planner {
   Analysed<From> join(From left, From right, JoinQuery::Kind kind, std::vector<Node> conditions,
                       const std::vector<std::string>& using_columns);
   Analysed<void> take_keys(JoinSides& sides);
-  Analysed<bool> make_comparable(JoinSides& sides, std::size_t key);
+  Analysed<void> make_comparable(JoinSides& sides, std::size_t key);
   Analysed<ViewInput> join_input(JoinSides& sides, JoinSide& side, bool shown);
   Analysed<void> merge_using(JoinSides& sides, const std::vector<std::string>& using_columns);
   From add_join(JoinSides sides, JoinQuery query);
@@ -119,7 +119,7 @@ class Planner {
   static std::map<std::size_t, EventTimeColumn> left_time_shown(const JoinSides& sides,
                                                                 const Schema& output);
   std::optional<std::vector<std::size_t>> unique_of(const JoinSides& sides,
-                                                    const Schema& output) const;
+                                                    const JoinQuery& query) const;
   Analysed<std::string> join_condition(const JoinSides& sides, const JoinQuery& query);
   Analysed<Type> type_of(const Node& expression, const std::string& relation);
   Analysed<Type> common_type(const Type& left, const Type& right);
@@ -129,7 +129,8 @@ class Planner {
   }
 
   // planner_asof.cc
-  Analysed<From> asof_join(From left, From right, JoinQuery::Kind kind, const Node& join);
+  Analysed<From> asof_join(From left, From right, JoinQuery::Kind kind, const Node& join,
+                           const std::vector<std::string>& using_columns);
   Analysed<std::optional<JoinQuery::AsOf>> take_order(JoinSides& sides, const Node& written);
 
   // planner_subqueries.cc

@@ -11,12 +11,11 @@ using Kind = JoinQuery::Kind;
 constexpr std::string_view code = "not-incremental";
 
 /// What ON and USING say. The last column of USING is the one that is compared by order.
-std::vector<Node> conditions_of(const Node& join) {
+std::vector<Node> conditions_of(const Node& join, const std::vector<std::string>& using_columns) {
   std::vector<Node> conditions = conjuncts_of(join.at("condition"));
-  const Node& names = join.at("using_columns");
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const Node column = column_ref(names[i].get<std::string>());
-    const bool last = i + 1 == names.size();
+  for (std::size_t i = 0; i < using_columns.size(); ++i) {
+    const Node column = column_ref(using_columns[i]);
+    const bool last = i + 1 == using_columns.size();
     conditions.push_back(
         comparison(last ? "COMPARE_GREATERTHANOREQUALTO" : "COMPARE_EQUAL", column, column));
   }
@@ -35,16 +34,17 @@ std::optional<JoinQuery::AsOf> asof_of(const std::string& comparison) {
 }  // namespace
 
 Analysed<Planner::From> Planner::asof_join(From left, From right, JoinQuery::Kind kind,
-                                           const Node& join) {
+                                           const Node& join,
+                                           const std::vector<std::string>& using_columns) {
   if (kind != Kind::inner && kind != Kind::left) {
     return sql_fault(code, position_of(join),
                      "an ASOF JOIN keeps rows without a match of the left side alone: write ASOF "
                      "LEFT JOIN");
   }
   LEAT_TRY_SQL(refuse_now(conjuncts_of(join.at("condition")), left, right));
-  JoinSides sides{{std::move(left)}, {std::move(right)}, kind, {}, {}, {}, true};
+  JoinSides sides{{std::move(left)}, {std::move(right)}, kind};
   std::vector<Node> by_order;
-  for (Node& condition : conditions_of(join)) {
+  for (Node& condition : conditions_of(join, using_columns)) {
     const bool equal = text_in(condition, "type") == "COMPARE_EQUAL";
     (equal ? sides.conditions : by_order).push_back(std::move(condition));
   }
@@ -60,14 +60,8 @@ Analysed<Planner::From> Planner::asof_join(From left, From right, JoinQuery::Kin
                      "a.t >= b.t");
   }
   query.key_count = sides.left.keys.size();
-  query.asof->closes = query.asof->closes && !is_weighted(sides.left.from.relation) &&
-                       !is_weighted(sides.right.from.relation);
   query.left = LEAT_TRY_SQL(join_input(sides, sides.left, true));
   query.right = LEAT_TRY_SQL(join_input(sides, sides.right, sides.shows_right()));
-  std::vector<std::string> using_columns;
-  for (const Node& name : join.at("using_columns")) {
-    using_columns.push_back(name.get<std::string>());
-  }
   LEAT_TRY_SQL(merge_using(sides, using_columns));
   return add_join(std::move(sides), std::move(query));
 }
@@ -77,27 +71,25 @@ Analysed<std::optional<JoinQuery::AsOf>> Planner::take_order(JoinSides& sides,
                                                              const Node& written) {
   const FromScope& left = sides.left.from.scope;
   const FromScope& right = sides.right.from.scope;
-  const auto is_of = [](const FromScope& scope, const Node& side) {
-    return scope.covers(side) && scope.touches(side);
-  };
-  const bool left_first = is_of(left, written.at("left")) && is_of(right, written.at("right"));
+  const bool left_first = left.decides(written.at("left")) && right.decides(written.at("right"));
   const char* of_left = left_first ? "left" : "right";
   const char* of_right = left_first ? "right" : "left";
   auto asof = asof_of(text_in(written, "type"));
-  if (!asof || !is_of(left, written.at(of_left)) || !is_of(right, written.at(of_right))) {
+  if (!asof || !left.decides(written.at(of_left)) || !right.decides(written.at(of_right))) {
     return std::optional<JoinQuery::AsOf>();
   }
   // b.t <= a.t is a.t >= b.t.
   if (!left_first) asof->following = !asof->following;
   sides.left.keys.push_back(left.resolved(written.at(of_left)));
   sides.right.keys.push_back(right.resolved(written.at(of_right)));
-  const auto follows_time = [&](const JoinSide& side) {
+  LEAT_TRY_SQL(make_comparable(sides, sides.left.keys.size() - 1));
+  const auto is_time_of_stream = [&](const JoinSide& side) {
     const EventTimeColumn* time = event_time_of(side.from.relation, side.keys.back());
-    return time != nullptr && !time->bounds_window && time->behind_us == 0;
+    return time != nullptr && !time->bounds_window && time->behind_us == 0 &&
+           !is_weighted(side.from.relation);
   };
-  asof->closes = !asof->following && follows_time(sides.left) && follows_time(sides.right);
-  const bool cast = LEAT_TRY_SQL(make_comparable(sides, sides.left.keys.size() - 1));
-  asof->closes = asof->closes && !cast;
+  asof->closes =
+      !asof->following && is_time_of_stream(sides.left) && is_time_of_stream(sides.right);
   const Type type = LEAT_TRY_SQL(type_of(sides.left.keys.back(), sides.left.from.relation));
   if (!can_be_ranked(type)) {
     return sql_fault(code, position_of(written), "ASOF JOIN can't compare values of type {}",

@@ -76,10 +76,12 @@ Analysed<Planner::From> Planner::plan_join(const Node& join_node, const Environm
   From right = LEAT_TRY_SQL(plan_from(join_node.at("right"), env, none));
   LEAT_TRY_SQL(make_windows(left));
   LEAT_TRY_SQL(make_windows(right));
-  if (ref == "ASOF") return asof_join(std::move(left), std::move(right), *kind, join_node);
   std::vector<std::string> using_columns;
   for (const Node& name : join_node.at("using_columns")) {
     using_columns.push_back(name.get<std::string>());
+  }
+  if (ref == "ASOF") {
+    return asof_join(std::move(left), std::move(right), *kind, join_node, using_columns);
   }
   if (ref == "NATURAL") {
     for (const auto& column : left.scope.columns()) {
@@ -226,7 +228,7 @@ Planner::From Planner::add_join(JoinSides sides, JoinQuery query) {
   }
   if (query.window_key) made.event_times = windows_shown(sides, query.output);
   if (query.asof && query.asof->closes) made.event_times = left_time_shown(sides, query.output);
-  made.unique = unique_of(sides, query.output);
+  made.unique = unique_of(sides, query);
   const bool closes = query.window_key.has_value();
   Schema output = query.output;
   From out;
@@ -282,7 +284,7 @@ std::map<std::size_t, EventTimeColumn> Planner::left_time_shown(const JoinSides&
 /// Columns that identify a join's rows: those of one side, where each of its rows finds one of the
 /// other's at most, or those of both.
 std::optional<std::vector<std::size_t>> Planner::unique_of(const JoinSides& sides,
-                                                           const Schema& output) const {
+                                                           const JoinQuery& query) const {
   using Kind = JoinQuery::Kind;
   const auto shown = [&](const JoinSide& side) -> std::optional<std::vector<std::size_t>> {
     const Relation& known = relation(side.from.relation);
@@ -290,7 +292,7 @@ std::optional<std::vector<std::size_t>> Planner::unique_of(const JoinSides& side
     std::vector<std::size_t> places;
     for (const std::size_t column : *known.unique) {
       const auto name = side.names.find(known.schema[column].name);
-      const auto place = name == side.names.end() ? std::nullopt : output.find(name->second);
+      const auto place = name == side.names.end() ? std::nullopt : query.output.find(name->second);
       if (!place) return std::nullopt;
       places.push_back(*place);
     }
@@ -305,7 +307,8 @@ std::optional<std::vector<std::size_t>> Planner::unique_of(const JoinSides& side
            });
   };
   const auto left = shown(sides.left);
-  if (!sides.shows_right() || sides.as_of) return left;
+  // As of a left row there is one right row at most.
+  if (!sides.shows_right() || query.asof) return left;
   const bool once_right = matches_once(sides.right);
   const bool once_left = matches_once(sides.left);
   const bool inner = sides.kind == Kind::inner;
@@ -326,24 +329,21 @@ Analysed<void> Planner::take_keys(JoinSides& sides) {
   const bool left_alone =
       sides.kind == Kind::inner || sides.kind == Kind::semi || sides.kind == Kind::right;
   const bool right_alone = sides.kind != Kind::right && sides.kind != Kind::full;
-  const auto is_of = [](const FromScope& scope, const Node& side) {
-    return scope.covers(side) && scope.touches(side);
-  };
   std::vector<Node> rest;
   for (Node& condition : sides.conditions) {
     if (text_in(condition, "type") == "COMPARE_EQUAL") {
       const Node* a = &condition.at("left");
       const Node* b = &condition.at("right");
-      if (!(is_of(left, *a) && is_of(right, *b))) std::swap(a, b);
-      if (is_of(left, *a) && is_of(right, *b)) {
+      if (!(left.decides(*a) && right.decides(*b))) std::swap(a, b);
+      if (left.decides(*a) && right.decides(*b)) {
         sides.left.keys.push_back(left.resolved(*a));
         sides.right.keys.push_back(right.resolved(*b));
         continue;
       }
     }
-    if (left_alone && is_of(left, condition)) {
+    if (left_alone && left.decides(condition)) {
       sides.left.where.push_back(left.resolved(condition));
-    } else if (right_alone && is_of(right, condition)) {
+    } else if (right_alone && right.decides(condition)) {
       sides.right.where.push_back(right.resolved(condition));
     } else {
       rest.push_back(std::move(condition));
@@ -351,22 +351,22 @@ Analysed<void> Planner::take_keys(JoinSides& sides) {
   }
   sides.conditions = std::move(rest);
   for (std::size_t i = 0; i < sides.left.keys.size(); ++i) {
-    (void)LEAT_TRY_SQL(make_comparable(sides, i));
+    LEAT_TRY_SQL(make_comparable(sides, i));
   }
   return {};
 }
 
-/// Makes both sides' key with this number of one type; false where they are.
-Analysed<bool> Planner::make_comparable(JoinSides& sides, std::size_t key) {
+/// Makes both sides' key with this number of one type.
+Analysed<void> Planner::make_comparable(JoinSides& sides, std::size_t key) {
   Node& left = sides.left.keys[key];
   Node& right = sides.right.keys[key];
   const Type left_type = LEAT_TRY_SQL(type_of(left, sides.left.from.relation));
   const Type right_type = LEAT_TRY_SQL(type_of(right, sides.right.from.relation));
-  if (left_type == right_type) return false;
+  if (left_type == right_type) return {};
   const Type common = LEAT_TRY_SQL(common_type(left_type, right_type));
   left = LEAT_TRY_SQL(cast_to(left, left_type, common));
   right = LEAT_TRY_SQL(cast_to(right, right_type, common));
-  return true;
+  return {};
 }
 
 Analysed<Type> Planner::type_of(const Node& expression, const std::string& input) {

@@ -21,7 +21,6 @@ struct Planner::JoinSides {
   std::vector<Node> conditions = {};  ///< not used up yet, as the user wrote them
   FromScope scope = {};               ///< of the join
   std::set<std::string> taken = {};   ///< names of its columns
-  bool as_of = false;                 ///< a left row has one match at most
 
   bool shows_right() const {
     return kind != JoinQuery::Kind::semi && kind != JoinQuery::Kind::anti;

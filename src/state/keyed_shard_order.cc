@@ -44,6 +44,7 @@ Result<Entry*> KeyedShard::first_entry(std::string_view begin, std::string_view 
     const std::optional<std::string> stored = LEAT_TRY(edge_in_store(begin, before, false));
     if (!stored) return first;
     LEAT_TRY(load_keys({&*stored, 1}, loaded));
+    if (wanted(loaded[0])) return loaded[0];
   }
 }
 
@@ -61,6 +62,7 @@ Result<Entry*> KeyedShard::last_entry(std::string_view begin, std::string_view e
     const std::optional<std::string> stored = LEAT_TRY(edge_in_store(behind, end, true));
     if (!stored) return last;
     LEAT_TRY(load_keys({&*stored, 1}, loaded));
+    if (wanted(loaded[0])) return loaded[0];
   }
 }
 
