@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "model/chunk.h"
+#include "model/chunk_copy.h"
 
 namespace leat {
 
@@ -24,7 +25,7 @@ class DuckTestDatabase {
   DuckTestDatabase(const DuckTestDatabase&) = delete;
   DuckTestDatabase& operator=(const DuckTestDatabase&) = delete;
 
-  /// The result's chunks.
+  /// The result's chunks; copies, as texts inside lists go with the result.
   std::vector<Chunk> chunks(const std::string& sql) {
     std::vector<Chunk> chunks;
     duckdb_result result;
@@ -32,7 +33,7 @@ class DuckTestDatabase {
       ADD_FAILURE() << sql << ": " << duckdb_result_error(&result);
     } else {
       while (duckdb_data_chunk chunk = duckdb_fetch_chunk(result)) {
-        chunks.push_back(Chunk::adopt(chunk));
+        chunks.push_back(copy_of(Chunk::adopt(chunk)));
       }
     }
     duckdb_destroy_result(&result);

@@ -133,6 +133,7 @@ void put_column(const VectorReader& reader, std::span<char*> cursors) {
 struct RowBytes {
   const char* at;
   const char* end;
+  RowCodec::Texts texts;
 
   std::size_t left() const { return static_cast<std::size_t>(end - at); }
 
@@ -189,19 +190,42 @@ bool get_value(RowBytes& bytes, VectorWriter& writer, std::size_t row) {
   if (shape.kind == Kind::text) {
     std::uint64_t length = 0;
     if (!bytes.varint(length) || !bytes.take(length, from)) return false;
-    writer.set_text(row, {from, length});
+    const std::string_view text(from, length);
+    bytes.texts == RowCodec::Texts::copied ? writer.set_text(row, text)
+                                           : writer.point_at_text(row, text);
     return true;
   }
   return get_members(bytes, writer, row);
 }
 
-bool get_row(RowBytes bytes, std::span<VectorWriter> writers, std::size_t row) {
+/// Passes over a value that is not NULL.
+bool skip_value(RowBytes& bytes, const VectorShape& shape) {
+  const char* from = nullptr;
+  if (shape.kind == Kind::fixed) return bytes.take(shape.width, from);
+  std::uint64_t count = shape.kind == Kind::structure ? shape.children.size() : shape.array_size;
+  const bool counted = shape.kind == Kind::text || shape.kind == Kind::list;
+  if (counted && !bytes.varint(count)) return false;
+  if (shape.kind == Kind::text) return bytes.take(count, from);
+  if (count / 8 > bytes.left()) return false;
+  const char* nulls = nullptr;
+  if (!bytes.take(null_bytes(count), nulls)) return false;
+  for (std::size_t i = 0; i < count; ++i) {
+    const VectorShape& member = shape.children[shape.kind == Kind::structure ? i : 0];
+    if (!is_null(nulls, i) && !skip_value(bytes, member)) return false;
+  }
+  return true;
+}
+
+/// `writers`: by column; nothing for one that is left out.
+bool get_row(RowBytes bytes, std::span<const VectorShape> shapes,
+             std::span<std::optional<VectorWriter>> writers, std::size_t row) {
   const char* nulls = nullptr;
   if (!bytes.take(null_bytes(writers.size()), nulls)) return false;
   for (std::size_t i = 0; i < writers.size(); ++i) {
+    std::optional<VectorWriter>& writer = writers[i];
     if (is_null(nulls, i)) {
-      writers[i].set_null(row);
-    } else if (!get_value(bytes, writers[i], row)) {
+      if (writer) writer->set_null(row);
+    } else if (!(writer ? get_value(bytes, *writer, row) : skip_value(bytes, shapes[i]))) {
       return false;
     }
   }
@@ -261,12 +285,17 @@ Status RowCodec::decode(std::span<const std::string_view> rows, Chunk& out,
 }
 
 Status RowCodec::decode(std::span<const std::string_view> rows,
-                        std::span<const std::size_t> columns, Chunk& out,
-                        std::size_t first_row) const {
+                        std::span<const std::size_t> columns, Chunk& out, std::size_t first_row,
+                        Texts texts) const {
   LEAT_CHECK(first_row + rows.size() <= chunk_rows_max);
-  std::vector<VectorWriter> writers = write_columns(shapes_, out, columns);
+  LEAT_CHECK(columns.size() == shapes_.size());
+  std::vector<std::optional<VectorWriter>> writers(columns.size());
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i] != left_out) writers[i].emplace(shapes_[i], out.vector(columns[i]));
+  }
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (!get_row({rows[i].data(), rows[i].data() + rows[i].size()}, writers, first_row + i)) {
+    const RowBytes bytes{rows[i].data(), rows[i].data() + rows[i].size(), texts};
+    if (!get_row(bytes, shapes_, writers, first_row + i)) {
       return external_error("stored-row-invalid",
                             "a stored row of {} bytes does not fit its {} columns; the store is "
                             "damaged or of another schema",

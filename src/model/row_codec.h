@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -78,11 +79,14 @@ class RowCodec {
   void encode(const Chunk& chunk, std::span<const std::size_t> columns, EncodedRows& out) const;
   /// The chunk's first columns.
   void encode(const Chunk& chunk, EncodedRows& out) const;
-  /// Writes rows into rows `first_row`… of the columns with these indices, texts copied; the
-  /// chunk's size is left as it is. Error `stored-row-invalid` (external): the bytes are no row of
-  /// these types.
+  /// In the place of a column's index: the column is not wanted.
+  static constexpr std::size_t left_out = std::numeric_limits<std::size_t>::max();
+  /// Writes rows into rows `first_row`… of the columns with these indices; the chunk's size is left
+  /// as it is. Texts that are pointed at need the rows for as long as the chunk is used. Error
+  /// `stored-row-invalid` (external): the bytes are no row of these types.
+  enum class Texts : std::uint8_t { copied, pointed_at };
   Status decode(std::span<const std::string_view> rows, std::span<const std::size_t> columns,
-                Chunk& out, std::size_t first_row) const;
+                Chunk& out, std::size_t first_row, Texts texts = Texts::copied) const;
   Status decode(std::span<const std::string_view> rows, Chunk& out, std::size_t first_row) const;
 
  private:

@@ -180,6 +180,30 @@ TEST_P(RowCodecOfType, KeysComeBackToEqualKeys) {
   }
 }
 
+TEST_P(RowCodecOfType, ColumnsThatAreLeftOutArePassedOver) {
+  const Type bigint = Type::of(DUCKDB_TYPE_BIGINT);
+  const RowCodec codec({type(), bigint, type(), bigint});
+  const Schema schema({{"w", type()}, {"i", bigint}});
+  const std::vector<std::size_t> places = {RowCodec::left_out, RowCodec::left_out, 0, 1};
+  for (const Chunk& chunk : duck_.chunks("SELECT v, i, v AS w, -i FROM t")) {
+    EncodedRows encoded;
+    codec.encode(chunk, encoded);
+    std::vector<std::string_view> rows;
+    for (std::size_t row = 0; row < encoded.size(); ++row) rows.push_back(encoded[row]);
+    for (const auto texts : {RowCodec::Texts::copied, RowCodec::Texts::pointed_at}) {
+      Chunk decoded(schema);
+      ASSERT_TRUE(codec.decode(rows, places, decoded, 0, texts));
+      decoded.set_size(chunk.size());
+      const RowCodec of_two({type(), bigint});
+      EncodedRows again;
+      EncodedRows wanted;
+      of_two.encode(copy_of(decoded), again);
+      of_two.encode(chunk, std::vector<std::size_t>{2, 3}, wanted);
+      for (std::size_t row = 0; row < rows.size(); ++row) ASSERT_EQ(again[row], wanted[row]);
+    }
+  }
+}
+
 TEST_P(RowCodecOfType, RowsComeBackByteForByte) {
   const RowCodec codec({type(), Type::of(DUCKDB_TYPE_BIGINT), type()});
   const Schema schema({{"v", type()}, {"i", Type::of(DUCKDB_TYPE_BIGINT)}, {"w", type()}});

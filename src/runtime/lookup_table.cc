@@ -24,13 +24,18 @@ std::vector<std::size_t> first_columns(std::size_t count) {
 /// Turns what the system answers into what is kept of it.
 class LookupTable::Collector final : public connector::Answers {
  public:
-  Collector(const RowCodec& codec, std::size_t keys) : answers(keys), codec_(codec) {}
+  Collector(const LookupTable& table, std::span<const std::string_view> keys)
+      : answers(keys.size()), table_(table), keys_(keys) {}
 
+  /// Takes rows of the very key alone: a system may compare texts in a wider sense than SQL's `=`
+  /// (without case, say).
   Status found(const Chunk& rows, std::span<const std::uint32_t> key_of) override {
-    codec_.encode(rows, encoded_);
+    table_.row_codec().encode(rows, encoded_);
+    table_.key_codec().encode(rows, table_.input().key, found_keys_);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       LookedUp& answer = answers[key_of[i]];
-      if (answer.refusal.empty()) answer.rows.emplace_back(encoded_[i]);
+      if (!answer.refusal.empty() || found_keys_[i] != keys_[key_of[i]]) continue;
+      answer.rows.emplace_back(encoded_[i]);
     }
     return {};
   }
@@ -41,8 +46,10 @@ class LookupTable::Collector final : public connector::Answers {
   std::vector<LookedUp> answers;
 
  private:
-  const RowCodec& codec_;
+  const LookupTable& table_;
+  const std::span<const std::string_view> keys_;  ///< that are asked for
   EncodedRows encoded_;
+  EncodedRows found_keys_;
 };
 
 LookupTable::LookupTable(Setup setup)
@@ -169,7 +176,7 @@ Status LookupTable::ask(std::span<const std::string* const> keys, const std::sto
   Chunk chunk(key_schema(setup_.input));
   LEAT_TRY(key_codec().decode(encoded, first_columns(setup_.input.key.size()), chunk, 0));
   chunk.set_size(keys.size());
-  Collector collector(row_codec(), keys.size());
+  Collector collector(*this, encoded);
   {
     const Latency::Stopwatch stopwatch(lookup_time_);
     LEAT_TRY(setup_.table->look_up(chunk, collector, stop));

@@ -18,7 +18,8 @@ using testing::SizeIs;
 const Schema columns({{"code", Type::of(DUCKDB_TYPE_INTEGER)},
                       {"twice", Type::of(DUCKDB_TYPE_INTEGER)}});
 
-/// A system that has a row for every even number: the number and its double.
+/// A system that has a row for every even number: the number and its double. It takes a million
+/// for 98.
 class EvenNumbers final : public connector::Table {
  public:
   struct Control {
@@ -66,7 +67,7 @@ class EvenNumbers final : public connector::Table {
       for (const int column : {0, 1}) {
         auto* out = static_cast<std::int32_t*>(
             duckdb_vector_get_data(rows.vector(static_cast<std::size_t>(column))));
-        out[key_of.size()] = numbers[i] * (1 + column);
+        out[key_of.size()] = (numbers[i] == 1'000'000 ? 98 : numbers[i]) * (1 + column);
       }
       key_of.push_back(i);
     }
@@ -130,6 +131,12 @@ class LookupTableTest : public testing::Test {
   EvenNumbers::Control control_;
   std::optional<LookupTable> table_;
 };
+
+TEST_F(LookupTableTest, TakesRowsOfTheVeryKeyAlone) {
+  Start();
+  EXPECT_EQ(Twice({98, 1'000'000}).value(), (std::vector<int>{196, -1}));
+  EXPECT_EQ(table_->state().missing, 1u);
+}
 
 TEST_F(LookupTableTest, AsksWhatItDoesNotKnow) {
   Start();

@@ -3,10 +3,77 @@
 #include <algorithm>
 #include <numeric>
 
-#include "model/chunk_copy.h"
 #include "runtime/stream_pass.h"
 
 namespace leat::runtime {
+namespace {
+
+/// The numbers of a chunk's rows.
+std::span<const std::uint32_t> row_numbers() {
+  static const std::vector<std::uint32_t> numbers = [] {
+    std::vector<std::uint32_t> all(chunk_rows_max);
+    std::iota(all.begin(), all.end(), 0u);
+    return all;
+  }();
+  return numbers;
+}
+
+}  // namespace
+
+/// Those rows of several chunks that go on, beside what they are joined with.
+class StreamStage::SelectingOfJoined final : public Selecting {
+ public:
+  SelectingOfJoined(const Tools& tools, std::span<const Chunk> inputs, const JoinedRows& joined)
+      : program_(joined.beside ? *tools.beside : *tools.select), inputs_(inputs), joined_(joined) {}
+
+  std::size_t size() const {
+    std::size_t rows = 0;
+    for (const auto& of_chunk : joined_.rows) rows += of_chunk.size();
+    return rows;
+  }
+
+  Status run(std::size_t begin, std::size_t count,
+             const std::function<Status(Chunk)>& sink) const override {
+    std::vector<sql::ChosenRows> rows;
+    std::vector<std::vector<sql::ChosenRows>> beside(joined_.relations.size());
+    std::int64_t first_number = 0;
+    for (std::size_t chunk = 0; chunk < inputs_.size(); ++chunk) {
+      const std::span<const std::uint32_t> all = joined_.rows[chunk];
+      const std::size_t before = std::min(begin, all.size());
+      const std::size_t taken = std::min(count, all.size() - before);
+      rows.push_back({&inputs_[chunk], all.subspan(before, taken), first_number});
+      for (std::size_t i = 0; joined_.beside && i < beside.size(); ++i) {
+        beside[i].push_back({&joined_.relations[i][chunk], row_numbers().subspan(before, taken)});
+      }
+      first_number += static_cast<std::int64_t>(inputs_[chunk].size());
+      begin -= before;
+      count -= taken;
+    }
+    std::vector<std::unique_ptr<sql::ChunkInput>> relations;
+    std::vector<sql::ChunkInput*> lookups;
+    for (std::size_t i = 0; i < beside.size(); ++i) {
+      relations.push_back(joined_.beside ? sql::input_of(beside[i], false)
+                                         : sql::input_of(joined_.relations[i]));
+      lookups.push_back(relations.back().get());
+    }
+    return program_.run(*sql::input_of(rows, true), lookups, sink);
+  }
+
+  std::uint32_t input_row(std::size_t row) const override {
+    std::size_t first = 0;
+    std::size_t chunk = 0;
+    for (; row >= joined_.rows[chunk].size(); ++chunk) {
+      row -= joined_.rows[chunk].size();
+      first += inputs_[chunk].size();
+    }
+    return static_cast<std::uint32_t>(first + joined_.rows[chunk][row]);
+  }
+
+ private:
+  sql::Program& program_;
+  const std::span<const Chunk> inputs_;
+  const JoinedRows& joined_;
+};
 
 /// All of the slice is decoded before anything is looked up, so that its keys are asked at once.
 Status StreamStage::decode_and_join(SliceWork& work, Pass& pass) const {
@@ -22,52 +89,22 @@ Status StreamStage::decode_and_join(SliceWork& work, Pass& pass) const {
     chunks.push_back(std::move(chunk));
   }
   pass.fates.assign(pass.record_of.size(), Fate::filtered);
-  const std::vector<JoinedRows> joined = LEAT_TRY(lookups_->look_up(work.worker, chunks));
-  std::uint32_t first = 0;
-  for (std::size_t i = 0; i < chunks.size(); ++i) {
-    LEAT_TRY(join_and_select(work, pass, chunks[i], joined[i], first));
-    first += static_cast<std::uint32_t>(chunks[i].size());
-  }
-  return {};
+  return join_and_select(work, pass, chunks);
 }
 
-/// Runs the SELECT over one chunk, whose rows are the input rows `first_input_row`… of the pass.
-Status StreamStage::join_and_select(SliceWork& work, Pass& pass, const Chunk& chunk,
-                                    const JoinedRows& joined, std::uint32_t first_input_row) const {
-  std::vector<bool> goes_on(chunk.size(), true);
+/// Runs the SELECT over chunks that are the input of the pass.
+Status StreamStage::join_and_select(SliceWork& work, Pass& pass,
+                                    std::span<const Chunk> inputs) const {
+  const JoinedRows joined = LEAT_TRY(lookups_->look_up(work.worker, inputs));
   for (const JoinedRows::Refused& row : joined.refused) {
-    goes_on[row.row] = false;
-    refuse(work, pass, first_input_row + row.row,
+    refuse(work, pass, row.row,
            {.stage = Stage::select, .stream = node_.name, .reason = row.reason});
   }
-  std::vector<std::uint32_t> rows;  // of the chunk
-  for (std::uint32_t row = 0; row < chunk.size(); ++row) {
-    if (goes_on[row]) rows.push_back(row);
-  }
-  Chunk left;
-  if (!joined.refused.empty()) left = copy_of(chunk, rows);
-  const Selected selected{joined.refused.empty() ? chunk : left, joined.relations};
-
-  // Culprits are marked by their row among those that are left.
-  Pass of_chunk;
-  of_chunk.fates.assign(rows.size(), Fate::filtered);
-  for (const std::uint32_t row : rows) {
-    of_chunk.record_of.push_back(pass.record_of[first_input_row + row]);
-  }
+  const SelectingOfJoined selecting(tools_[work.worker], inputs, joined);
+  if (selecting.size() == 0) return {};
   std::vector<Chunk> outputs;
-  if (rows.empty()) return {};
-  LEAT_TRY(select_by_halves(work, of_chunk, selected, 0, rows.size(), outputs));
-  LEAT_TRY(collect(of_chunk, std::move(outputs), {}, of_chunk.record_of, 0));
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    pass.fates[first_input_row + rows[i]] = of_chunk.fates[i];
-  }
-  for (Rows& selected_rows : of_chunk.rows) {
-    for (std::uint32_t& input_row : selected_rows.input_row) {
-      input_row = first_input_row + rows[input_row];
-    }
-    pass.rows.push_back(std::move(selected_rows));
-  }
-  return {};
+  LEAT_TRY(select_by_halves(work, pass, selecting, 0, selecting.size(), outputs));
+  return collect(pass, std::move(outputs), {}, pass.record_of, 0);
 }
 
 }  // namespace leat::runtime

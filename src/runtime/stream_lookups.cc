@@ -1,9 +1,7 @@
 #include "runtime/stream_lookups.h"
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
-#include <unordered_map>
 
 #include "base/check.h"
 #include "runtime/view_index.h"
@@ -11,122 +9,193 @@
 namespace leat::runtime {
 namespace {
 
-constexpr std::uint32_t no_key = std::numeric_limits<std::uint32_t>::max();
+EncodedRows row_of_nulls(const Schema& schema, const RowCodec& codec) {
+  Chunk chunk(schema);
+  for (std::size_t column = 0; column < schema.size(); ++column) {
+    const duckdb_vector vector = chunk.vector(column);
+    duckdb_vector_ensure_validity_writable(vector);
+    duckdb_validity_set_row_invalid(duckdb_vector_get_validity(vector), 0);
+  }
+  chunk.set_size(1);
+  EncodedRows encoded;
+  codec.encode(chunk, encoded);
+  return encoded;
+}
+
+bool has_null(const Chunk& keys, std::size_t columns, std::size_t row) {
+  for (std::size_t column = 0; column < columns; ++column) {
+    if (!is_valid(duckdb_vector_get_validity(keys.vector(column)), row)) return true;
+  }
+  return false;
+}
 
 }  // namespace
-
-/// One lookup for some chunks of rows.
-class StreamLookups::Round {
- public:
-  explicit Round(LookupSource& table) : table_(table), columns_(table.input().key.size()) {
-    std::iota(columns_.begin(), columns_.end(), std::size_t{0});
-  }
-
-  /// Notes the keys of one more chunk's rows.
-  Status add(sql::Program& program, const Chunk& input) {
-    std::vector<std::uint32_t>& key_of = key_of_.emplace_back();
-    const auto rows = sql::input_of(input, {}, false, false);
-    LEAT_TRY(program.run(*rows, [&](Chunk keys) -> Status {
-      EncodedRows& encoded = *encoded_.emplace_back(std::make_unique<EncodedRows>());
-      table_.key_codec().encode(keys, columns_, encoded);
-      for (std::size_t row = 0; row < keys.size(); ++row) {
-        key_of.push_back(has_null(keys, row) ? no_key : number_of(encoded[row]));
-      }
-      return {};
-    }));
-    LEAT_CHECK(key_of.size() == input.size());
-    return {};
-  }
-
-  Status ask() {
-    answers_ = LEAT_TRY(table_.look_up(keys_));
-    return {};
-  }
-
-  /// Adds what the chunk of this number is joined with.
-  Status hand_out(std::size_t chunk, JoinedRows& out) const {
-    std::vector<bool> taken(keys_.size(), false);
-    std::vector<std::string_view> rows;
-    for (std::uint32_t row = 0; row < key_of_[chunk].size(); ++row) {
-      const std::uint32_t key = key_of_[chunk][row];
-      if (key == no_key) continue;
-      const LookedUp& answer = *answers_[key];
-      if (!answer.refusal.empty()) {
-        out.refused.push_back({row, fmt::format("{}: {}", table_.input().table, answer.refusal)});
-      }
-      if (taken[key]) continue;
-      taken[key] = true;
-      rows.insert(rows.end(), answer.rows.begin(), answer.rows.end());
-    }
-    return decode(rows, out.relations.emplace_back());
-  }
-
- private:
-  bool has_null(const Chunk& keys, std::size_t row) const {
-    return std::ranges::any_of(columns_, [&](std::size_t column) {
-      return !is_valid(duckdb_vector_get_validity(keys.vector(column)), row);
-    });
-  }
-
-  std::uint32_t number_of(std::string_view key) {
-    const auto [place, fresh] = numbers_.try_emplace(key, static_cast<std::uint32_t>(keys_.size()));
-    if (fresh) keys_.push_back(key);
-    return place->second;
-  }
-
-  Status decode(std::span<const std::string_view> rows, std::vector<Chunk>& out) const {
-    while (!rows.empty()) {
-      const std::size_t count = std::min(rows.size(), chunk_rows_max);
-      Chunk& chunk = out.emplace_back(table_.input().schema);
-      LEAT_TRY(table_.row_codec().decode(rows.first(count), chunk, 0));
-      chunk.set_size(count);
-      rows = rows.subspan(count);
-    }
-    return {};
-  }
-
-  LookupSource& table_;
-  std::vector<std::size_t> columns_;
-  std::vector<std::unique_ptr<EncodedRows>> encoded_;  ///< what keys' texts point into
-  std::unordered_map<std::string_view, std::uint32_t> numbers_;
-  std::vector<std::string_view> keys_;
-  std::vector<std::vector<std::uint32_t>> key_of_;  ///< by chunk and row
-  std::vector<LookupSource::Answer> answers_;       ///< of `keys_`
-};
 
 Result<std::unique_ptr<StreamLookups>> StreamLookups::make(
     const sql::RowQuery& query, const Schema& input, const LookupSources& sources,
     std::span<const std::shared_ptr<sql::Session>> sessions) {
   auto lookups = std::make_unique<StreamLookups>();
+  lookups->beside_ = !query.beside.empty();
   for (const sql::Lookup& lookup : query.lookups) {
     const auto found = sources.find(lookup.view ? index_name_of(lookup) : lookup.table);
     LEAT_CHECK(found != sources.end());
-    OfTable of_table{found->second, {}};
+    OfTable& of_table = lookups->lookups_.emplace_back(
+        OfTable{.table = found->second,
+                .beside = lookup.beside_schema(),
+                .places = std::vector(lookup.schema.size(), RowCodec::left_out),
+                .nulls = row_of_nulls(lookup.schema, found->second->row_codec()),
+                .known = std::vector<KnownAnswers>(sessions.size()),
+                .keys = {}});
+    for (std::size_t i = 0; i < lookup.beside.size(); ++i) of_table.places[lookup.beside[i]] = i;
     for (const std::shared_ptr<sql::Session>& session : sessions) {
-      of_table.keys.push_back(
-          LEAT_TRY(sql::Program::prepare(session, lookup.keys, {.schema = input})));
+      of_table.keys.push_back(LEAT_TRY(
+          sql::Program::prepare(session, lookup.keys, {.schema = input, .with_row = true})));
     }
-    lookups->lookups_.push_back(std::move(of_table));
   }
   return lookups;
 }
 
-Result<std::vector<JoinedRows>> StreamLookups::look_up(unsigned worker,
-                                                       std::span<const Chunk> inputs) const {
-  std::vector<JoinedRows> joined(inputs.size());
-  for (const OfTable& lookup : lookups_) {
-    Round round(*lookup.table);
-    for (const Chunk& input : inputs) LEAT_TRY(round.add(*lookup.keys[worker], input));
-    LEAT_TRY(round.ask());
-    for (std::size_t i = 0; i < inputs.size(); ++i) LEAT_TRY(round.hand_out(i, joined[i]));
+void StreamLookups::begin_epoch() {
+  for (OfTable& lookup : lookups_) std::ranges::for_each(lookup.known, &KnownAnswers::forget);
+}
+
+Result<JoinedRows> StreamLookups::look_up(unsigned worker, std::span<const Chunk> inputs) {
+  std::vector<Keys> keys;  // by table, all of the same rows
+  for (OfTable& lookup : lookups_) {
+    KnownAnswers& known = lookup.known[worker];
+    if (known.is_too_large()) known.forget();
+    keys.push_back(LEAT_TRY(keys_of(lookup, worker, inputs)));
+    LEAT_CHECK(keys.back().rows == keys.front().rows);
+    LEAT_TRY(known.ask(*lookup.table));
   }
-  for (JoinedRows& rows : joined) {
-    // A row that two tables refuse is told of once.
-    std::ranges::stable_sort(rows.refused, {}, &JoinedRows::Refused::row);
-    const auto [first, last] = std::ranges::unique(rows.refused, {}, &JoinedRows::Refused::row);
-    rows.refused.erase(first, last);
+  JoinedRows joined;
+  take_out_refused(worker, keys, joined);
+
+  // The rows of each chunk, and where they end among all.
+  std::vector<std::size_t> ends;
+  std::uint32_t first = 0;
+  std::size_t end = 0;
+  const std::vector<std::uint32_t>& rows = keys.front().rows;
+  for (const Chunk& input : inputs) {
+    const auto after = first + static_cast<std::uint32_t>(input.size());
+    std::vector<std::uint32_t>& of_chunk = joined.rows.emplace_back();
+    for (; end < rows.size() && rows[end] < after; ++end) of_chunk.push_back(rows[end] - first);
+    ends.push_back(end);
+    first = after;
+  }
+
+  joined.beside = beside_;
+  for (std::size_t table = 0; table < keys.size(); ++table) {
+    const KnownAnswers& known = lookups_[table].known[worker];
+    joined.beside = joined.beside && std::ranges::all_of(keys[table].numbers, [&](auto number) {
+                      return known[number].rows.size() <= 1;
+                    });
+  }
+  for (std::size_t table = 0; table < keys.size(); ++table) {
+    const OfTable& lookup = lookups_[table];
+    std::vector<Chunk>& relation = joined.relations.emplace_back();
+    if (!joined.beside) {
+      relation = LEAT_TRY(rows_of(lookup, lookup.known[worker], std::move(keys[table].numbers)));
+      continue;
+    }
+    std::size_t begin = 0;
+    for (const std::size_t chunk_end : ends) {
+      const auto numbers = std::span(keys[table].numbers).subspan(begin, chunk_end - begin);
+      relation.push_back(LEAT_TRY(lay_beside(lookup, lookup.known[worker], numbers)));
+      begin = chunk_end;
+    }
   }
   return joined;
+}
+
+Result<StreamLookups::Keys> StreamLookups::keys_of(OfTable& lookup, unsigned worker,
+                                                   std::span<const Chunk> inputs) {
+  const LookupSource& table = *lookup.table;
+  KnownAnswers& known = lookup.known[worker];
+  std::vector<std::size_t> columns(table.input().key.size());
+  std::iota(columns.begin(), columns.end(), std::size_t{0});
+  Keys keys;
+  EncodedRows encoded;
+  LEAT_TRY(lookup.keys[worker]->run(*sql::input_of(inputs, true), [&](Chunk chunk) -> Status {
+    table.key_codec().encode(chunk, columns, encoded);
+    const auto* numbers =
+        static_cast<const std::int64_t*>(duckdb_vector_get_data(chunk.vector(columns.size())));
+    for (std::size_t row = 0; row < chunk.size(); ++row) {
+      keys.rows.push_back(static_cast<std::uint32_t>(numbers[row]));
+      keys.numbers.push_back(has_null(chunk, columns.size(), row) ? KnownAnswers::no_key
+                                                                  : known.number_of(encoded[row]));
+    }
+    return {};
+  }));
+  return keys;
+}
+
+/// A row that two tables refuse is told of once.
+void StreamLookups::take_out_refused(unsigned worker, std::span<Keys> keys,
+                                     JoinedRows& joined) const {
+  const std::size_t count = keys.front().rows.size();
+  std::vector<std::uint32_t> kept;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto refusal = [&](std::size_t table) -> const std::string& {
+      return lookups_[table].known[worker][keys[table].numbers[i]].refusal;
+    };
+    std::size_t table = 0;
+    while (table < keys.size() && refusal(table).empty()) ++table;
+    if (table == keys.size()) {
+      kept.push_back(i);
+    } else {
+      joined.refused.push_back(
+          {keys[table].rows[i],
+           fmt::format("{}: {}", lookups_[table].table->input().table, refusal(table))});
+    }
+  }
+  if (joined.refused.empty()) return;
+  for (Keys& of_table : keys) {
+    Keys left;
+    for (const std::uint32_t i : kept) {
+      left.rows.push_back(of_table.rows[i]);
+      left.numbers.push_back(of_table.numbers[i]);
+    }
+    of_table = std::move(left);
+  }
+}
+
+/// The row of each key, NULLs where it has none.
+Result<Chunk> StreamLookups::lay_beside(const OfTable& lookup, const KnownAnswers& known,
+                                        std::span<const std::uint32_t> numbers) {
+  Chunk out(lookup.beside);
+  auto* found = static_cast<bool*>(duckdb_vector_get_data(out.vector(lookup.beside.size() - 1)));
+  std::vector<std::string_view> rows;
+  for (const std::uint32_t number : numbers) {
+    const LookedUp& answer = known[number];
+    found[rows.size()] = !answer.rows.empty();
+    rows.push_back(answer.rows.empty() ? lookup.nulls[0] : answer.rows.front());
+  }
+  LEAT_TRY(
+      lookup.table->row_codec().decode(rows, lookup.places, out, 0, RowCodec::Texts::pointed_at));
+  out.set_size(rows.size());
+  return out;
+}
+
+/// The rows of all these keys, each once.
+Result<std::vector<Chunk>> StreamLookups::rows_of(const OfTable& lookup, const KnownAnswers& known,
+                                                  std::vector<std::uint32_t> numbers) {
+  std::ranges::sort(numbers);
+  const auto [first, last] = std::ranges::unique(numbers);
+  numbers.erase(first, last);
+  std::vector<std::string_view> encoded;
+  for (const std::uint32_t number : numbers) {
+    encoded.insert(encoded.end(), known[number].rows.begin(), known[number].rows.end());
+  }
+  std::vector<Chunk> chunks;
+  for (std::span<const std::string_view> rows = encoded; !rows.empty();) {
+    const std::size_t count = std::min(rows.size(), chunk_rows_max);
+    Chunk& chunk = chunks.emplace_back(lookup.table->input().schema);
+    LEAT_TRY(lookup.table->row_codec().decode(rows.first(count), chunk, 0));
+    chunk.set_size(count);
+    rows = rows.subspan(count);
+  }
+  return chunks;
 }
 
 }  // namespace leat::runtime

@@ -8,20 +8,27 @@
 #include <vector>
 
 #include "model/chunk.h"
+#include "runtime/known_answers.h"
 #include "runtime/lookup_source.h"
 #include "sql/program.h"
 #include "sql/query.h"
 
 namespace leat::runtime {
 
-/// What one chunk of a stream's input is joined with.
+/// What some chunks of a stream's input are joined with. Rows are counted through all the chunks.
+/// Points at what the StreamLookups know: until the next look_up of the same worker.
 struct JoinedRows {
-  std::vector<std::vector<Chunk>> relations;  ///< the rows of each lookup
+  /// By chunk: those of its rows that the SELECT is to see, ascending, from 0 in each.
+  std::vector<std::vector<std::uint32_t>> rows;
+  /// By lookup: the rows that the keys have, each once. `beside`: a chunk for each of the input's,
+  /// with a row for each of its `rows`, as RowQuery::beside wants it.
+  std::vector<std::vector<Chunk>> relations;
+  bool beside = false;
   struct Refused {
-    std::uint32_t row;  ///< of the input
+    std::uint32_t row;
     std::string reason;
   };
-  std::vector<Refused> refused;  ///< rows for which the table has what can't be taken; by row
+  std::vector<Refused> refused;  ///< none of `rows`: a table has what can't be taken; by row
 };
 
 /// Fetches what a stream's query joins its rows with. Each worker has programs of its own.
@@ -32,17 +39,37 @@ class StreamLookups {
       const sql::RowQuery& query, const Schema& input, const LookupSources& sources,
       std::span<const std::shared_ptr<sql::Session>> sessions);
 
-  /// For each of the chunks, all keys of all of them asked at once. Waits for the tables' systems.
-  Result<std::vector<JoinedRows>> look_up(unsigned worker, std::span<const Chunk> inputs) const;
+  /// Forgets what was asked: views are others then. Between epochs.
+  void begin_epoch();
+
+  /// All keys of all chunks are asked at once. Waits for the tables' systems.
+  Result<JoinedRows> look_up(unsigned worker, std::span<const Chunk> inputs);
 
  private:
+  /// One table of the query.
   struct OfTable {
     LookupSource* table;
+    Schema beside;                                    ///< as sql::Lookup::beside_schema has it
+    std::vector<std::size_t> places;                  ///< of the table's columns in `beside`
+    EncodedRows nulls;                                ///< one row of the table
+    std::vector<KnownAnswers> known;                  ///< by worker
     std::vector<std::unique_ptr<sql::Program>> keys;  ///< by worker
   };
-  class Round;
+  /// Of each row that may go on, which of the known keys it has.
+  struct Keys {
+    std::vector<std::uint32_t> rows;
+    std::vector<std::uint32_t> numbers;
+  };
+
+  static Result<Keys> keys_of(OfTable& lookup, unsigned worker, std::span<const Chunk> inputs);
+  void take_out_refused(unsigned worker, std::span<Keys> keys, JoinedRows& joined) const;
+  static Result<Chunk> lay_beside(const OfTable& lookup, const KnownAnswers& known,
+                                  std::span<const std::uint32_t> numbers);
+  static Result<std::vector<Chunk>> rows_of(const OfTable& lookup, const KnownAnswers& known,
+                                            std::vector<std::uint32_t> numbers);
 
   std::vector<OfTable> lookups_;
+  bool beside_ = false;  // the query can be run over rows that lie beside each other
 };
 
 }  // namespace leat::runtime

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "runtime/stream_stage.h"
@@ -24,6 +25,15 @@ struct StreamStage::Pass {
   void mark(std::uint32_t input_row, Fate fate) {
     fates[input_row] = std::max(fates[input_row], fate);
   }
+};
+
+class StreamStage::Selecting {
+ public:
+  virtual ~Selecting() = default;
+  virtual Status run(std::size_t begin, std::size_t count,
+                     const std::function<Status(Chunk)>& sink) const = 0;
+  /// Which row of the pass's input one of them is.
+  virtual std::uint32_t input_row(std::size_t row) const = 0;
 };
 
 }  // namespace leat::runtime

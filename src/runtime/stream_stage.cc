@@ -25,13 +25,19 @@ Result<std::unique_ptr<StreamStage>> StreamStage::make(Setup setup) {
     const std::shared_ptr<sql::Session>& session = setup.sessions[worker];
     Tools tools;
     if (!setup.decoders.empty()) tools.decoder = std::move(setup.decoders[worker]);
-    const std::string& select = node.query.passes.empty() ? node.query.sql : node.query.rest;
-    if (!node.query.identity && !select.empty()) {
+    const auto prepare = [&](const std::string& query, Schema (sql::Lookup::*rows_of)() const) {
       sql::Program::Input input{.schema = setup.input, .with_row = true};
       for (const sql::Lookup& lookup : node.query.lookups) {
-        input.lookups.push_back({lookup.relation, lookup.schema});
+        input.lookups.push_back({lookup.relation, (lookup.*rows_of)()});
       }
-      tools.select = LEAT_TRY(sql::Program::prepare(session, select, std::move(input)));
+      return sql::Program::prepare(session, query, std::move(input));
+    };
+    const std::string& select = node.query.passes.empty() ? node.query.sql : node.query.rest;
+    if (!node.query.identity && !select.empty()) {
+      tools.select = LEAT_TRY(prepare(select, &sql::Lookup::whole_schema));
+    }
+    if (!node.query.beside.empty()) {
+      tools.beside = LEAT_TRY(prepare(node.query.beside, &sql::Lookup::beside_schema));
     }
     for (const pipeline::Expectation& expectation : node.expectations) {
       sql::Program::Input input{.schema = sql::with_came(node.schema, expectation.sql),
@@ -49,6 +55,7 @@ Result<std::unique_ptr<StreamStage>> StreamStage::make(Setup setup) {
 }
 
 void StreamStage::begin_epoch() {
+  if (lookups_) lookups_->begin_epoch();
   for (Tools& tools : tools_) {
     if (tools.decoder) tools.decoder->begin_slice();
   }
@@ -111,6 +118,24 @@ class StreamStage::DecodeInput final : public sql::ChunkInput {
   const Schema* const kept_;
   std::size_t next_ = 0;
   std::vector<std::uint32_t> records_;  // of the chunk
+};
+
+/// The rows of one chunk.
+class StreamStage::SelectingOfChunk final : public Selecting {
+ public:
+  SelectingOfChunk(sql::Program& select, const Chunk& chunk) : select_(select), chunk_(chunk) {}
+
+  Status run(std::size_t begin, std::size_t count,
+             const std::function<Status(Chunk)>& sink) const override {
+    return select_.run(*sql::input_of(chunk_, {}, true, false, begin, count), sink);
+  }
+  std::uint32_t input_row(std::size_t row) const override {
+    return static_cast<std::uint32_t>(row);
+  }
+
+ private:
+  sql::Program& select_;
+  const Chunk& chunk_;
 };
 
 Status StreamStage::take_slice(SliceWork& work) const {
@@ -191,37 +216,32 @@ Status StreamStage::decode_and_select_apart(SliceWork& work, Pass& pass) const {
     of_chunk.record_of = records;
     of_chunk.fates.assign(records.size(), Fate::filtered);
     std::vector<Chunk> outputs;
-    LEAT_TRY(select_by_halves(work, of_chunk, {chunk, {}}, 0, records.size(), outputs));
+    const SelectingOfChunk selecting(*tools_[work.worker].select, chunk);
+    LEAT_TRY(select_by_halves(work, of_chunk, selecting, 0, records.size(), outputs));
     std::copy(of_chunk.fates.begin(), of_chunk.fates.end(), pass.fates.begin() + first);
     LEAT_TRY(collect(pass, std::move(outputs), {&chunk, 1}, records, first));
   }
   return {};
 }
 
-Status StreamStage::select_by_halves(SliceWork& work, Pass& pass, const Selected& selected,
+/// Where a row makes the SELECT fail, it is found by halves and refused, and the others pass.
+Status StreamStage::select_by_halves(SliceWork& work, Pass& pass, const Selecting& selecting,
                                      std::size_t begin, std::size_t count,
                                      std::vector<Chunk>& outputs) const {
   const std::size_t outputs_before = outputs.size();
-  const auto input = sql::input_of(selected.chunk, {}, true, false, begin, count);
-  std::vector<std::unique_ptr<sql::ChunkInput>> relations;
-  std::vector<sql::ChunkInput*> joined;
-  for (const std::vector<Chunk>& rows : selected.relations) {
-    relations.push_back(sql::input_of(rows));
-    joined.push_back(relations.back().get());
-  }
-  Status status = tools_[work.worker].select->run(*input, joined, [&](Chunk output) -> Status {
+  Status status = selecting.run(begin, count, [&](Chunk output) -> Status {
     outputs.push_back(std::move(output));
     return {};
   });
   if (status || status.error().code != "row-failed") return status;
   outputs.resize(outputs_before);
   if (count == 1) {
-    refuse(work, pass, static_cast<std::uint32_t>(begin),
+    refuse(work, pass, selecting.input_row(begin),
            {.stage = Stage::select, .stream = node_.name, .reason = status.error().message});
     return {};
   }
-  LEAT_TRY(select_by_halves(work, pass, selected, begin, count / 2, outputs));
-  return select_by_halves(work, pass, selected, begin + count / 2, count - count / 2, outputs);
+  LEAT_TRY(select_by_halves(work, pass, selecting, begin, count / 2, outputs));
+  return select_by_halves(work, pass, selecting, begin + count / 2, count - count / 2, outputs);
 }
 
 /// Ties result chunks back to the input rows they came from: the SELECT's last column says which.
@@ -306,11 +326,11 @@ Status StreamStage::take_rows(SliceWork& work, const ChangeChunk& parent) const 
     rows.changes.record_of = parent.record_of;
     pass.rows.push_back(std::move(rows));
   } else if (lookups_) {
-    const auto joined = LEAT_TRY(lookups_->look_up(work.worker, {&input, 1}));
-    LEAT_TRY(join_and_select(work, pass, input, joined.front(), 0));
+    LEAT_TRY(join_and_select(work, pass, {&input, 1}));
   } else {
     std::vector<Chunk> outputs;
-    LEAT_TRY(select_by_halves(work, pass, {input, {}}, 0, input.size(), outputs));
+    const SelectingOfChunk selecting(*tools_[work.worker].select, input);
+    LEAT_TRY(select_by_halves(work, pass, selecting, 0, input.size(), outputs));
     LEAT_TRY(collect(pass, std::move(outputs), {&input, 1}, pass.record_of, 0));
   }
   for (Rows& rows : std::exchange(pass.rows, {})) LEAT_TRY(hand_on(work, pass, std::move(rows)));

@@ -69,6 +69,7 @@ class StreamStage {
   struct Tools {
     std::unique_ptr<format::Decoder> decoder;
     std::unique_ptr<sql::Program> select;  // null: rows pass, with all or some of their columns
+    std::unique_ptr<sql::Program> beside;  // RowQuery::beside; null: it has none
     std::vector<std::unique_ptr<sql::Program>> expectations;
   };
   enum class Fate : std::uint8_t { filtered, out, late, dead };
@@ -80,11 +81,10 @@ class StreamStage {
   };
   /// A run over one input: what came out and what became of each input row.
   struct Pass;
-  /// What the SELECT runs over: a chunk, and what it is joined with.
-  struct Selected {
-    const Chunk& chunk;
-    std::span<const std::vector<Chunk>> relations;
-  };
+  /// The SELECT over rows that are at hand, from 0.
+  class Selecting;
+  class SelectingOfChunk;
+  class SelectingOfJoined;
   class DecodeInput;
 
   explicit StreamStage(const Setup& setup)
@@ -102,10 +102,9 @@ class StreamStage {
   Status decode_and_select(SliceWork& work, Pass& pass) const;
   Status decode_and_select_apart(SliceWork& work, Pass& pass) const;
   Status decode_and_join(SliceWork& work, Pass& pass) const;
-  Status join_and_select(SliceWork& work, Pass& pass, const Chunk& chunk, const JoinedRows& joined,
-                         std::uint32_t first_input_row) const;
-  Status select_by_halves(SliceWork& work, Pass& pass, const Selected& selected, std::size_t begin,
-                          std::size_t count, std::vector<Chunk>& outputs) const;
+  Status join_and_select(SliceWork& work, Pass& pass, std::span<const Chunk> inputs) const;
+  Status select_by_halves(SliceWork& work, Pass& pass, const Selecting& selecting,
+                          std::size_t begin, std::size_t count, std::vector<Chunk>& outputs) const;
   Status collect(Pass& pass, std::vector<Chunk> outputs, std::span<const Chunk> inputs,
                  std::span<const std::uint32_t> record_of, std::uint32_t first_input_row) const;
   /// The rows with when their records came, in a column behind the others.

@@ -7,6 +7,7 @@ namespace leat::sql {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 struct Case {
   const char* sql;
@@ -71,6 +72,31 @@ TEST_F(LookupJoinTest, JoinsByTheWholeKeyAreTakenApart) {
   EXPECT_EQ(query->lookups[0].relation, "c");
   EXPECT_THAT(query->lookups[0].keys, HasSubstr("upper"));
   EXPECT_THAT(query->lookups[1].keys, HasSubstr("TRY_CAST(u.id AS INTEGER)"));
+}
+
+TEST_F(LookupJoinTest, RowsThatLieBesideTheirOwnNeedNoJoin) {
+  const std::string from = " FROM users u JOIN countries c ON c.code = u.country";
+  const auto query = analyser_->row_query(
+      "SELECT u.id, c.size" + from + " AND c.size > 3 WHERE u.age > 5 AND u.age < c.size", "users",
+      catalog_);
+  ASSERT_TRUE(query) << query.error().message;
+  EXPECT_THAT(query->beside, HasSubstr("POSITIONAL JOIN"));
+  EXPECT_THAT(query->beside, HasSubstr("__leat_found"));
+  EXPECT_THAT(query->beside, Not(HasSubstr("ORDER BY")));
+  EXPECT_EQ(query->lookups[0].beside, (std::vector<std::size_t>{2}));
+  EXPECT_THAT(query->lookups[0].keys, HasSubstr("u.age > 5"));
+  EXPECT_THAT(query->lookups[0].keys, Not(HasSubstr("size")));
+
+  for (const char* can : {"SELECT *", "SELECT c.*", "SELECT u.*, c.size + 1 AS more"}) {
+    EXPECT_NE(analyser_->row_query(can + from, "users", catalog_)->beside, "") << can;
+  }
+  for (const char* join : {"LEFT", "SEMI", "ANTI"}) {
+    const std::string joined =
+        fmt::format("SELECT u.* FROM users u {} JOIN countries c ON c.code = u.country", join);
+    EXPECT_NE(analyser_->row_query(joined, "users", catalog_)->beside, "") << joined;
+    EXPECT_EQ(analyser_->row_query(joined + " AND c.size > 3", "users", catalog_)->beside, "")
+        << "a row may be found, and be none: " << joined;
+  }
 }
 
 TEST_F(LookupJoinTest, UsingAndNamesWithoutAnAliasAreUnderstood) {

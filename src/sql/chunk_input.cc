@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cstring>
+#include <numeric>
+#include <utility>
 
 #include "base/check.h"
 #include "model/type.h"
@@ -53,7 +55,35 @@ Status check_columns(const Chunk& chunk, duckdb_data_chunk out, std::size_t colu
   return {};
 }
 
-/// Gives one chunk, or some of its rows, and then nothing.
+void copy_rows(duckdb_vector from, duckdb_vector to, duckdb_selection_vector rows,
+               std::size_t count) {
+  duckdb_vector_copy_sel(from, to, rows, count, 0, 0);
+}
+
+void point_at_rows(duckdb_vector from, duckdb_vector to, duckdb_selection_vector rows,
+                   std::size_t count) {
+  duckdb_vector_reference_vector(to, from);
+  duckdb_slice_vector(to, rows, count);
+}
+
+/// Fills the first columns with what `put` does of the chunk's: those rows, in that order.
+void fill_selected(const Chunk& chunk, std::span<const std::uint32_t> rows, duckdb_data_chunk out,
+                   std::size_t columns, decltype(copy_rows)* put) {
+  const SelectionHandle selection(duckdb_create_selection_vector(rows.size()));
+  std::ranges::copy(rows, duckdb_selection_vector_get_data_ptr(selection.get()));
+  for (std::size_t i = 0; i < columns; ++i) {
+    put(chunk.vector(i), duckdb_data_chunk_get_vector(out, i), selection.get(), rows.size());
+  }
+}
+
+/// Makes the first columns those of the chunk.
+void refer_to(const Chunk& chunk, duckdb_data_chunk out, std::size_t columns) {
+  for (std::size_t i = 0; i < columns; ++i) {
+    duckdb_vector_reference_vector(duckdb_data_chunk_get_vector(out, i), chunk.vector(i));
+  }
+}
+
+/// Gives one chunk, or a part of it, and then nothing.
 class OneChunkInput final : public ChunkInput {
  public:
   OneChunkInput(const Chunk& chunk, std::span<const std::int64_t> weights, bool with_row,
@@ -74,37 +104,24 @@ class OneChunkInput final : public ChunkInput {
     const std::size_t added = std::size_t{with_row_} + std::size_t{with_weight_};
     const std::size_t columns = duckdb_data_chunk_get_column_count(out) - added;
     LEAT_TRY(check_columns(chunk_, out, columns));
-    fill_columns(out, columns);
+    if (count_ == chunk_.size()) {
+      refer_to(chunk_, out, columns);
+    } else {
+      std::vector<std::uint32_t> rows(count_);
+      std::iota(rows.begin(), rows.end(), static_cast<std::uint32_t>(begin_));
+      fill_selected(chunk_, rows, out, columns, copy_rows);
+    }
     std::size_t column = columns;
-    if (with_row_) fill_rows(duckdb_data_chunk_get_vector(out, column++));
+    if (with_row_) {
+      std::int64_t* numbers = numbers_of(duckdb_data_chunk_get_vector(out, column++));
+      std::iota(numbers, numbers + count_, static_cast<std::int64_t>(begin_));
+    }
     if (with_weight_) fill_weights(duckdb_data_chunk_get_vector(out, column));
     duckdb_data_chunk_set_size(out, count_);
     return {};
   }
 
  private:
-  void fill_columns(duckdb_data_chunk out, std::size_t columns) {
-    if (begin_ == 0 && count_ == chunk_.size()) {
-      for (std::size_t i = 0; i < columns; ++i) {
-        duckdb_vector_reference_vector(duckdb_data_chunk_get_vector(out, i), chunk_.vector(i));
-      }
-      return;
-    }
-    const SelectionHandle selection(duckdb_create_selection_vector(count_));
-    sel_t* rows = duckdb_selection_vector_get_data_ptr(selection.get());
-    for (std::size_t row = 0; row < count_; ++row) rows[row] = static_cast<sel_t>(begin_ + row);
-    for (std::size_t i = 0; i < columns; ++i) {
-      duckdb_vector_copy_sel(chunk_.vector(i), duckdb_data_chunk_get_vector(out, i),
-                             selection.get(), count_, 0, 0);
-    }
-  }
-
-  void fill_rows(duckdb_vector out) const {
-    std::int64_t* rows = numbers_of(out);
-    for (std::size_t row = 0; row < count_; ++row)
-      rows[row] = static_cast<std::int64_t>(begin_ + row);
-  }
-
   void fill_weights(duckdb_vector out) const {
     std::int64_t* weights = numbers_of(out);
     if (weights_.empty()) {
@@ -124,22 +141,63 @@ class OneChunkInput final : public ChunkInput {
   bool given_ = false;
 };
 
-/// Gives chunks as they are.
-class ChunksInput final : public ChunkInput {
+/// Gives chosen rows of one chunk after the other, with their numbers. One without any would end
+/// the input, and is passed over.
+class ChosenRowsInput final : public ChunkInput {
  public:
-  explicit ChunksInput(std::span<const Chunk> chunks) : left_(chunks) {}
+  ChosenRowsInput(std::span<const ChosenRows> rows, bool with_row)
+      : left_(rows), with_row_(with_row) {}
 
   Status fill(duckdb_data_chunk out) override {
+    while (!left_.empty() && left_.front().rows.empty()) left_ = left_.subspan(1);
+    if (left_.empty()) {
+      duckdb_data_chunk_set_size(out, 0);
+      return {};
+    }
+    const ChosenRows& chosen = left_.front();
+    left_ = left_.subspan(1);
+    const std::size_t columns = duckdb_data_chunk_get_column_count(out) - std::size_t{with_row_};
+    LEAT_TRY(check_columns(*chosen.chunk, out, columns));
+    if (chosen.rows.size() == chosen.chunk->size()) {
+      refer_to(*chosen.chunk, out, columns);
+    } else {
+      fill_selected(*chosen.chunk, chosen.rows, out, columns, point_at_rows);
+    }
+    if (with_row_) {
+      std::int64_t* numbers = numbers_of(duckdb_data_chunk_get_vector(out, columns));
+      for (std::size_t i = 0; i < chosen.rows.size(); ++i) {
+        numbers[i] = chosen.first_number + chosen.rows[i];
+      }
+    }
+    duckdb_data_chunk_set_size(out, chosen.rows.size());
+    return {};
+  }
+
+ private:
+  std::span<const ChosenRows> left_;
+  const bool with_row_;
+};
+
+/// Gives chunks as they are, and as it says of ChosenRowsInput.
+class ChunksInput final : public ChunkInput {
+ public:
+  ChunksInput(std::span<const Chunk> chunks, bool with_row) : left_(chunks), with_row_(with_row) {}
+
+  Status fill(duckdb_data_chunk out) override {
+    while (!left_.empty() && left_.front().size() == 0) left_ = left_.subspan(1);
     if (left_.empty()) {
       duckdb_data_chunk_set_size(out, 0);
       return {};
     }
     const Chunk& chunk = left_.front();
     left_ = left_.subspan(1);
-    const std::size_t columns = duckdb_data_chunk_get_column_count(out);
+    const std::size_t columns = duckdb_data_chunk_get_column_count(out) - std::size_t{with_row_};
     LEAT_TRY(check_columns(chunk, out, columns));
-    for (std::size_t i = 0; i < columns; ++i) {
-      duckdb_vector_reference_vector(duckdb_data_chunk_get_vector(out, i), chunk.vector(i));
+    refer_to(chunk, out, columns);
+    if (with_row_) {
+      std::int64_t* numbers = numbers_of(duckdb_data_chunk_get_vector(out, columns));
+      std::iota(numbers, numbers + chunk.size(), next_number_);
+      next_number_ += static_cast<std::int64_t>(chunk.size());
     }
     duckdb_data_chunk_set_size(out, chunk.size());
     return {};
@@ -147,6 +205,8 @@ class ChunksInput final : public ChunkInput {
 
  private:
   std::span<const Chunk> left_;
+  const bool with_row_;
+  std::int64_t next_number_ = 0;
 };
 
 }  // namespace
@@ -157,8 +217,12 @@ std::unique_ptr<ChunkInput> input_of(const Chunk& chunk, std::span<const std::in
   return std::make_unique<OneChunkInput>(chunk, weights, with_row, with_weight, begin, count);
 }
 
-std::unique_ptr<ChunkInput> input_of(std::span<const Chunk> chunks) {
-  return std::make_unique<ChunksInput>(chunks);
+std::unique_ptr<ChunkInput> input_of(std::span<const ChosenRows> rows, bool with_row) {
+  return std::make_unique<ChosenRowsInput>(rows, with_row);
+}
+
+std::unique_ptr<ChunkInput> input_of(std::span<const Chunk> chunks, bool with_row) {
+  return std::make_unique<ChunksInput>(chunks, with_row);
 }
 
 }  // namespace leat::sql

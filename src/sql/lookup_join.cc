@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 
 #include "sql/engine.h"
 
@@ -154,29 +155,50 @@ class KeyReader {
  public:
   KeyReader(const JoinedNames& names, const Schema& stream) : names_(names), stream_(stream) {}
 
-  /// For each column of the table's key the value that the stream gives it. A view's key becomes
-  /// what is given a value.
-  Analysed<std::vector<Node>> key_of(JoinedNames::Table& table, std::vector<std::string>& used) {
+  /// What ON and USING say of a table.
+  struct Key {
+    std::vector<Node> values;  ///< for each column of its key what the stream gives it
+    std::vector<Node> rest;    ///< conditions of ON besides
+  };
+
+  /// A view's key becomes what is given a value.
+  Analysed<Key> key_of(JoinedNames::Table& table, std::vector<std::string>& used) {
     const bool any_key = is_view(table);
     if (any_key) {
       for (std::size_t i = 0; i < table.relation->schema.size(); ++i) {
         if (!table.relation->schema[i].type.is_nested()) table.key.push_back(i);
       }
     }
-    std::vector<Node> values(table.key.size());
-    const Node& condition = table.join->at("condition");
-    if (!condition.is_null()) LEAT_TRY_SQL(take(condition, table, values));
-    LEAT_TRY_SQL(take_using(table, values, used));
-    if (any_key) return of_view(table, values);
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (!values[i].is_null()) continue;
+    Key key{std::vector<Node>(table.key.size()), {}};
+    for (const Node& condition : conjuncts_of(table.join->at("condition"))) {
+      if (!LEAT_TRY_SQL(is_of_key(condition, table, key.values))) key.rest.push_back(condition);
+    }
+    LEAT_TRY_SQL(take_using(table, key.values, used));
+    if (any_key) LEAT_TRY_SQL(keep_given(table, key.values));
+    for (std::size_t i = 0; i < key.values.size(); ++i) {
+      if (!key.values[i].is_null()) continue;
       const std::string& column = table.relation->schema[table.key[i]].name;
       return sql_fault(code, table.position,
                        "rows of \"{}\" are looked up by its whole key ({}): add {}.{} = and a "
                        "value of the stream's row to ON",
                        table.name, names_of_key(*table.relation), table.alias, column);
     }
-    return values;
+    return key;
+  }
+
+  /// Whether an expression looks at the stream's row alone, by its columns' own names.
+  bool is_of_stream(const Node& expression) const {
+    bool is = true;
+    walk(expression, [&](const Node& node) {
+      if (is_class(node, "SUBQUERY") || is_class(node, "LAMBDA")) is = false;
+      if (is_class(node, "COLUMN_REF")) {
+        const auto parts = parts_of(node);
+        const bool qualified = parts.size() > 1 && same(parts[0], names_.input_alias);
+        is = is && (qualified || stream_.find(parts[0]).has_value());
+      }
+      return is;
+    });
+    return is;
   }
 
  private:
@@ -184,13 +206,11 @@ class KeyReader {
     return table.relation->kind == Relation::Kind::view;
   }
 
-  static Analysed<std::vector<Node>> of_view(JoinedNames::Table& table, std::vector<Node>& values) {
+  /// Leaves out the columns of a view that nothing is said of.
+  static Analysed<void> keep_given(JoinedNames::Table& table, std::vector<Node>& values) {
     std::vector<std::size_t> key;
-    std::vector<Node> given;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      if (values[i].is_null()) continue;
-      key.push_back(table.key[i]);
-      given.push_back(std::move(values[i]));
+      if (!values[i].is_null()) key.push_back(table.key[i]);
     }
     if (key.empty()) {
       return sql_fault(code, table.position,
@@ -198,19 +218,15 @@ class KeyReader {
                        "columns and a value of the stream's row to ON",
                        table.name);
     }
+    std::erase_if(values, [](const Node& value) { return value.is_null(); });
     table.key = std::move(key);
-    return given;
+    return {};
   }
 
-  Analysed<void> take(const Node& condition, const JoinedNames::Table& table,
-                      std::vector<Node>& values) {
-    if (text_in(condition, "type") == "CONJUNCTION_AND") {
-      for (const Node& child : condition.at("children")) {
-        LEAT_TRY_SQL(take(child, table, values));
-      }
-      return {};
-    }
-    if (text_in(condition, "type") != "COMPARE_EQUAL") return {};
+  /// Whether a condition is an equality that gives a value to a part of the key that has none yet.
+  Analysed<bool> is_of_key(const Node& condition, const JoinedNames::Table& table,
+                           std::vector<Node>& values) {
+    if (text_in(condition, "type") != "COMPARE_EQUAL") return false;
     const Node& left = condition.at("left");
     const Node& right = condition.at("right");
     for (const auto& [column, value] : {std::pair(&left, &right), std::pair(&right, &left)}) {
@@ -224,9 +240,9 @@ class KeyReader {
                          table.name);
       }
       values[*part] = *value;
-      break;
+      return true;
     }
-    return {};
+    return false;
   }
 
   Analysed<void> take_using(const JoinedNames::Table& table, std::vector<Node>& values,
@@ -279,6 +295,12 @@ class KeyReader {
   const Schema& stream_;
 };
 
+/// The conditions of WHERE.
+struct Where {
+  std::vector<Node> of_stream;  ///< that are about the stream's row alone
+  std::vector<Node> rest;
+};
+
 /// SQL with `value` where the placeholder stands.
 Analysed<Node> around(Binding& binding, const std::string& sql, const Node& value) {
   Node whole = LEAT_TRY_SQL(binding.expression_of("SELECT " + sql));
@@ -290,9 +312,17 @@ Analysed<Node> around(Binding& binding, const std::string& sql, const Node& valu
   return whole;
 }
 
-/// A SELECT of values over the stream's rows, as SQL.
+/// `then` where the condition is true, false elsewhere; `then` is not evaluated there.
+Analysed<Node> only_where(Binding& binding, const Node& condition, Node then) {
+  Node whole = LEAT_TRY_SQL(around(
+      binding, fmt::format("CASE WHEN {} THEN true ELSE false END", placeholder), condition));
+  whole.at("case_checks")[0].at("then_expr") = std::move(then);
+  return whole;
+}
+
+/// A SELECT of values and row_column over the stream's rows, as SQL.
 Analysed<std::string> select_of(Binding& binding, const std::string& alias,
-                                std::vector<Node> values) {
+                                std::vector<Node> values, const Node& condition = nullptr) {
   Node query = LEAT_TRY_SQL(binding.parse("SELECT 1"));
   query.at("from_table") = LEAT_TRY_SQL(
       binding.from_of(fmt::format("SELECT * FROM {}() AS {}", input_function, quoted_name(alias))));
@@ -301,15 +331,29 @@ Analysed<std::string> select_of(Binding& binding, const std::string& alias,
     values[i]["alias"] = fmt::format("k{}", i);
     query.at("select_list").push_back(std::move(values[i]));
   }
+  query.at("select_list").push_back(column_ref(row_column));
+  query.at("where_clause") = condition;
   return binding.to_sql(query);
+}
+
+/// Which of the stream's rows these conditions of WHERE, which are about the stream alone, may let
+/// through: one after the other, and what fails is let through, for the SELECT to fail on it. Null:
+/// all.
+Analysed<Node> may_pass(Binding& binding, const std::vector<Node>& conditions) {
+  if (conditions.empty()) return nullptr;
+  Node all = LEAT_TRY_SQL(binding.expression_of("SELECT true"));
+  for (const Node& condition : std::views::reverse(conditions)) {
+    all = LEAT_TRY_SQL(only_where(binding, condition, std::move(all)));
+  }
+  return around(binding, fmt::format("coalesce(TRY({}), true)", placeholder), all);
 }
 
 /// The query of a table's keys: as the table has them, or not at all. What fails on a row gives
 /// NULL here; the stream's own SELECT fails on it and says why.
 Analysed<std::string> key_query(Binding& binding, const JoinedNames& names,
                                 const JoinedNames::Table& table, const Schema& stream,
-                                std::vector<Node> values) {
-  const Program::Input input{.schema = stream};
+                                std::vector<Node> values, const Node& condition) {
+  const Program::Input input{.schema = stream, .with_row = true};
   const std::string as_written = LEAT_TRY_SQL(select_of(binding, names.input_alias, values));
   const Schema given = LEAT_TRY_SQL(binding.bind_rewritten(as_written, input));
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -328,7 +372,8 @@ Analysed<std::string> key_query(Binding& binding, const JoinedNames& names,
     values[i] = LEAT_TRY_SQL(around(
         binding, fmt::format("TRY_CAST({} AS {})", placeholder, column.type.to_sql()), values[i]));
   }
-  const std::string sql = LEAT_TRY_SQL(select_of(binding, names.input_alias, std::move(values)));
+  std::string sql =
+      LEAT_TRY_SQL(select_of(binding, names.input_alias, std::move(values), condition));
   LEAT_TRY_SQL(binding.bind_rewritten(sql, input));
   return sql;
 }
@@ -350,6 +395,48 @@ Analysed<Node> over_functions(Binding& binding, Node from, const std::string& in
   return from;
 }
 
+/// FROM with the joins made positional.
+Node without_joins(const Node& positional, Node from) {
+  Node join = positional;
+  Node& left = from.at("left");
+  const bool chain = text_in(left, "type") == "JOIN";
+  join.at("left") = chain ? without_joins(positional, std::move(left)) : std::move(left);
+  join.at("right") = std::move(from.at("right"));
+  return join;
+}
+
+/// What a join lets through, of rows with the table's beside them; null: all. Nothing where that
+/// can't be said: a LEFT JOIN's row may be found and not match, and then is none.
+Analysed<std::optional<Node>> passes_join(Binding& binding, const JoinedNames::Table& table,
+                                          const std::vector<Node>& rest) {
+  const std::string kind = text_in(*table.join, "join_type");
+  const Node found = column_of(table.alias, found_column);
+  if (kind == "INNER" && !rest.empty()) return only_where(binding, found, conjunction_of(rest));
+  if (!rest.empty()) return std::nullopt;
+  if (kind == "LEFT") return Node(nullptr);
+  if (kind != "ANTI") return found;
+  return LEAT_TRY_SQL(around(binding, fmt::format("NOT {}", placeholder), found));
+}
+
+/// `rests`: of each table's ON what is not of the key. `from`: over functions.
+Analysed<std::optional<LookupJoins::Beside>> beside(Binding& binding, const JoinedNames& names,
+                                                    const std::vector<std::vector<Node>>& rests,
+                                                    const Where& where, const Node& from) {
+  LookupJoins::Beside out{.from = nullptr, .conditions = where.of_stream, .seen = {}};
+  for (std::size_t i = 0; i < rests.size(); ++i) {
+    const JoinedNames::Table& table = names.tables[i];
+    const auto passes = LEAT_TRY_SQL(passes_join(binding, table, rests[i]));
+    if (!passes) return std::nullopt;
+    if (!passes->is_null()) out.conditions.push_back(*passes);
+    const std::string kind = text_in(*table.join, "join_type");
+    out.seen.push_back(kind != "SEMI" && kind != "ANTI");
+  }
+  out.conditions.insert(out.conditions.end(), where.rest.begin(), where.rest.end());
+  const Node positional = LEAT_TRY_SQL(binding.from_of("SELECT * FROM a POSITIONAL JOIN b"));
+  out.from = without_joins(positional, from);
+  return out;
+}
+
 }  // namespace
 
 Analysed<JoinedNames> joined_names(const Node& from, const std::string& input,
@@ -367,18 +454,29 @@ Analysed<LookupJoins> read_lookup_joins(Binding& binding, const Node& query,
   LookupJoins joins;
   joins.input_alias = names.input_alias;
   KeyReader keys(names, stream);
+  Where where;
+  for (Node& condition : conjuncts_of(query.at("where_clause"))) {
+    auto& part = keys.is_of_stream(condition) ? where.of_stream : where.rest;
+    part.push_back(std::move(condition));
+  }
+  const Node condition = LEAT_TRY_SQL(may_pass(binding, where.of_stream));
+  std::vector<std::vector<Node>> rests;
   for (JoinedNames::Table& table : names.tables) {
-    auto values = LEAT_TRY_SQL(keys.key_of(table, joins.used));
+    auto [values, rest] = LEAT_TRY_SQL(keys.key_of(table, joins.used));
+    rests.push_back(std::move(rest));
     Lookup lookup{.table = table.name,
                   .relation = table.alias,
                   .schema = table.relation->schema,
                   .key = table.key,
                   .view = table.relation->kind == Relation::Kind::view,
-                  .keys = {}};
-    lookup.keys = LEAT_TRY_SQL(key_query(binding, names, table, stream, std::move(values)));
+                  .keys = {},
+                  .beside = {}};
+    lookup.keys =
+        LEAT_TRY_SQL(key_query(binding, names, table, stream, std::move(values), condition));
     joins.lookups.push_back(std::move(lookup));
   }
   joins.from = LEAT_TRY_SQL(over_functions(binding, from, names.input_alias));
+  joins.beside = LEAT_TRY_SQL(beside(binding, names, rests, where, joins.from));
   return joins;
 }
 

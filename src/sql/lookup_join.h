@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,16 @@ struct LookupJoins {
   Node from;
   /// Columns of the stream that USING names.
   std::vector<std::string> used;
+
+  /// The same where each row of the stream has one row or none of each lookup, which lies beside
+  /// it: no join is left.
+  struct Beside {
+    Node from;
+    std::vector<Node> conditions;  ///< of WHERE and of the joins, in the order to ask them
+    /// By lookup: whether the query sees its columns; those of SEMI and ANTI JOIN it does not.
+    std::vector<bool> seen;
+  };
+  std::optional<Beside> beside;  ///< nothing: the joins can't be said so
 };
 
 /// `query`: a SELECT whose FROM is a JOIN and that binds as it is written. Every join must be one

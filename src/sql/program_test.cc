@@ -98,6 +98,45 @@ TEST_F(ProgramTest, JoinsWithRowsThatAreGivenBesideTheInput) {
   }
 }
 
+TEST_F(ProgramTest, RunsOverChosenRowsWithOthersBesideThem) {
+  const Schema grades({{"grade", Type::of(DUCKDB_TYPE_INTEGER)}});
+  const auto program =
+      Program::prepare(database_->connect().value(),
+                       "SELECT p.name, g.grade, p.__leat_row FROM __leat_input() AS p POSITIONAL "
+                       "JOIN __leat_lookup('g') AS g WHERE g.grade <> 12",
+                       {.schema = people, .with_row = true, .lookups = {{"g", grades}}})
+          .value();
+  std::vector<Chunk> chunks;
+  for (const std::size_t size : {4, 3, 5}) chunks.push_back(people_chunk(size));
+  const std::vector<std::vector<std::uint32_t>> rows = {{1, 3}, {}, {0, 1, 2, 3, 4}};
+  const std::vector<ChosenRows> chosen = {
+      {&chunks[0], rows[0], 0}, {&chunks[1], rows[1], 4}, {&chunks[2], rows[2], 7}};
+  std::vector<Chunk> beside;
+  for (const auto& of_chunk : rows) {
+    Chunk& chunk = beside.emplace_back(grades);
+    auto* values = static_cast<std::int32_t*>(duckdb_vector_get_data(chunk.vector(0)));
+    for (std::size_t i = 0; i < of_chunk.size(); ++i) {
+      values[i] = static_cast<std::int32_t>(10 + of_chunk[i]);
+    }
+    chunk.set_size(of_chunk.size());
+  }
+  const auto lookup = input_of(beside);
+  ChunkInput* const lookups[] = {lookup.get()};
+  std::vector<std::string> out;
+  ASSERT_TRUE(program->run(*input_of(chosen, true), lookups, [&](Chunk chunk) -> Status {
+    for (std::size_t row = 0; row < chunk.size(); ++row) {
+      auto name = value_at<duckdb_string_t>(chunk, 0, row);
+      out.push_back(fmt::format("{} {} {}", text_of(name).substr(0, 13),
+                                value_at<std::int32_t>(chunk, 1, row),
+                                value_at<std::int64_t>(chunk, 2, row)));
+    }
+    return {};
+  }));
+  EXPECT_EQ(out, (std::vector<std::string>{"name of row 1 11 1", "name of row 3 13 3",
+                                           "name of row 0 10 7", "name of row 1 11 8",
+                                           "name of row 3 13 10", "name of row 4 14 11"}));
+}
+
 TEST_F(ProgramTest, ProjectsAndFiltersRowsWithTheirNumbers) {
   auto program =
       Prepare("SELECT age * 2 AS twice, __leat_row FROM __leat_input() WHERE age % 3 = 0");

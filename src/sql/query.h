@@ -19,6 +19,8 @@ inline constexpr const char* lookup_function = "__leat_lookup";
 inline constexpr const char* row_column =
     "__leat_row";  ///< BIGINT: which input row (0…) an output row came from
 inline constexpr const char* weight_column = "__leat_weight";  ///< BIGINT: the row's weight
+inline constexpr const char* found_column =
+    "__leat_found";  ///< BOOLEAN: whether a row of a table that lies beside an input row is one
 inline constexpr const char* key_column =
     "__leat_key";  ///< BIGINT: which of the keys that a run is for (0…) the row belongs to
 
@@ -31,9 +33,17 @@ struct Lookup {
   std::vector<std::size_t> key;  ///< which of them are its key
   /// It is a view, or a table that is kept as one; `key` is then what the query's ON is about.
   bool view = false;
-  /// SQL over `__leat_input()` that yields for each row the key to look up, a column for each of
-  /// `key` and of its type, NULL where there is nothing to look up.
+  /// SQL over `__leat_input()` that yields the keys to look up: a column for each of `key` and of
+  /// its type, NULL where there is nothing to look up, then row_column. Rows that WHERE leaves out
+  /// for what the stream itself has, whatever is found, are not among them.
   std::string keys;
+  /// Where the query can be run `beside`: which of `schema` it looks at then.
+  std::vector<std::size_t> beside;
+
+  /// What `__leat_lookup` yields in RowQuery::sql, and in RowQuery::beside: the columns that it
+  /// looks at, and found_column.
+  Schema whole_schema() const { return schema; }
+  Schema beside_schema() const;
 };
 
 /// A SELECT that works on each row alone (projection, WHERE, scalar functions, UNNEST): as SQL over
@@ -53,6 +63,10 @@ struct RowQuery {
   /// Tables that it joins with. Where there are some, the rows come in the input's order and
   /// `passes` is empty.
   std::vector<Lookup> lookups;
+  /// `sql` again, for input rows that find one row or none in each lookup. `__leat_lookup('…')`
+  /// then has a row for each of the input's, in its order: the columns that Lookup::beside says,
+  /// NULL where none was found, then found_column. Empty: the joins can't be said so.
+  std::string beside;
 };
 
 /// One aggregate function of a query. Columns are indices into what `AggregateQuery::pre` yields.

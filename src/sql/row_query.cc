@@ -129,7 +129,7 @@ Analysed<bool> with_now_replaced(Binding& binding, Node& query, const std::strin
 /// `from`: the query's FROM over functions of ours.
 Analysed<std::string> rewritten(Binding& binding, Node query, Node from, const std::string& alias,
                                 const Schema& schema) {
-  const bool joined = text_in(from, "type") == "JOIN";
+  const bool joined = text_in(from, "type") == "JOIN" && text_in(from, "ref_type") != "POSITIONAL";
   const bool timed = reads_came(query.dump(-1, ' ', false, Node::error_handler_t::replace));
   query.at("from_table") = std::move(from);
   LEAT_TRY_SQL(exclude_added_columns(binding, query, alias, schema, timed));
@@ -263,6 +263,13 @@ Analysed<Schema> bind_as_written(Binding& binding, std::string_view sql, const N
 
 }  // namespace
 
+Schema Lookup::beside_schema() const {
+  std::vector<Column> columns;
+  for (const std::size_t column : beside) columns.push_back(schema[column]);
+  columns.push_back({found_column, Type::of(DUCKDB_TYPE_BOOLEAN)});
+  return Schema(std::move(columns));
+}
+
 Analysed<const Relation*> find_relation(const Catalog& catalog, const std::string& name,
                                         std::size_t position) {
   std::vector<std::string> names;
@@ -361,16 +368,44 @@ Analysed<JoinedNames> names_in(const Node& query, const std::string& input,
   return joined_names(from, input, catalog);
 }
 
-/// The query's FROM over functions of ours; notes what is looked up.
-Analysed<Node> from_over_functions(Binding& binding, const Node& query, const JoinedNames& names,
-                                   const Catalog& catalog, RowQuery& out) {
-  if (names.tables.empty()) return from_input(binding, names.input_alias);
-  LookupJoins joins = LEAT_TRY_SQL(read_lookup_joins(binding, query, out.input, catalog));
-  for (const std::string& column : joins.used) {
-    out.reads[*catalog.find(out.input)->second.schema.find(column)] = true;
+/// Leaves found_column out of the stars that would show it.
+void exclude_found(Node& query, const std::string& alias) {
+  walk(query, [&](Node& node) {
+    if (is_class(node, "STAR") && lower(text_in(node, "relation_name")) != lower(alias)) {
+      node.at("exclude_list").push_back(found_column);
+    }
+    return true;
+  });
+}
+
+/// Fills in `beside`, and what it reads of each lookup, where the query can be said so.
+Analysed<void> lay_beside(Binding& binding, Node query, LookupJoins joins, const Schema& schema,
+                          RowQuery& out) {
+  if (!joins.beside) return {};
+  auto& [from, conditions, seen] = *joins.beside;
+  query.at("where_clause") = conjunction_of(conditions);
+  query.at("from_table") = Node::object();
+  Program::Input input{.schema = with_came(schema, out.sql), .with_row = true};
+  for (std::size_t i = 0; i < out.lookups.size(); ++i) {
+    Lookup& lookup = out.lookups[i];
+    const std::vector<bool> reads = columns_read(query, lookup.schema, lookup.relation);
+    for (std::size_t column = 0; column < reads.size(); ++column) {
+      const auto same = [&](const std::string& used) {
+        return lower(used) == lower(lookup.schema[column].name);
+      };
+      const bool used = std::ranges::any_of(joins.used, same);
+      if (seen[i] && reads[column] && !used) lookup.beside.push_back(column);
+    }
+    input.lookups.push_back({lookup.relation, lookup.beside_schema()});
   }
-  out.lookups = std::move(joins.lookups);
-  return std::move(joins.from);
+  exclude_found(query, joins.input_alias);
+  std::string sql = LEAT_TRY_SQL(
+      rewritten(binding, std::move(query), std::move(from), joins.input_alias, schema));
+  const auto bound = binding.bind_rewritten(sql, input);
+  std::vector<Column> expected = out.output.columns();
+  expected.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
+  if (bound && *bound == Schema(std::move(expected))) out.beside = std::move(sql);
+  return {};
 }
 
 }  // namespace
@@ -397,7 +432,13 @@ Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
     timed.find(input)->second.schema = with_came(schema);
   }
   out.reads = columns_read(query, schema, names.input_alias);
-  Node from = LEAT_TRY_SQL(from_over_functions(binding, query, names, timed, out));
+  std::optional<LookupJoins> joins;
+  if (!names.tables.empty()) {
+    joins = LEAT_TRY_SQL(read_lookup_joins(binding, query, input, timed));
+    for (const std::string& column : joins->used) out.reads[*schema.find(column)] = true;
+    out.lookups = std::move(joins->lookups);
+  }
+  Node from = joins ? joins->from : LEAT_TRY_SQL(from_input(binding, names.input_alias));
   out.sql = LEAT_TRY_SQL(rewritten(binding, query, std::move(from), names.input_alias, schema));
   Program::Input bound_input{.schema = with_came(schema, out.sql), .with_row = true};
   for (const Lookup& lookup : out.lookups) {
@@ -410,6 +451,7 @@ Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
     return sql_fault("unsupported-sql", 0,
                      "this query can't be run row by row as it is written: name each column");
   }
+  if (joins) LEAT_TRY_SQL(lay_beside(binding, query, std::move(*joins), schema, out));
   out.identity = out.lookups.empty() && is_identity(query);
   if (!out.identity && out.lookups.empty()) {
     LEAT_TRY_SQL(leave_out_passed_columns(binding, query, names.input_alias, schema, out));
