@@ -100,6 +100,7 @@ Status IndexView::merge(unsigned index, const EpochContext& context, std::vector
   std::vector<RowPages::Group> groups;
   for (const KeyedWork* work : inputs_.in_order()) {
     const std::span<const std::uint32_t> rows = work->scatter.rows_of(index);
+    if (!rows.empty()) ++version_;
     keys.clear();
     for (const std::uint32_t row : rows) keys.push_back(work->keys[row]);
     const auto lock = pages.table().lock();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,6 +27,8 @@ class IndexView final : public ViewOperator {
   /// Appends the rows of a key, by RowCodec, as of the newest epoch; false: there are more than
   /// `rows_max`. `key`: by KeyCodec. Any thread, several at once, while no epoch merges.
   Result<bool> find(std::string_view key, std::size_t rows_max, std::vector<std::string>& rows);
+  /// Another number after each epoch that changed rows. Between epochs.
+  std::uint64_t version() const { return version_; }
   /// Whether the last commit had no state of it: what its view has must be absorbed once.
   bool is_new() const { return is_new_; }
 
@@ -53,7 +56,8 @@ class IndexView final : public ViewOperator {
   DefinitionRecord definition_;
   KeyedInputs inputs_;
   RowPagesTable pages_;
-  std::vector<EvictionPolicy> evictions_;  // by shard
+  std::vector<EvictionPolicy> evictions_;   // by shard
+  std::atomic<std::uint64_t> version_ = 0;  // shards merge at once
   bool is_new_ = true;
 };
 

@@ -23,6 +23,8 @@ Status KnownAnswers::ask(LookupSource& table) {
   if (keys.empty()) return {};
   for (LookupSource::Answer& answer : LEAT_TRY(table.look_up(keys))) {
     for (const std::string& row : answer->rows) bytes_ += sizeof(row) + row.capacity();
+    refusals_ = refusals_ || !answer->refusal.empty();
+    several_ = several_ || answer->rows.size() > 1;
     answers_.push_back(std::move(answer));
   }
   return {};

@@ -29,6 +29,9 @@ class KnownAnswers {
   /// What a key that was asked for has; for no_key that is nothing.
   const LookedUp& operator[](std::uint32_t number) const;
 
+  /// Whether some key has rows that can't be taken, and whether some key has several rows.
+  bool has_refusals() const { return refusals_; }
+  bool has_several() const { return several_; }
   bool is_too_large() const { return bytes_ > bytes_max; }
   void forget();
 
@@ -38,6 +41,8 @@ class KnownAnswers {
   std::vector<LookupSource::Answer>
       answers_;  // by number; shorter than keys_ before they are asked
   std::size_t bytes_ = 0;
+  bool refusals_ = false;
+  bool several_ = false;
 };
 
 }  // namespace leat::runtime

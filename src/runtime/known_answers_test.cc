@@ -5,7 +5,8 @@
 namespace leat::runtime {
 namespace {
 
-/// Has a long row for every key but "none", and counts what it is asked.
+/// Has a long row for every key but "none", two for "two", and refuses "bad"; counts what it is
+/// asked.
 class Rows final : public LookupSource {
  public:
   Rows()
@@ -18,7 +19,10 @@ class Rows final : public LookupSource {
     std::vector<Answer> answers;
     for (const std::string_view key : keys) {
       LookedUp answer;
-      if (key != "none") answer.rows.push_back(std::string(key) + std::string(1 << 20, '.'));
+      if (key == "bad") answer.refusal = "too many";
+      if (key == "two") answer.rows.push_back("two");
+      if (key != "none" && key != "bad")
+        answer.rows.push_back(std::string(key) + std::string(1 << 20, '.'));
       answers.push_back(std::make_shared<const LookedUp>(std::move(answer)));
     }
     return answers;
@@ -45,6 +49,25 @@ TEST(KnownAnswersTest, AsksForEachKeyOnce) {
   EXPECT_EQ(rows.asked, 3u);
   EXPECT_EQ(known[b].rows.front().substr(0, 2), "b.");
   EXPECT_EQ(known[a].rows.front().substr(0, 2), "a.");
+}
+
+TEST(KnownAnswersTest, SaysWhetherAnAnswerIsRefusedOrHasSeveralRows) {
+  Rows rows;
+  KnownAnswers known;
+  known.number_of("one");
+  known.number_of("none");
+  ASSERT_TRUE(known.ask(rows));
+  EXPECT_FALSE(known.has_refusals() || known.has_several());
+  known.number_of("two");
+  ASSERT_TRUE(known.ask(rows));
+  EXPECT_TRUE(known.has_several());
+  EXPECT_FALSE(known.has_refusals());
+  const std::uint32_t bad = known.number_of("bad");
+  ASSERT_TRUE(known.ask(rows));
+  EXPECT_TRUE(known.has_refusals());
+  EXPECT_EQ(known[bad].refusal, "too many");
+  known.forget();
+  EXPECT_FALSE(known.has_refusals() || known.has_several());
 }
 
 TEST(KnownAnswersTest, ForgetsWhatIsTooMuch) {

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,10 @@ class LookupSource {
   /// What it has for each of these keys, which are distinct and as `key_codec` has them. Errors:
   /// `stopping`, `table-failed`, those of the store.
   virtual Result<std::vector<Answer>> look_up(std::span<const std::string_view> keys) = 0;
+
+  /// Answers stay right for as long as this is the same; nothing: nobody knows how long. Between
+  /// epochs.
+  virtual std::optional<std::uint64_t> version() const { return std::nullopt; }
 
   const connector::TableInput& input() const { return input_; }
   const KeyCodec& key_codec() const { return key_codec_; }

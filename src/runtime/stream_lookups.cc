@@ -41,6 +41,7 @@ Result<std::unique_ptr<StreamLookups>> StreamLookups::make(
     LEAT_CHECK(found != sources.end());
     OfTable& of_table = lookups->lookups_.emplace_back(
         OfTable{.table = found->second,
+                .version = {},
                 .beside = lookup.beside_schema(),
                 .places = std::vector(lookup.schema.size(), RowCodec::left_out),
                 .nulls = row_of_nulls(lookup.schema, found->second->row_codec()),
@@ -56,7 +57,12 @@ Result<std::unique_ptr<StreamLookups>> StreamLookups::make(
 }
 
 void StreamLookups::begin_epoch() {
-  for (OfTable& lookup : lookups_) std::ranges::for_each(lookup.known, &KnownAnswers::forget);
+  for (OfTable& lookup : lookups_) {
+    const std::optional<std::uint64_t> version = lookup.table->version();
+    if (version && version == lookup.version) continue;
+    std::ranges::for_each(lookup.known, &KnownAnswers::forget);
+    lookup.version = version;
+  }
 }
 
 Result<JoinedRows> StreamLookups::look_up(unsigned worker, std::span<const Chunk> inputs) {
@@ -69,7 +75,9 @@ Result<JoinedRows> StreamLookups::look_up(unsigned worker, std::span<const Chunk
     LEAT_TRY(known.ask(*lookup.table));
   }
   JoinedRows joined;
-  take_out_refused(worker, keys, joined);
+  const bool refusals = std::ranges::any_of(
+      lookups_, [&](const OfTable& lookup) { return lookup.known[worker].has_refusals(); });
+  if (refusals) take_out_refused(worker, keys, joined);
 
   // The rows of each chunk, and where they end among all.
   std::vector<std::size_t> ends;

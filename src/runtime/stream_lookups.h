@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,7 +40,7 @@ class StreamLookups {
       const sql::RowQuery& query, const Schema& input, const LookupSources& sources,
       std::span<const std::shared_ptr<sql::Session>> sessions);
 
-  /// Forgets what was asked: views are others then. Between epochs.
+  /// Forgets what was asked, unless the tables have not changed. Between epochs.
   void begin_epoch();
 
   /// All keys of all chunks are asked at once. Waits for the tables' systems.
@@ -49,6 +50,7 @@ class StreamLookups {
   /// One table of the query.
   struct OfTable {
     LookupSource* table;
+    std::optional<std::uint64_t> version;             ///< of the table, when `known` was asked
     Schema beside;                                    ///< as sql::Lookup::beside_schema has it
     std::vector<std::size_t> places;                  ///< of the table's columns in `beside`
     EncodedRows nulls;                                ///< one row of the table

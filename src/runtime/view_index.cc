@@ -34,4 +34,9 @@ Result<std::vector<LookupSource::Answer>> ViewIndex::look_up(
   return answers;
 }
 
+std::optional<std::uint64_t> ViewIndex::version() const {
+  LEAT_CHECK(index_ != nullptr);
+  return index_->version();
+}
+
 }  // namespace leat::runtime

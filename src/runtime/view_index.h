@@ -22,6 +22,7 @@ class ViewIndex final : public LookupSource {
   void attach(op::IndexView& index) { index_ = &index; }
 
   Result<std::vector<Answer>> look_up(std::span<const std::string_view> keys) override;
+  std::optional<std::uint64_t> version() const override;
 
  private:
   op::IndexView* index_ = nullptr;

@@ -6,6 +6,7 @@
 #include "sql/free_query.h"
 #include "sql/macros.h"
 #include "sql/planner.h"
+#include "sql/row_expression.h"
 #include "sql/row_query.h"
 #include "sql/window_function.h"
 

@@ -1,21 +1,12 @@
 #pragma once
 
 #include "sql/binding.h"
-#include "sql/refusal.h"
 
 namespace leat::sql {
 
 /// Analyser::row_query.
 Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
                                      const std::string& input, const Catalog& catalog);
-
-/// Analyser::predicate.
-Analysed<std::string> analyse_predicate(Binding& binding, std::string_view expression,
-                                        const Schema& schema, Now now);
-
-/// Analyser::row_expression.
-Analysed<Type> analyse_row_expression(Binding& binding, std::string_view expression,
-                                      const Schema& schema);
 
 /// Refuses two output columns of one name, names that begin with `__leat_`, and types that no
 /// stream or view can keep.
