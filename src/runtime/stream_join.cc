@@ -1,24 +1,10 @@
 // The part of a stream's work that joins its rows with tables: decode, look up, select.
 
 #include <algorithm>
-#include <numeric>
 
 #include "runtime/stream_pass.h"
 
 namespace leat::runtime {
-namespace {
-
-/// The numbers of a chunk's rows.
-std::span<const std::uint32_t> row_numbers() {
-  static const std::vector<std::uint32_t> numbers = [] {
-    std::vector<std::uint32_t> all(chunk_rows_max);
-    std::iota(all.begin(), all.end(), 0u);
-    return all;
-  }();
-  return numbers;
-}
-
-}  // namespace
 
 /// Those rows of several chunks that go on, beside what they are joined with.
 class StreamStage::SelectingOfJoined final : public Selecting {
@@ -43,7 +29,8 @@ class StreamStage::SelectingOfJoined final : public Selecting {
       const std::size_t taken = std::min(count, all.size() - before);
       rows.push_back({&inputs_[chunk], all.subspan(before, taken), first_number});
       for (std::size_t i = 0; joined_.beside && i < beside.size(); ++i) {
-        beside[i].push_back({&joined_.relations[i][chunk], row_numbers().subspan(before, taken)});
+        beside[i].push_back(
+            {&joined_.relations[i][chunk], sql::row_numbers(before + taken).subspan(before)});
       }
       first_number += static_cast<std::int64_t>(inputs_[chunk].size());
       begin -= before;
@@ -52,11 +39,11 @@ class StreamStage::SelectingOfJoined final : public Selecting {
     std::vector<std::unique_ptr<sql::ChunkInput>> relations;
     std::vector<sql::ChunkInput*> lookups;
     for (std::size_t i = 0; i < beside.size(); ++i) {
-      relations.push_back(joined_.beside ? sql::input_of(beside[i], false)
+      relations.push_back(joined_.beside ? sql::input_of(std::move(beside[i]), false)
                                          : sql::input_of(joined_.relations[i]));
       lookups.push_back(relations.back().get());
     }
-    return program_.run(*sql::input_of(rows, true), lookups, sink);
+    return program_.run(*sql::input_of(std::move(rows), true), lookups, sink);
   }
 
   std::uint32_t input_row(std::size_t row) const override {

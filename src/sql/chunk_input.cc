@@ -107,8 +107,7 @@ class OneChunkInput final : public ChunkInput {
     if (count_ == chunk_.size()) {
       refer_to(chunk_, out, columns);
     } else {
-      std::vector<std::uint32_t> rows(count_);
-      std::iota(rows.begin(), rows.end(), static_cast<std::uint32_t>(begin_));
+      const auto rows = row_numbers(begin_ + count_).subspan(begin_);
       fill_selected(chunk_, rows, out, columns, copy_rows);
     }
     std::size_t column = columns;
@@ -145,17 +144,16 @@ class OneChunkInput final : public ChunkInput {
 /// the input, and is passed over.
 class ChosenRowsInput final : public ChunkInput {
  public:
-  ChosenRowsInput(std::span<const ChosenRows> rows, bool with_row)
-      : left_(rows), with_row_(with_row) {}
+  ChosenRowsInput(std::vector<ChosenRows> rows, bool with_row)
+      : rows_(std::move(rows)), with_row_(with_row) {}
 
   Status fill(duckdb_data_chunk out) override {
-    while (!left_.empty() && left_.front().rows.empty()) left_ = left_.subspan(1);
-    if (left_.empty()) {
+    while (next_ < rows_.size() && rows_[next_].rows.empty()) ++next_;
+    if (next_ == rows_.size()) {
       duckdb_data_chunk_set_size(out, 0);
       return {};
     }
-    const ChosenRows& chosen = left_.front();
-    left_ = left_.subspan(1);
+    const ChosenRows& chosen = rows_[next_++];
     const std::size_t columns = duckdb_data_chunk_get_column_count(out) - std::size_t{with_row_};
     LEAT_TRY(check_columns(*chosen.chunk, out, columns));
     if (chosen.rows.size() == chosen.chunk->size()) {
@@ -174,39 +172,9 @@ class ChosenRowsInput final : public ChunkInput {
   }
 
  private:
-  std::span<const ChosenRows> left_;
+  const std::vector<ChosenRows> rows_;
   const bool with_row_;
-};
-
-/// Gives chunks as they are, and as it says of ChosenRowsInput.
-class ChunksInput final : public ChunkInput {
- public:
-  ChunksInput(std::span<const Chunk> chunks, bool with_row) : left_(chunks), with_row_(with_row) {}
-
-  Status fill(duckdb_data_chunk out) override {
-    while (!left_.empty() && left_.front().size() == 0) left_ = left_.subspan(1);
-    if (left_.empty()) {
-      duckdb_data_chunk_set_size(out, 0);
-      return {};
-    }
-    const Chunk& chunk = left_.front();
-    left_ = left_.subspan(1);
-    const std::size_t columns = duckdb_data_chunk_get_column_count(out) - std::size_t{with_row_};
-    LEAT_TRY(check_columns(chunk, out, columns));
-    refer_to(chunk, out, columns);
-    if (with_row_) {
-      std::int64_t* numbers = numbers_of(duckdb_data_chunk_get_vector(out, columns));
-      std::iota(numbers, numbers + chunk.size(), next_number_);
-      next_number_ += static_cast<std::int64_t>(chunk.size());
-    }
-    duckdb_data_chunk_set_size(out, chunk.size());
-    return {};
-  }
-
- private:
-  std::span<const Chunk> left_;
-  const bool with_row_;
-  std::int64_t next_number_ = 0;
+  std::size_t next_ = 0;
 };
 
 }  // namespace
@@ -217,12 +185,27 @@ std::unique_ptr<ChunkInput> input_of(const Chunk& chunk, std::span<const std::in
   return std::make_unique<OneChunkInput>(chunk, weights, with_row, with_weight, begin, count);
 }
 
-std::unique_ptr<ChunkInput> input_of(std::span<const ChosenRows> rows, bool with_row) {
-  return std::make_unique<ChosenRowsInput>(rows, with_row);
+std::span<const std::uint32_t> row_numbers(std::size_t count) {
+  static const std::vector<std::uint32_t> numbers = [] {
+    std::vector<std::uint32_t> all(chunk_rows_max);
+    std::iota(all.begin(), all.end(), 0u);
+    return all;
+  }();
+  return std::span(numbers).first(count);
+}
+
+std::unique_ptr<ChunkInput> input_of(std::vector<ChosenRows> rows, bool with_row) {
+  return std::make_unique<ChosenRowsInput>(std::move(rows), with_row);
 }
 
 std::unique_ptr<ChunkInput> input_of(std::span<const Chunk> chunks, bool with_row) {
-  return std::make_unique<ChunksInput>(chunks, with_row);
+  std::vector<ChosenRows> rows;
+  std::int64_t first_number = 0;
+  for (const Chunk& chunk : chunks) {
+    rows.push_back({&chunk, row_numbers(chunk.size()), first_number});
+    first_number += static_cast<std::int64_t>(chunk.size());
+  }
+  return input_of(std::move(rows), with_row);
 }
 
 }  // namespace leat::sql

@@ -91,6 +91,8 @@ struct ChosenRows {
   std::span<const std::uint32_t> rows;  ///< ascending
   std::int64_t first_number = 0;        ///< what row_column says of the chunk's first row
 };
-std::unique_ptr<ChunkInput> input_of(std::span<const ChosenRows> rows, bool with_row);
+std::unique_ptr<ChunkInput> input_of(std::vector<ChosenRows> rows, bool with_row);
+/// 0, 1, … `count` - 1, at most chunk_rows_max of them: rows to choose from.
+std::span<const std::uint32_t> row_numbers(std::size_t count);
 
 }  // namespace leat::sql
