@@ -25,19 +25,19 @@ Result<std::unique_ptr<StreamStage>> StreamStage::make(Setup setup) {
     const std::shared_ptr<sql::Session>& session = setup.sessions[worker];
     Tools tools;
     if (!setup.decoders.empty()) tools.decoder = std::move(setup.decoders[worker]);
-    const auto prepare = [&](const std::string& query, Schema (sql::Lookup::*rows_of)() const) {
+    const auto prepare = [&](const std::string& query, bool beside) {
       sql::Program::Input input{.schema = setup.input, .with_row = true};
       for (const sql::Lookup& lookup : node.query.lookups) {
-        input.lookups.push_back({lookup.relation, (lookup.*rows_of)()});
+        input.lookups.push_back({lookup.relation, beside ? lookup.beside_schema() : lookup.schema});
       }
       return sql::Program::prepare(session, query, std::move(input));
     };
     const std::string& select = node.query.passes.empty() ? node.query.sql : node.query.rest;
     if (!node.query.identity && !select.empty()) {
-      tools.select = LEAT_TRY(prepare(select, &sql::Lookup::whole_schema));
+      tools.select = LEAT_TRY(prepare(select, false));
     }
     if (!node.query.beside.empty()) {
-      tools.beside = LEAT_TRY(prepare(node.query.beside, &sql::Lookup::beside_schema));
+      tools.beside = LEAT_TRY(prepare(node.query.beside, true));
     }
     for (const pipeline::Expectation& expectation : node.expectations) {
       sql::Program::Input input{.schema = sql::with_came(node.schema, expectation.sql),

@@ -55,31 +55,17 @@ Status check_columns(const Chunk& chunk, duckdb_data_chunk out, std::size_t colu
   return {};
 }
 
-void copy_rows(duckdb_vector from, duckdb_vector to, duckdb_selection_vector rows,
-               std::size_t count) {
-  duckdb_vector_copy_sel(from, to, rows, count, 0, 0);
-}
-
-void point_at_rows(duckdb_vector from, duckdb_vector to, duckdb_selection_vector rows,
-                   std::size_t count) {
-  duckdb_vector_reference_vector(to, from);
-  duckdb_slice_vector(to, rows, count);
-}
-
-/// Fills the first columns with what `put` does of the chunk's: those rows, in that order.
-void fill_selected(const Chunk& chunk, std::span<const std::uint32_t> rows, duckdb_data_chunk out,
-                   std::size_t columns, decltype(copy_rows)* put) {
+/// Makes the first columns those of the chunk: these of its rows, by reference. `rows`: ascending.
+void refer_to(const Chunk& chunk, std::span<const std::uint32_t> rows, duckdb_data_chunk out,
+              std::size_t columns) {
+  for (std::size_t i = 0; i < columns; ++i) {
+    duckdb_vector_reference_vector(duckdb_data_chunk_get_vector(out, i), chunk.vector(i));
+  }
+  if (rows.size() == chunk.size()) return;
   const SelectionHandle selection(duckdb_create_selection_vector(rows.size()));
   std::ranges::copy(rows, duckdb_selection_vector_get_data_ptr(selection.get()));
   for (std::size_t i = 0; i < columns; ++i) {
-    put(chunk.vector(i), duckdb_data_chunk_get_vector(out, i), selection.get(), rows.size());
-  }
-}
-
-/// Makes the first columns those of the chunk.
-void refer_to(const Chunk& chunk, duckdb_data_chunk out, std::size_t columns) {
-  for (std::size_t i = 0; i < columns; ++i) {
-    duckdb_vector_reference_vector(duckdb_data_chunk_get_vector(out, i), chunk.vector(i));
+    duckdb_slice_vector(duckdb_data_chunk_get_vector(out, i), selection.get(), rows.size());
   }
 }
 
@@ -104,12 +90,7 @@ class OneChunkInput final : public ChunkInput {
     const std::size_t added = std::size_t{with_row_} + std::size_t{with_weight_};
     const std::size_t columns = duckdb_data_chunk_get_column_count(out) - added;
     LEAT_TRY(check_columns(chunk_, out, columns));
-    if (count_ == chunk_.size()) {
-      refer_to(chunk_, out, columns);
-    } else {
-      const auto rows = row_numbers(begin_ + count_).subspan(begin_);
-      fill_selected(chunk_, rows, out, columns, copy_rows);
-    }
+    refer_to(chunk_, row_numbers(begin_ + count_).subspan(begin_), out, columns);
     std::size_t column = columns;
     if (with_row_) {
       std::int64_t* numbers = numbers_of(duckdb_data_chunk_get_vector(out, column++));
@@ -156,11 +137,7 @@ class ChosenRowsInput final : public ChunkInput {
     const ChosenRows& chosen = rows_[next_++];
     const std::size_t columns = duckdb_data_chunk_get_column_count(out) - std::size_t{with_row_};
     LEAT_TRY(check_columns(*chosen.chunk, out, columns));
-    if (chosen.rows.size() == chosen.chunk->size()) {
-      refer_to(*chosen.chunk, out, columns);
-    } else {
-      fill_selected(*chosen.chunk, chosen.rows, out, columns, point_at_rows);
-    }
+    refer_to(*chosen.chunk, chosen.rows, out, columns);
     if (with_row_) {
       std::int64_t* numbers = numbers_of(duckdb_data_chunk_get_vector(out, columns));
       for (std::size_t i = 0; i < chosen.rows.size(); ++i) {

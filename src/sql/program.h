@@ -79,7 +79,7 @@ class Program {
 /// A ChunkInput over one chunk that exists already: its vectors are referenced, not copied; columns
 /// that the chunk has behind those of the program's input are left out. Row numbers and weights are
 /// filled in where the program wants them (weights empty: all +1). `begin`/`count` choose a part of
-/// the rows (by copy when not all).
+/// the rows.
 std::unique_ptr<ChunkInput> input_of(const Chunk& chunk, std::span<const std::int64_t> weights,
                                      bool with_row, bool with_weight, std::size_t begin = 0,
                                      std::size_t count = chunk_rows_max);

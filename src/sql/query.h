@@ -40,9 +40,7 @@ struct Lookup {
   /// Where the query can be run `beside`: which of `schema` it looks at then.
   std::vector<std::size_t> beside;
 
-  /// What `__leat_lookup` yields in RowQuery::sql, and in RowQuery::beside: the columns that it
-  /// looks at, and found_column.
-  Schema whole_schema() const { return schema; }
+  /// What `__leat_lookup` yields then: these columns, and found_column.
   Schema beside_schema() const;
 };
 

@@ -88,20 +88,26 @@ Analysed<void> bound_columns_expression(Binding& binding, Node& star, const Sche
   return {};
 }
 
-/// Keeps every star from the added columns. `timed`: when the record came is one of them.
+/// Keeps every star from the added columns. `timed`: when the record came is one of them; `beside`:
+/// found_column is one of each table.
 Analysed<void> exclude_added_columns(Binding& binding, Node& query, const std::string& alias,
-                                     const Schema& schema, bool timed) {
+                                     const Schema& schema, bool timed, bool beside) {
   Analysed<void> done;
   walk(query, [&](Node& node) {
     if (!done || !is_class(node, "STAR")) return done.has_value();
-    const std::string relation = text_in(node, "relation_name");
     if (node.contains("expr") && !node.at("expr").is_null()) {
       done = bound_columns_expression(binding, node, schema);
-    } else if (relation.empty() || lower(relation) == lower(alias)) {
-      node.at("exclude_list").push_back(row_column);
-      if (timed) node.at("exclude_list").push_back(came_column);
+      return done.has_value();
     }
-    return done.has_value();
+    const std::string relation = lower(text_in(node, "relation_name"));
+    const bool of_input = relation == lower(alias);
+    Node& excluded = node.at("exclude_list");
+    if (relation.empty() || of_input) {
+      excluded.push_back(row_column);
+      if (timed) excluded.push_back(came_column);
+    }
+    if (beside && !of_input) excluded.push_back(found_column);
+    return true;
   });
   return done;
 }
@@ -129,12 +135,13 @@ Analysed<bool> with_now_replaced(Binding& binding, Node& query, const std::strin
 /// `from`: the query's FROM over functions of ours.
 Analysed<std::string> rewritten(Binding& binding, Node query, Node from, const std::string& alias,
                                 const Schema& schema) {
-  const bool joined = text_in(from, "type") == "JOIN" && text_in(from, "ref_type") != "POSITIONAL";
+  const bool joined = text_in(from, "type") == "JOIN";
+  const bool beside = joined && text_in(from, "ref_type") == "POSITIONAL";
   const bool timed = reads_came(query.dump(-1, ' ', false, Node::error_handler_t::replace));
   query.at("from_table") = std::move(from);
-  LEAT_TRY_SQL(exclude_added_columns(binding, query, alias, schema, timed));
+  LEAT_TRY_SQL(exclude_added_columns(binding, query, alias, schema, timed, beside));
   query.at("select_list").push_back(column_ref(row_column));
-  if (joined) {
+  if (joined && !beside) {
     // A join gives its rows in any order, and what is first and last counts further on.
     const std::string ordered = fmt::format("SELECT 1 AS {0} ORDER BY {0}", row_column);
     query.at("modifiers") = LEAT_TRY_SQL(binding.parse(ordered)).at("modifiers");
@@ -342,6 +349,13 @@ Schema with_tables(const Schema& stream, const std::vector<JoinedNames::Table>& 
   return Schema(std::move(columns));
 }
 
+/// What a rewritten query with this output yields.
+Schema with_row(const Schema& output) {
+  std::vector<Column> columns = output.columns();
+  columns.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
+  return Schema(std::move(columns));
+}
+
 /// COLUMNS(…) would have to be told which relation's columns it may choose.
 Analysed<void> refuse_columns_expression(const Node& query) {
   Analysed<void> done;
@@ -368,16 +382,6 @@ Analysed<JoinedNames> names_in(const Node& query, const std::string& input,
   return joined_names(from, input, catalog);
 }
 
-/// Leaves found_column out of the stars that would show it.
-void exclude_found(Node& query, const std::string& alias) {
-  walk(query, [&](Node& node) {
-    if (is_class(node, "STAR") && lower(text_in(node, "relation_name")) != lower(alias)) {
-      node.at("exclude_list").push_back(found_column);
-    }
-    return true;
-  });
-}
-
 /// Fills in `beside`, and what it reads of each lookup, where the query can be said so.
 Analysed<void> lay_beside(Binding& binding, Node query, LookupJoins joins, const Schema& schema,
                           RowQuery& out) {
@@ -398,13 +402,10 @@ Analysed<void> lay_beside(Binding& binding, Node query, LookupJoins joins, const
     }
     input.lookups.push_back({lookup.relation, lookup.beside_schema()});
   }
-  exclude_found(query, joins.input_alias);
   std::string sql = LEAT_TRY_SQL(
       rewritten(binding, std::move(query), std::move(from), joins.input_alias, schema));
   const auto bound = binding.bind_rewritten(sql, input);
-  std::vector<Column> expected = out.output.columns();
-  expected.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
-  if (bound && *bound == Schema(std::move(expected))) out.beside = std::move(sql);
+  if (bound && *bound == with_row(out.output)) out.beside = std::move(sql);
   return {};
 }
 
@@ -445,9 +446,7 @@ Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
     bound_input.lookups.push_back({lookup.relation, lookup.schema});
   }
   const Schema bound = LEAT_TRY_SQL(binding.bind_rewritten(out.sql, bound_input));
-  std::vector<Column> expected = out.output.columns();
-  expected.push_back({row_column, Type::of(DUCKDB_TYPE_BIGINT)});
-  if (bound != Schema(std::move(expected))) {
+  if (bound != with_row(out.output)) {
     return sql_fault("unsupported-sql", 0,
                      "this query can't be run row by row as it is written: name each column");
   }
