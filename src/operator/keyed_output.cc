@@ -2,7 +2,9 @@
 
 #include <limits>
 
+#include "operator/change_sum.h"
 #include "operator/row_list.h"
+#include "state/hash.h"
 
 namespace leat::op {
 
@@ -26,6 +28,24 @@ void KeyedOutputWriter::end(state::Entry* entry) {
   const KeyedOutput& output = KeyedOutput::of(table_.touch(entry));
   count_.add(-static_cast<std::int64_t>(output.row_count));
   table_.remove(entry);
+}
+
+Status write_output_changes(const state::KeyedShard& outputs, const RowCodec& codec,
+                            const Schema& schema, bool added_up, std::vector<ChangeChunk>& out) {
+  ChangeWriter writer(codec, schema, out);
+  ChangeSum sum;
+  for (const state::Entry* entry : outputs.touched()) {
+    const std::byte* now = entry->has(state::Entry::live) ? entry->record() : nullptr;
+    LEAT_TRY(RowList::difference(KeyedOutput::rows_of(outputs.before(entry)),
+                                 KeyedOutput::rows_of(now),
+                                 [&](std::string_view row, std::int64_t weight) -> Status {
+                                   if (!added_up) return writer.add(row, weight);
+                                   sum.add(row, state::hash_bytes(row), weight);
+                                   return {};
+                                 }));
+  }
+  LEAT_TRY(sum.write(writer));
+  return writer.flush();
 }
 
 Status scan_outputs(const state::KeyedTable& table, std::size_t record_size, const Schema& schema,

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/changes.h"
 #include "model/row_codec.h"
 #include "operator/stored_row_count.h"
 #include "state/keyed_table.h"
@@ -48,6 +49,11 @@ class KeyedOutputWriter {
   StoredRowCount& count_;
   std::string list_;
 };
+
+/// Appends what an epoch changed of a shard's outputs; where an output may lose a row that another
+/// has gained, it is `added_up` by row.
+Status write_output_changes(const state::KeyedShard& outputs, const RowCodec& codec,
+                            const Schema& schema, bool added_up, std::vector<ChangeChunk>& out);
 
 /// Hands the rows of all records of a snapshot to `row_sink`, until it says false.
 Status scan_outputs(const state::KeyedTable& table, std::size_t record_size, const Schema& schema,

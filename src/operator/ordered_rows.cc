@@ -5,16 +5,18 @@
 namespace leat::op {
 
 state::TableOptions OrderedRows::options_of(state::TableOptions base) {
-  base.layout = {sizeof(Record), {}};
-  base.versioned = false;
+  base.versioned = base.layout.size > 0;
+  base.layout.size += sizeof(Record);
   base.ordered = true;
   return base;
 }
 
 state::KeyedTable::PlaceOf OrderedRows::place_of(unsigned shards,
-                                                 std::function<bool(const Row&)> pinned) {
-  return [shards, pinned = std::move(pinned)](std::string_view key, const std::byte* record) {
-    const Row row = row_in(key, *reinterpret_cast<const Record*>(record));
+                                                 std::function<bool(const Row&)> pinned,
+                                                 std::size_t record_size) {
+  return [shards, pinned = std::move(pinned), record_size](std::string_view key,
+                                                           const std::byte* record) {
+    const Row row = row_in(key, record_in(record, record_size));
     return state::KeyedTable::Place{state::KeyedTable::shard_of(state::hash_bytes(row.key), shards),
                                     pinned && pinned(row)};
   };
@@ -29,7 +31,7 @@ Status OrderedRows::find_or_create(std::span<const Row> rows, std::vector<state:
 
 void OrderedRows::add(state::Entry* entry, const Row& row) {
   table_.touch(entry);
-  Record& record = *reinterpret_cast<Record*>(entry->record());
+  Record& record = const_cast<Record&>(record_in(entry->record(), table_.record_size()));
   record.key_size = static_cast<std::uint32_t>(row.key.size());
   record.order_size = static_cast<std::uint32_t>(row.order.size());
   record.weight += row.weight;

@@ -16,9 +16,17 @@ namespace leat::op {
 /// entry of an ordered KeyedShard with its weight; the entry's key is the row's key, what it is
 /// ordered by, and its bytes. Who calls holds the lock of table(). Errors are the store's.
 class OrderedRows {
+  struct Record {
+    std::int64_t weight;
+    std::uint32_t key_size;
+    std::uint32_t order_size;
+  };
+
  public:
   explicit OrderedRows(state::KeyedShard& table) : table_(table) {}
 
+  /// `base` with what a row needs behind the record that it has. Snapshots of it can be scanned
+  /// where it has one.
   static state::TableOptions options_of(state::TableOptions base);
   struct Row {
     std::string_view key;
@@ -28,8 +36,10 @@ class OrderedRows {
   };
   /// A key's shard is that of its hash, whatever the row. `pinned`: which rows must be in memory;
   /// empty: none.
+  /// `record_size`: of the whole record, where there is more than a row needs.
   static state::KeyedTable::PlaceOf place_of(unsigned shards,
-                                             std::function<bool(const Row&)> pinned = {});
+                                             std::function<bool(const Row&)> pinned = {},
+                                             std::size_t record_size = sizeof(Record));
 
   state::KeyedShard& table() const { return table_; }
 
@@ -41,21 +51,19 @@ class OrderedRows {
   /// The same of many.
   Status add(std::span<const Row> rows);
   /// The row of a live entry; it stays as long as that.
-  Row row_of(const state::Entry* entry) const { return row_in(table_.key_of(entry), entry); }
+  Row row_of(const state::Entry* entry) const {
+    return row_in(table_.key_of(entry), record_in(entry->record(), table_.record_size()));
+  }
 
  private:
-  struct Record {
-    std::int64_t weight;
-    std::uint32_t key_size;
-    std::uint32_t order_size;
-  };
   static Row row_in(std::string_view entry_key, const Record& record) {
     return {entry_key.substr(0, record.key_size),
             entry_key.substr(record.key_size, record.order_size),
             entry_key.substr(record.key_size + record.order_size), record.weight};
   }
-  static Row row_in(std::string_view entry_key, const state::Entry* entry) {
-    return row_in(entry_key, *reinterpret_cast<const Record*>(entry->record()));
+  /// It stands at the end.
+  static const Record& record_in(const std::byte* record, std::size_t record_size) {
+    return *reinterpret_cast<const Record*>(record + record_size - sizeof(Record));
   }
 
   state::KeyedShard& table_;

@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "model/column_types.h"
-#include "operator/change_sum.h"
 #include "operator/keyed_view.h"
 #include "operator/row_list.h"
 #include "state/hash.h"
@@ -110,7 +109,11 @@ Status SessionViewOperator::merge(unsigned index, const EpochContext& context,
   if (!closes()) LEAT_TRY(run(changed, index, shard));
   LEAT_TRY(close_sessions(context, changed, index, shard));
   shard.touched.clear();
-  if (context.changes_wanted) LEAT_TRY(write_changes(index, output));
+  if (context.changes_wanted) {
+    // What one session loses another may have gained.
+    LEAT_TRY(write_output_changes(outputs_->shard(index), runner_.output_codec(), query_.output,
+                                  true, output));
+  }
   if (view_.retain_us && context.watermark != no_watermark && context.watermark != end_of_time) {
     EventTimeUs time;
     if (!__builtin_sub_overflow(context.watermark, *view_.retain_us, &time)) {
@@ -244,24 +247,6 @@ Status SessionViewOperator::close(const Sessions& sessions, unsigned index, Shar
     outputs.unpin(session->entry);
   }
   return {};
-}
-
-/// What one session loses another may have gained: so changes are added up by row.
-Status SessionViewOperator::write_changes(unsigned index, std::vector<ChangeChunk>& output) {
-  const state::KeyedShard& outputs = outputs_->shard(index);
-  ChangeSum sum;
-  for (const state::Entry* entry : outputs.touched()) {
-    const std::byte* now = entry->has(state::Entry::live) ? entry->record() : nullptr;
-    LEAT_TRY(RowList::difference(KeyedOutput::rows_of(outputs.before(entry)),
-                                 KeyedOutput::rows_of(now),
-                                 [&](std::string_view row, std::int64_t weight) -> Status {
-                                   sum.add(row, state::hash_bytes(row), weight);
-                                   return {};
-                                 }));
-  }
-  ChangeWriter writer(runner_.output_codec(), query_.output, output);
-  LEAT_TRY(sum.write(writer));
-  return writer.flush();
 }
 
 /// They leave the view without a change, as windows do.

@@ -134,7 +134,6 @@ class SessionViewOperator final : public ViewOperator {
                         Shard& shard);
   Status reopen(const Sessions& changed, EventTimeUs time, unsigned index, Shard& shard);
   Status close(const Sessions& sessions, unsigned index, Shard& shard);
-  Status write_changes(unsigned index, std::vector<ChangeChunk>& output);
   void forget_sessions(unsigned index, Shard& shard, EventTimeUs time);
 
   const KeyedView view_;

@@ -126,6 +126,10 @@ class KeyedShard {
   /// shards' keys are among them.
   Status for_each_in_store(std::string_view begin, std::string_view end,
                            const std::function<bool(std::string_view)>& visit) const;
+  /// The same for all of them: those that are in the store alone are brought into memory on the
+  /// way, some at a time. Of keys that all belong to this shard.
+  Status for_each_row(std::string_view begin, std::string_view end,
+                      const std::function<bool(Entry*)>& visit);
   /// All rows are in memory.
   bool is_complete() const { return complete_; }
 

@@ -4,6 +4,9 @@
 #include "state/keyed_shard.h"
 
 namespace leat::state {
+namespace {
+constexpr std::size_t walked_rows = 64;  // that for_each_row reads together
+}
 
 /// The first or the last key in [begin, end) that is in the store alone.
 Result<std::optional<std::string>> KeyedShard::edge_in_store(std::string_view begin,
@@ -139,6 +142,34 @@ Status KeyedShard::for_each_in_store(std::string_view begin, std::string_view en
   return options_.store->for_each(*options_.family, stored_key(begin),
                                   end.empty() ? end_of_prefix(options_.prefix) : stored_key(end),
                                   row);
+}
+
+Status KeyedShard::for_each_row(std::string_view begin, std::string_view end,
+                                const std::function<bool(Entry*)>& visit) {
+  std::string from(begin);
+  std::vector<std::string> found;
+  std::vector<Entry*> loaded;
+  for (bool wanted = true; wanted;) {
+    // A piece ends where so many rows were in memory, or where so many were not.
+    std::string until(end);
+    std::size_t in_memory = 0;
+    for_each_entry(from, end, [&](Entry* entry) {
+      if (complete_ || ++in_memory <= walked_rows) return !complete_;
+      until = key_of(entry);
+      return false;
+    });
+    found.clear();
+    LEAT_TRY(for_each_in_store(from, until, [&](std::string_view key) {
+      found.emplace_back(key);
+      return found.size() < walked_rows;
+    }));
+    LEAT_TRY(load_keys(found, loaded));
+    if (found.size() == walked_rows) until = found.back() + '\0';
+    for_each_entry(from, until, [&](Entry* entry) { return wanted = visit(entry); });
+    if (until == end) return {};
+    from = std::move(until);
+  }
+  return {};
 }
 
 }  // namespace leat::state
