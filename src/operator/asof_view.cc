@@ -26,8 +26,8 @@ class AsofViewOperator final : public ViewOperator {
         clock_(resources.timeline) {
     for (const bool left : {true, false}) {
       const sql::ViewInput& input = left ? query_.left : query_.right;
-      const sql::KeyedQuery::Ranking::Order order{.column = equal_keys(),
-                                                  .descending = query_.asof->following};
+      const sql::KeyedQuery::Order order{.column = equal_keys(),
+                                         .descending = query_.asof->following};
       orders_.push_back(std::make_unique<RankOrder>(input.schema, std::vector{order}));
       tables_.push_back(std::make_unique<state::KeyedTable>(
           OrderedRows::options_of(resources.table_options(family, details_prefix_of(left ? 0 : 1))),

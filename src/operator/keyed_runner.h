@@ -14,8 +14,9 @@
 
 namespace leat::op {
 
-/// Rows to be run through a keyed query together, unit by unit: a unit is a key, or a session of a
-/// key. The rows' bytes (by RowCodec, the columns behind the keys) must stay until it is cleared.
+/// Rows to be run through a keyed query together, unit by unit: a unit is a key, a session of a
+/// key, or with `frames` some of its rows that stand side by side. The rows' bytes (by RowCodec,
+/// the columns behind the keys) must stay until it is cleared.
 class KeyedFeed {
  public:
   explicit KeyedFeed(std::size_t inputs) : sides_(inputs) {}
@@ -34,6 +35,12 @@ class KeyedFeed {
     begin_unit();
     bounds_.push_back(bounds);
   }
+  /// With `frames`: `carried` is what the row before the unit's carries on (by RowCodec), empty
+  /// where there is none; it must stay as the rows.
+  void begin_unit(std::string_view carried) {
+    begin_unit();
+    carried_.push_back(carried);
+  }
   /// Adds a row of the newest unit as often as its weight says.
   void add(std::size_t input, std::string_view row, std::int64_t weight) {
     for (; weight > 0; --weight, ++row_count_) sides_[input].rows.push_back(row);
@@ -41,6 +48,7 @@ class KeyedFeed {
   void clear() {
     for (Side& side : sides_) side = {};
     bounds_.clear();
+    carried_.clear();
     units_ = 0;
     row_count_ = 0;
   }
@@ -52,6 +60,7 @@ class KeyedFeed {
   std::size_t row_count() const { return row_count_; }
   std::span<const std::string_view> rows(std::size_t input) const { return sides_[input].rows; }
   const Bounds& bounds(std::size_t unit) const { return bounds_[unit]; }
+  std::string_view carried(std::size_t unit) const { return carried_[unit]; }
   /// Which row of an input is the unit's first; of the number of units: how many there are.
   std::size_t begin_of(std::size_t input, std::size_t unit) const {
     const Side& side = sides_[input];
@@ -71,7 +80,8 @@ class KeyedFeed {
   static constexpr std::size_t units_max = 16384;
 
   std::vector<Side> sides_;
-  std::vector<Bounds> bounds_;  // of sessions
+  std::vector<Bounds> bounds_;             // of sessions
+  std::vector<std::string_view> carried_;  // with frames
   std::size_t units_ = 0;
   std::size_t row_count_ = 0;
 };
@@ -94,6 +104,11 @@ class KeyedRunner {
     bool computed;
     std::vector<std::string_view>& rows;     ///< by RowCodec, in no order; for the sink to use up
     std::span<const std::uint8_t> survives;  ///< of `survivors`: by fed row, 1 where it came out
+    /// With `frames`: which fed row of the unit each of `rows` is made of, and what that carries.
+    std::span<const std::size_t> made_of = {};
+    std::span<const std::string_view> carried = {};
+    std::span<const std::uint8_t> kept = {};  ///< whether it is in the result; 1 where it is
+    std::string_view refusal = {};  ///< why it was not computed; with `frames` it is not noted
   };
   using Sink = std::function<Status(const Result& result)>;
   /// Calls `sink` once for each unit, in order.
@@ -110,10 +125,15 @@ class KeyedRunner {
  private:
   /// What a run over some units gave, by place of the unit among them.
   struct Output {
-    std::vector<EncodedRows> encoded;            // of each result chunk
-    std::vector<std::vector<std::size_t>> unit;  // of each result chunk: each row's unit
-    std::vector<std::uint8_t> survives;          // by fed row
+    std::vector<EncodedRows> encoded;               // of each result chunk
+    std::vector<std::vector<std::size_t>> unit;     // of each result chunk: each row's unit
+    std::vector<std::uint8_t> survives;             // by fed row
+    std::vector<std::vector<std::size_t>> made_of;  // of each result chunk: each row's fed row
+    std::vector<EncodedRows> carried;               // of each result chunk
+    std::vector<std::vector<std::uint8_t>> kept;    // of each result chunk
   };
+  std::size_t hidden_columns() const;
+  void take_numbers(const Chunk& result, Output& output) const;
 
   Status run(const KeyedFeed& feed, std::size_t first, std::size_t count, const Sink& sink);
   leat::Result<Output> compute(const KeyedFeed& feed, std::size_t first, std::size_t count);
@@ -124,6 +144,7 @@ class KeyedRunner {
   const KeyedInputs& inputs_;
   std::vector<Schema> schemas_;  // of the relations, without the added columns
   const RowCodec output_codec_;
+  const RowCodec carried_codec_;  // with frames
   ProgramPool programs_;
   std::atomic<std::uint64_t> refused_{0};
   mutable std::mutex refusal_mutex_;

@@ -2,9 +2,8 @@
 
 #include "base/check.h"
 #include "model/column_types.h"
-#include "operator/change_writer.h"
 #include "operator/first_rows_view.h"
-#include "operator/row_list.h"
+#include "operator/framed_view.h"
 #include "operator/session_view.h"
 #include "state/hash.h"
 
@@ -83,7 +82,10 @@ Status KeyedViewOperator::merge(unsigned index, const EpochContext& context,
   const EventTimeUs time = windowed_ ? time_of(context, shard) : no_watermark;
   if (closes_) LEAT_TRY(close_windows(time, index, shard));
   LEAT_TRY(ranked_ ? run_ranked(index, shard) : run_touched(index, shard));
-  if (context.changes_wanted) LEAT_TRY(write_changes(index, output));
+  if (context.changes_wanted) {
+    LEAT_TRY(write_output_changes(outputs_.shard(index), runner_.output_codec(), query_.output,
+                                  false, output));
+  }
   if (windowed_) LEAT_TRY(settle_windows(context, time, index, shard));
   for (state::KeyedShard* table : shard.tables) {
     const auto lock = table->lock();
@@ -236,18 +238,6 @@ Status KeyedViewOperator::forget_losers(unsigned index, Shard& shard, RowPages::
   return {};
 }
 
-Status KeyedViewOperator::write_changes(unsigned index, std::vector<ChangeChunk>& output) const {
-  const state::KeyedShard& outputs = const_cast<state::KeyedTable&>(outputs_).shard(index);
-  ChangeWriter writer(runner_.output_codec(), query_.output, output);
-  for (const state::Entry* entry : outputs.touched()) {
-    const std::byte* now = entry->has(state::Entry::live) ? entry->record() : nullptr;
-    LEAT_TRY(RowList::difference(
-        KeyedOutput::rows_of(outputs.before(entry)), KeyedOutput::rows_of(now),
-        [&](std::string_view row, std::int64_t weight) { return writer.add(row, weight); }));
-  }
-  return writer.flush();
-}
-
 Status KeyedViewOperator::persist(unsigned index, state::CommitBatch& batch) {
   for (state::KeyedShard* table : shards_[index].tables) table->persist(batch);
   if (index != 0) return {};
@@ -305,6 +295,14 @@ Status check_columns(const std::string& name, const sql::KeyedQuery& query) {
   return {};
 }
 
+std::string text_of(const std::vector<sql::KeyedQuery::Order>& order) {
+  std::string text;
+  for (const auto& by : order) {
+    text += fmt::format(" {} {} {}", by.column, by.descending, by.nulls_first);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string definition_of(const KeyedView& view) {
@@ -331,11 +329,17 @@ std::string definition_of(const KeyedView& view) {
                         static_cast<int>(view.emit));
   }
   if (query.ranking && !(query.window_key && view.end_windows())) {
-    text += fmt::format("\nthe first {} by", query.ranking->count);
-    for (const auto& by : query.ranking->order) {
-      text += fmt::format(" {} {} {}", by.column, by.descending, by.nulls_first);
-    }
+    text += fmt::format("\nthe first {} by", query.ranking->count) + text_of(query.ranking->order);
     if (!query.shown.empty()) text += ", which alone are kept";
+  }
+  if (query.frames) {
+    const sql::KeyedQuery::Frames& frames = *query.frames;
+    text += fmt::format("\nnear are {} rows before and {} behind, {} us before and {} behind{}, by",
+                        frames.rows_before, frames.rows_after, frames.us_before, frames.us_after,
+                        frames.peers ? ", peers" : "");
+    text += text_of(frames.order) + ", carried";
+    for (const Column& column : frames.carried) text += " " + column.type.to_sql();
+    if (frames.filters) text += ", filtered";
   }
   return text + "\n" + query.sql;
 }
@@ -358,6 +362,7 @@ Result<std::unique_ptr<ViewOperator>> make_keyed_view(const std::string& name,
     LEAT_TRY(made->prepare());
     return made;
   }
+  if (view.query.frames) return make_framed_view(name, view, inputs, resources, *family);
   if (!view.query.shown.empty()) {
     auto made = std::make_unique<FirstRowsViewOperator>(name, view, inputs[0], resources, *family);
     LEAT_TRY(made->prepare());

@@ -28,7 +28,8 @@ std::string definition_of(const KeyedView& view);
 /// an epoch costs what the keys that it touches hold: a key of a hundred thousand rows that gets
 /// one row an epoch costs a hundred thousand rows an epoch. With `survivors` a key holds only what
 /// the query gave; and of a ranking (`row_number() … <= n`, ORDER BY … LIMIT) the first rows of a
-/// key are found in an ordered index, and only they are fed, where they may have changed.
+/// key are found in an ordered index, and only they are fed, where they may have changed. With
+/// `frames` it is another operator (framed_view.h).
 ///
 /// Where the first key says a window that ends, the keys of a window are run when it closes
 /// (Emit::on_close) or whenever their rows change until then. When nothing of the window can come
@@ -138,7 +139,6 @@ class KeyedViewOperator final : public ViewOperator {
   Status forget_losers(unsigned index, Shard& shard, RowPages::Group group,
                        std::span<const std::string_view> rows,
                        std::span<const std::uint8_t> survives);
-  Status write_changes(unsigned index, std::vector<ChangeChunk>& output) const;
 
   const KeyedView view_;
   const sql::KeyedQuery& query_;

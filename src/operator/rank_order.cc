@@ -9,8 +9,7 @@ constexpr char last_of_all = '\xFF';
 
 }  // namespace
 
-RankOrder::RankOrder(const Schema& input,
-                     const std::vector<sql::KeyedQuery::Ranking::Order>& order) {
+RankOrder::RankOrder(const Schema& input, const std::vector<sql::KeyedQuery::Order>& order) {
   for (const auto& by : order) columns_.push_back({KeyCodec({input[by.column].type}), by});
 }
 

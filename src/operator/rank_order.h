@@ -13,7 +13,7 @@ namespace leat::op {
 class RankOrder {
  public:
   /// `input`: what the chunks look like, the columns of `order` of types that are not nested.
-  RankOrder(const Schema& input, const std::vector<sql::KeyedQuery::Ranking::Order>& order);
+  RankOrder(const Schema& input, const std::vector<sql::KeyedQuery::Order>& order);
 
   /// The bytes of each row, in place of what is in `out`. None begins with another's.
   void encode(const Chunk& rows, std::vector<std::string>& out) const;
@@ -21,7 +21,7 @@ class RankOrder {
  private:
   struct Column {
     KeyCodec codec;
-    sql::KeyedQuery::Ranking::Order order;
+    sql::KeyedQuery::Order order;
   };
   std::vector<Column> columns_;
 };

@@ -20,7 +20,8 @@ Analysed<ViewQuery> plan_view_query(Binding& binding, std::string_view sql, cons
 /// and window function becomes a part that the next one reads. Its functions stand in files by what
 /// they plan: planner.cc the SELECT as a whole, planner_from.cc FROM, planner_groups.cc GROUP BY,
 /// planner_joins.cc and planner_asof.cc joins, planner_subqueries.cc subqueries in expressions,
-/// planner_keyed.cc what is computed anew by key, planner_now.cc now(), planner_ranks.cc rankings,
+/// planner_keyed.cc what is computed anew by key, planner_frames.cc window functions that look
+/// near, planner_now.cc now(), planner_ranks.cc rankings,
 /// planner_sessions.cc sessions, planner_sets.cc UNION and the like, planner_windows.cc what is
 /// known of a relation's columns.
 class Planner {
@@ -68,6 +69,13 @@ class Planner {
     Node orders;  ///< an array, over the relation's columns
     KeyedQuery::Ranking::Ties ties = KeyedQuery::Ranking::Ties::apart;
     std::int64_t count = 0;
+  };
+
+  /// Window functions that look near, over rows that stand side by side.
+  struct Framed {
+    Node orders;                ///< an array, over the relation's columns
+    KeyedQuery::Frames frames;  ///< but for its order
+    std::vector<Node> carried;  ///< items that yield what is carried, then what QUALIFY asks
   };
 
   // planner.cc
@@ -163,7 +171,8 @@ class Planner {
   // planner_keyed.cc
   Analysed<std::string> keyed(const From& from, std::vector<Node> keys, std::vector<Node> where,
                               Node query, bool survivors,
-                              const std::optional<Rank>& rank = std::nullopt);
+                              const std::optional<Rank>& rank = std::nullopt,
+                              const std::optional<Framed>& framed = std::nullopt);
   static std::vector<std::optional<std::size_t>> first_rows_shown(
       const Node& items, const std::vector<Column>& columns, std::size_t key_count);
   Analysed<std::string> add_keyed(KeyedQuery out, Node query, const Node& source,
@@ -176,6 +185,11 @@ class Planner {
   std::optional<Node> ranking_of(const Node& query) const;
   std::optional<std::vector<std::size_t>> unique_by_rank(const Node& query) const;
 
+  // planner_frames.cc
+  class FrameCalls;
+  Analysed<std::optional<Framed>> frame_calls(const std::string& input,
+                                              const std::vector<Node>& windows, Node& query);
+
   // planner_now.cc
   Analysed<void> replace_now_in(Node& query, std::vector<Node>& where, const From& from);
   Analysed<void> refuse_loose_now(const Node& written, const Node& query,
@@ -186,8 +200,10 @@ class Planner {
   // planner_ranks.cc
   std::optional<Rank> rank_of_window(const Node& query) const;
   std::optional<Rank> rank_of_limit(const Modifiers& modifiers, const Node& items) const;
-  static void add_orders(const Rank& rank, std::vector<Node>& items);
-  static std::optional<KeyedQuery::Ranking> ranking(const Rank& rank, const Schema& input);
+  static void add_orders(const Node& orders, std::vector<Node>& items);
+  static std::string order_column(std::size_t index);
+  static std::optional<std::vector<KeyedQuery::Order>> orders_of(const Node& orders,
+                                                                 const Schema& input);
 
   // planner_sessions.cc
   Analysed<std::string> sessions(Block block, const Modifiers& modifiers);

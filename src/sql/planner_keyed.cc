@@ -30,7 +30,8 @@ std::vector<Node> windows_in(const Node& expression) {
 /// Runs `query` (without FROM and WHERE) over the rows of the keys that have changed.
 Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
                                      std::vector<Node> where, Node query, bool survivors,
-                                     const std::optional<Rank>& rank) {
+                                     const std::optional<Rank>& rank,
+                                     const std::optional<Framed>& framed) {
   const std::string input = from.relation;
   std::vector<Node> items;
   KeyedQuery out;
@@ -59,20 +60,28 @@ Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
     out.shown = first_rows_shown(query.at("select_list"), columns, out.key_count);
   }
   const bool ranks = rank && (!survivors || !out.shown.empty());
-  if (ranks) add_orders(*rank, items);
+  const std::size_t own = items.size();
+  if (ranks) add_orders(rank->orders, items);
+  if (framed) add_orders(framed->orders, items);
   out.inputs.push_back(LEAT_TRY_SQL(row_input(input, items, where)));
+  const Schema& rows = out.inputs[0].schema;
+  for (std::size_t i = own; i < rows.size(); ++i) columns.push_back(rows[i]);
   if (ranks) {
-    const Schema& rows = out.inputs[0].schema;
-    for (std::size_t i = rows.size() - rank->orders.size(); i < rows.size(); ++i) {
-      columns.push_back(rows[i]);
+    if (auto order = orders_of(rank->orders, rows)) {
+      out.ranking = KeyedQuery::Ranking{*std::move(order), rank->ties, rank->count};
+    } else {
+      out.shown.clear();
     }
-    out.ranking = ranking(*rank, rows);
-    if (!out.ranking) out.shown.clear();
+  }
+  const Node list = query.at("select_list");
+  if (framed) {
+    out.frames = framed->frames;
+    out.frames->order = *orders_of(framed->orders, rows);
+    for (const Node& value : framed->carried) query["select_list"].push_back(value);
   }
   query["where_clause"] = nullptr;
   const Node source =
       LEAT_TRY_SQL(binding_.from_of(fmt::format("SELECT 1 FROM {}('0')", lookup_function)));
-  const Node list = query.at("select_list");
   const bool grouped = is_grouped(query);
   const bool closes = out.window_key.has_value();
   std::string name =
@@ -114,11 +123,13 @@ Analysed<std::string> Planner::add_keyed(KeyedQuery out, Node query, const Node&
     key = LEAT_TRY_SQL(binding_.expression_of(fmt::format("SELECT any_value({})", key_column)));
   }
   query["select_list"].push_back(std::move(key));
-  if (out.survivors) query["select_list"].push_back(column_ref(row_column));
+  if (out.numbers_rows()) query["select_list"].push_back(column_ref(row_column));
   out.sql = LEAT_TRY_SQL(binding_.to_sql(query));
   const std::vector<Program::LookupInput> lookups{{"0", Schema(std::move(columns))}};
   const Schema bound = LEAT_TRY_SQL(binding_.bind_rewritten(out.sql, {{}, false, false, lookups}));
-  out.output = Schema(std::vector<Column>(bound.begin(), bound.end() - (out.survivors ? 2 : 1)));
+  const std::size_t carried = out.frames ? out.frames->carried.size() + out.frames->filters : 0;
+  const std::size_t shown = bound.size() - carried - (out.numbers_rows() ? 2 : 1);
+  out.output = Schema(std::vector<Column>(bound.begin(), bound.begin() + std::ptrdiff_t(shown)));
   for (const Column& column : out.output) {
     if (can_be_kept(column.type)) continue;
     return sql_fault("type-mismatch", 0,
@@ -144,9 +155,16 @@ Analysed<std::string> Planner::windowed(Block& block) {
     });
     if (common) keys.push_back(partition);
   }
-  const bool survivors = !is_weighted(block.from.relation) && ranking_of(block.query).has_value();
-  std::string made = LEAT_TRY_SQL(keyed(block.from, std::move(keys), block.where, block.query,
-                                        survivors, rank_of_window(block.query)));
+  const bool ranked = ranking_of(block.query).has_value();
+  const bool survivors = ranked && !is_weighted(block.from.relation);
+  const std::string& input = block.from.relation;
+  Node query = block.query;
+  std::optional<Framed> framed;
+  // The rows of a window that ends are computed together when it does.
+  const bool ends = put_window_first(input, keys).has_value();
+  if (!ranked && !ends) framed = LEAT_TRY_SQL(frame_calls(input, windows, query));
+  std::string made = LEAT_TRY_SQL(keyed(block.from, std::move(keys), block.where, std::move(query),
+                                        survivors, rank_of_window(block.query), framed));
   if (auto unique = unique_by_rank(block.query)) catalog_.at(made).unique = std::move(unique);
   return made;
 }

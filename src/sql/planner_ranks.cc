@@ -66,23 +66,29 @@ std::optional<Planner::Rank> Planner::rank_of_limit(const Modifiers& modifiers,
   return rank;
 }
 
-/// Puts what rows are ranked by among the columns of the input, behind the others.
-void Planner::add_orders(const Rank& rank, std::vector<Node>& items) {
-  for (std::size_t i = 0; i < rank.orders.size(); ++i) {
-    items.push_back(rank.orders[i].at("expression"));
-    items.back()["alias"] = fmt::format("__leat_order{}", i);
+/// Puts what rows are ordered by among the columns of the input, behind the others.
+void Planner::add_orders(const Node& orders, std::vector<Node>& items) {
+  for (std::size_t i = 0; i < orders.size(); ++i) {
+    items.push_back(orders[i].at("expression"));
+    items.back()["alias"] = order_column(i);
   }
 }
 
-/// The ranking by the last columns of the input; nothing where they can't be ranked by.
-std::optional<KeyedQuery::Ranking> Planner::ranking(const Rank& rank, const Schema& input) {
-  Ranking out{.order = {}, .ties = rank.ties, .count = rank.count};
-  for (std::size_t i = 0; i < rank.orders.size(); ++i) {
-    const std::size_t column = input.size() - rank.orders.size() + i;
+std::string Planner::order_column(std::size_t index) {
+  return fmt::format("__leat_order{}", index);
+}
+
+/// What rows are ordered by where add_orders made it the last columns of the input; nothing where
+/// they can't be.
+std::optional<std::vector<KeyedQuery::Order>> Planner::orders_of(const Node& orders,
+                                                                 const Schema& input) {
+  std::vector<KeyedQuery::Order> out;
+  for (std::size_t i = 0; i < orders.size(); ++i) {
+    const std::size_t column = input.size() - orders.size() + i;
     if (!can_be_ranked(input[column].type)) return std::nullopt;
-    out.order.push_back({.column = column,
-                         .descending = text_in(rank.orders[i], "type") == "DESCENDING",
-                         .nulls_first = text_in(rank.orders[i], "null_order").ends_with("FIRST")});
+    out.push_back({.column = column,
+                   .descending = text_in(orders[i], "type") == "DESCENDING",
+                   .nulls_first = text_in(orders[i], "null_order").ends_with("FIRST")});
   }
   return out;
 }

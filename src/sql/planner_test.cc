@@ -49,7 +49,15 @@ struct Words {
     if (!query.shown.empty()) {
       return fmt::format("first {} of each of {}", query.ranking->count, query.key_count);
     }
-    return fmt::format("keyed by {}{}", query.key_count, query.survivors ? ", survivors" : "");
+    std::string text =
+        fmt::format("keyed by {}{}", query.key_count, query.survivors ? ", survivors" : "");
+    if (!query.frames) return text;
+    const KeyedQuery::Frames& frames = *query.frames;
+    text += fmt::format(", near {}+{} rows {}+{} s{}", frames.rows_before, frames.rows_after,
+                        frames.us_before / 1'000'000, frames.us_after / 1'000'000,
+                        frames.peers ? " and peers" : "");
+    if (!frames.carried.empty()) text += fmt::format(", carries {}", frames.carried.size());
+    return text + (frames.filters ? ", filters" : "");
   }
 };
 
@@ -169,6 +177,61 @@ TEST_F(Planner, ComputesWindowFunctionsByTheirCommonPartition) {
   EXPECT_EQ(plan("SELECT auction, count(*) AS n, rank() OVER (PARTITION BY auction % 2 ORDER BY "
                  "count(*) DESC) AS r FROM bid GROUP BY auction QUALIFY r <= 3"),
             "aggregate by 1; keyed by 1");
+}
+
+TEST_F(Planner, LooksAtRowsNearAChangeAlone) {
+  const auto over = [&](const std::string& calls, const std::string& rest = "") {
+    return plan("SELECT " + calls + " FROM bid " + rest);
+  };
+  const std::string by_time = "OVER (PARTITION BY auction ORDER BY ts";
+  EXPECT_EQ(over("lag(price, 2) " + by_time + "), lead(price) " + by_time + ")"),
+            "keyed by 1, near 2+1 rows 0+0 s");
+  EXPECT_EQ(over("sum(price) OVER (ORDER BY price ROWS BETWEEN 5 PRECEDING AND 3 FOLLOWING)"),
+            "keyed by 0, near 5+3 rows 0+0 s");
+  EXPECT_EQ(over("median(price) " + by_time +
+                 " RANGE BETWEEN INTERVAL 1 MINUTE PRECEDING AND INTERVAL '5 seconds' FOLLOWING)"),
+            "keyed by 1, near 0+0 rows 60+5 s and peers");
+  EXPECT_EQ(over("sum(price) " + by_time + ")"),
+            "keyed by 1, near 0+0 rows 0+0 s and peers, carries 1");
+  EXPECT_EQ(over("avg(price) " + by_time + "), first_value(price) " + by_time +
+                 " ROWS UNBOUNDED PRECEDING), lag(price) " + by_time + ")"),
+            "keyed by 1, near 1+0 rows 0+0 s and peers, carries 4");
+  EXPECT_EQ(over("price", "QUALIFY price > lag(price) " + by_time + ")"),
+            "keyed by 1, near 1+0 rows 0+0 s");
+  EXPECT_EQ(over("price", "QUALIFY row_number() " + by_time + ") % 2 = 0"),
+            "keyed by 1, near 0+0 rows 0+0 s, carries 1, filters");
+}
+
+TEST_F(Planner, ComputesAPartitionAnewWhereRowsLookFurther) {
+  for (const char* call :
+       {"sum(price) OVER (PARTITION BY auction)",
+        "lag(price IGNORE NULLS) OVER (PARTITION BY auction ORDER BY ts)",
+        "lag(price, bidder) OVER (PARTITION BY auction ORDER BY ts)",
+        "lag(price, 20000) OVER (PARTITION BY auction ORDER BY ts)",
+        "median(price) OVER (PARTITION BY auction ORDER BY ts)",
+        "sum(DISTINCT price) OVER (PARTITION BY auction ORDER BY ts)",
+        "sum(price) OVER (PARTITION BY auction ORDER BY ts ROWS BETWEEN CURRENT ROW AND UNBOUNDED "
+        "FOLLOWING)",
+        "sum(price) OVER (PARTITION BY auction ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND 1 "
+        "PRECEDING)",
+        "sum(price) OVER (PARTITION BY auction ORDER BY ts ROWS BETWEEN bidder PRECEDING AND "
+        "CURRENT ROW)",
+        "sum(price) OVER (PARTITION BY auction ORDER BY price RANGE 5 PRECEDING)",
+        "sum(price) OVER (PARTITION BY auction ORDER BY ts GROUPS 1 PRECEDING)",
+        "sum(price) OVER (PARTITION BY auction ORDER BY ts ROWS BETWEEN 1 PRECEDING AND 1 "
+        "FOLLOWING "
+        "EXCLUDE TIES)",
+        "ntile(4) OVER (PARTITION BY auction ORDER BY ts)",
+        "lag(price) OVER (PARTITION BY auction ORDER BY ts), lag(price) OVER (PARTITION BY auction "
+        "ORDER BY price)",
+        "lag(price) OVER (PARTITION BY auction ORDER BY [price])"}) {
+    EXPECT_EQ(plan(fmt::format("SELECT {} FROM bid", call)), "keyed by 1") << call;
+  }
+  EXPECT_EQ(
+      plan("SELECT lag(price) OVER (PARTITION BY window_end ORDER BY ts) FROM tumble(bid, ts, "
+           "INTERVAL '1 hour')"),
+      "keyed by 1")
+      << "windows end and are computed then";
 }
 
 TEST_F(Planner, GroupsByAggregatesThatNeedAllRows) {

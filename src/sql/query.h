@@ -227,14 +227,42 @@ struct KeyedQuery {
   std::vector<ViewInput> inputs;  ///< `sql` yields the keys first, then the columns for `sql`
   std::size_t key_count = 0;      ///< 0: all rows have one key
   /// SQL over `__leat_lookup('0')`, `__leat_lookup('1')`, … (a relation for each input): each has
-  /// the input's columns behind its keys, then key_column, for `survivors` row_column, and for a
-  /// `session` window_start and window_end, of the time column's type. Yields `output`'s columns,
-  /// then key_column, and for `survivors` row_column last.
+  /// the input's columns behind its keys, then key_column, for `survivors` and `frames` row_column,
+  /// and for a `session` window_start and window_end, of the time column's type. Yields `output`'s
+  /// columns, then key_column, and for `survivors` row_column last.
   std::string sql;
   Schema output;
   /// Of the one input, which only gains rows, a row that is not in the result is not looked at
   /// again (row_number() … <= 10): it is forgotten.
   bool survivors = false;
+  /// What rows of an input are ordered by.
+  struct Order {
+    std::size_t column = 0;  ///< index in the input's schema
+    bool descending = false;
+    bool nulls_first = false;
+  };
+  /// Of the one input: what a row gives goes by rows near it alone, in an order of the key's rows,
+  /// and by what the row before these carries on. Then `sql` is run over some rows of a key that
+  /// stand side by side, which it takes for a key's, and yields behind `output`'s columns those of
+  /// `carried`, then key_column and row_column. A row at least of its result is made of each.
+  struct Frames {
+    std::vector<Order> order;
+    std::int64_t rows_before = 0;  ///< so many rows before a row are near it
+    std::int64_t rows_after = 0;
+    /// And those whose time lies so many microseconds before its own or less. The one column of
+    /// `order` is TIMESTAMP or TIMESTAMPTZ where these are not 0.
+    std::int64_t us_before = 0;
+    std::int64_t us_after = 0;
+    bool peers = false;  ///< and all that are ordered alike
+    /// Of the rows up to one and its peers; the relation has these columns of the row before its
+    /// first, NULL where there is none. Types that can be kept.
+    std::vector<Column> carried = {};
+    /// Behind `carried` `sql` yields a BOOLEAN: only rows where it is true are in the result.
+    bool filters = false;
+  };
+  std::optional<Frames> frames;
+  /// Whether its relation has row_column.
+  bool numbers_rows() const { return survivors || frames.has_value(); }
   /// The rows of a key fall into sessions: runs of rows whose times are less than a gap apart.
   struct Session {
     std::size_t time_column = 0;  ///< index in the one input's schema
@@ -245,12 +273,13 @@ struct KeyedQuery {
   std::vector<Column> added_columns() const {
     const Type number = Type::of(DUCKDB_TYPE_BIGINT);
     std::vector<Column> columns = {{key_column, number}};
-    if (survivors) columns.push_back({row_column, number});
+    if (numbers_rows()) columns.push_back({row_column, number});
     if (session) {
       const Type& time = inputs[0].schema[session->time_column].type;
       columns.push_back({"window_start", time});
       columns.push_back({"window_end", time});
     }
+    if (frames) columns.insert(columns.end(), frames->carried.begin(), frames->carried.end());
     return columns;
   }
   /// The first key says which window a row is in. Not with sessions.
@@ -263,11 +292,6 @@ struct KeyedQuery {
       apart,     ///< row_number(), LIMIT: each for itself
       together,  ///< rank(): those that are equal to one within the count are within it
       as_one,    ///< dense_rank(): they are counted once
-    };
-    struct Order {
-      std::size_t column = 0;  ///< index in the input's schema
-      bool descending = false;
-      bool nulls_first = false;
     };
     std::vector<Order> order;
     Ties ties = Ties::apart;

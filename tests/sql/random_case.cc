@@ -52,6 +52,10 @@ class Maker {
       make_firsts(input);
       input = "firsts";
       ordered = false;
+    } else if (any(4) == 0) {
+      make_near(input);
+      input = "near";
+      ordered = false;
     } else if (any(3) == 0) {
       make_middle(input, ordered);
       input = "middle";
@@ -159,6 +163,30 @@ class Maker {
                              rank, input, count);
       columns_.push_back({"place", "BIGINT", ValueKind::number});
     }
+    case_.relations.push_back(std::move(view));
+  }
+
+  /// Window functions that look near, or go on from row to row, between the input and the query.
+  void make_near(const std::string& input) {
+    static constexpr std::array directions = {"", " DESC NULLS LAST", " NULLS FIRST"};
+    static constexpr std::array frames = {
+        "", "ROWS BETWEEN 2 PRECEDING AND CURRENT ROW", "ROWS BETWEEN 1 PRECEDING AND 2 FOLLOWING",
+        "ROWS BETWEEN 3 FOLLOWING AND 4 FOLLOWING", "ROWS UNBOUNDED PRECEDING"};
+    static constexpr std::array numbers = {"count(*)", "sum(id)", "row_number()",
+                                           "max(id)",  "lag(id)", "lead(id, 2)"};
+    const std::string window =
+        fmt::format("{}ORDER BY {}{}, id", has("g") && any(3) != 0 ? "PARTITION BY g " : "",
+                    columns_[any(columns_.size())].name, directions[any(directions.size())]);
+    const std::string text = columns_[any(columns_.size())].name;
+    Relation view;
+    view.kind = Relation::Kind::view;
+    view.name = "near";
+    view.sql = fmt::format(
+        "SELECT *, {} OVER (w {}) AS place, {} OVER w AS seen FROM {} WINDOW w "
+        "AS ({})",
+        numbers[any(numbers.size())], frames[any(frames.size())],
+        fmt::format("{}({})", any(2) == 0 ? "first_value" : "lag", text), input, window);
+    columns_.push_back({"place", "", ValueKind::number});
     case_.relations.push_back(std::move(view));
   }
 
