@@ -113,6 +113,10 @@ struct Words {
                          query.key_count == 0
                              ? "of all"
                              : fmt::format("of each key of {} columns", query.key_count));
+    if (query.frames) {
+      text += query.frames->carried.empty() ? ", only rows near a change"
+                                            : ", only rows near a change and behind it";
+    }
     if (query.ranking) text += ", looking only at the first rows";
     return query.survivors ? text + ", keeping only the rows that are in the result" : text;
   }

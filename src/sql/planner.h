@@ -73,9 +73,10 @@ class Planner {
 
   /// Window functions that look near, over rows that stand side by side.
   struct Framed {
-    Node orders;                ///< an array, over the relation's columns
-    KeyedQuery::Frames frames;  ///< but for its order
-    std::vector<Node> carried;  ///< items that yield what is carried, then what QUALIFY asks
+    Node orders;                 ///< an array, over the relation's columns
+    std::vector<Node> computed;  ///< items that the query reads as columns, over those
+    KeyedQuery::Frames frames;   ///< but for its order
+    std::vector<Node> carried;   ///< items that yield what is carried, then what QUALIFY asks
   };
 
   // planner.cc

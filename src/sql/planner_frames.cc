@@ -139,19 +139,24 @@ class Planner::FrameCalls {
            take_bound(window, "end", in_time_, frames_);
   }
 
-  /// The call over a part of a key's rows; what those before carried to it says the rest.
+  /// What the call is over a part of a key's rows, with what those before carried to it.
   Analysed<Node> rewritten(const Node& window) {
-    const Node near = over_unit(window);
+    const Node call = over_unit(window);
     const std::string type = text_in(window, "type");
-    if (type == "WINDOW_ROW_NUMBER" || type == "WINDOW_RANK_DENSE") return added_up(near);
-    if (type == "WINDOW_RANK") return rank(near);
-    if (text_in(window, "start") != "UNBOUNDED_PRECEDING") return near;
-    if (type == "WINDOW_FIRST_VALUE") return first(window, near);
-    if (type == "WINDOW_AGGREGATE") return so_far(window, near);
-    return near;
+    if (type == "WINDOW_ROW_NUMBER" || type == "WINDOW_RANK_DENSE") {
+      return LEAT_TRY_SQL(added_up(call)).value;
+    }
+    if (type == "WINDOW_RANK") return rank(call);
+    if (text_in(window, "start") == "UNBOUNDED_PRECEDING") {
+      if (type == "WINDOW_FIRST_VALUE") return first(window, call);
+      if (type == "WINDOW_AGGREGATE") return so_far(window, call);
+    }
+    return computed(call);
   }
 
-  Framed made() && { return {orders_, std::move(frames_), std::move(carried_)}; }
+  Framed made() && {
+    return {orders_, std::move(computed_), std::move(frames_), std::move(carried_)};
+  }
 
  private:
   using Names = std::map<std::string, Node>;
@@ -194,14 +199,33 @@ class Planner::FrameCalls {
     return window;
   }
 
-  /// A column that the rows before a unit carry to it; of the type that `value` has for them.
-  Node add_carried(const Type& type) {
-    frames_.carried.push_back({fmt::format("__leat_carried{}", frames_.carried.size()), type});
-    return column_ref(frames_.carried.back().name);
+  /// The column that a call is computed as, once for all that are the same.
+  Node computed(const Node& call) {
+    const auto same = std::ranges::find_if(computed_, [&](const Node& known) {
+      return canonical_text(known) == canonical_text(call);
+    });
+    if (same != computed_.end()) return column_ref(text_in(*same, "alias"));
+    computed_.push_back(call);
+    computed_.back()["alias"] = fmt::format("__leat_call{}", computed_.size() - 1);
+    return column_ref(text_in(computed_.back(), "alias"));
   }
-  void carry_on(Node value) {
-    value["alias"] = fmt::format("__leat_carry{}", carried_.size());
-    carried_.push_back(std::move(value));
+
+  /// What is carried over the rows: `base` up to a unit, of which `value` is made for each row.
+  struct Carried {
+    Node base;
+    Node value;
+  };
+  Analysed<Carried> carry(const std::string& sql, Names names, const Type& type) {
+    const std::string text = sql + (names.contains("near") ? names.at("near").dump() : "");
+    if (const auto known = known_.find(text); known != known_.end()) return known->second;
+    frames_.carried.push_back({fmt::format("__leat_carried{}", carried_.size()), type});
+    names["base"] = column_ref(frames_.carried.back().name);
+    Carried carried{names.at("base"), nullptr};
+    carried.value =
+        LEAT_TRY_SQL(filled(fmt::format("SELECT CAST({} AS {})", sql, type.to_sql()), names));
+    carried_.push_back(carried.value);
+    carried_.back()["alias"] = fmt::format("__leat_carry{}", carried_.size() - 1);
+    return known_[text] = carried;
   }
 
   /// The expression with these put in place of its columns.
@@ -209,67 +233,56 @@ class Planner::FrameCalls {
     Node expression = LEAT_TRY_SQL(planner_.binding_.expression_of(sql));
     replace_expressions(expression, [&](const Node& node) -> std::optional<Node> {
       if (!is_class(node, "COLUMN_REF")) return std::nullopt;
-      Node found = names.at(parts_of(node)[0]);
-      found["alias"] = "";
-      return found;
+      return names.at(parts_of(node)[0]);
     });
     return expression;
   }
 
-  /// `sql` over what was carried (`base`) and what the unit's own rows give (`near`): that is the
-  /// call's value, and what is carried on.
-  Analysed<Node> joined(const std::string& sql, const Node& near, const Type& type) {
-    const std::string cast = fmt::format("SELECT CAST({} AS {})", sql, type.to_sql());
-    Node value = LEAT_TRY_SQL(filled(cast, {{"base", add_carried(type)}, {"near", near}}));
-    carry_on(value);
-    return value;
+  Analysed<Carried> added_up(const Node& call) {
+    return carry("coalesce(base, 0) + near", {{"near", computed(call)}},
+                 Type::of(DUCKDB_TYPE_BIGINT));
   }
-  Analysed<Node> added_up(const Node& near) {
-    return joined("coalesce(base, 0) + near", near, Type::of(DUCKDB_TYPE_BIGINT));
-  }
-  Analysed<Node> summed(const Node& near, const Type& type) {
-    return joined(
-        "CASE WHEN base IS NULL THEN near WHEN near IS NULL THEN base ELSE base + near END", near,
-        type);
+  Analysed<Carried> summed(const Node& call, const Type& type) {
+    return carry("coalesce(base + near, base, near)", {{"near", computed(call)}}, type);
   }
 
   /// Beside a rank stands how many rows there are up to its peers.
-  Analysed<Node> rank(const Node& near) {
+  Analysed<Node> rank(const Node& call) {
     Node count = LEAT_TRY_SQL(planner_.binding_.expression_of("SELECT count(*) OVER ()"));
-    for (const char* part : {"partitions", "orders"}) count[part] = near.at(part);
-    const Node base = column_ref(fmt::format("__leat_carried{}", frames_.carried.size()));
-    LEAT_TRY_SQL(added_up(count));
-    return filled("SELECT coalesce(base, 0) + near", {{"base", base}, {"near", near}});
+    for (const char* part : {"partitions", "orders"}) count[part] = call.at(part);
+    const Carried rows = LEAT_TRY_SQL(added_up(count));
+    return filled("SELECT coalesce(base, 0) + near",
+                  {{"base", rows.base}, {"near", computed(call)}});
   }
 
-  Analysed<Node> so_far(const Node& window, const Node& near) {
+  Analysed<Node> so_far(const Node& window, const Node& call) {
     const std::string name = function_name(window);
-    if (name == "count" || name == "count_star") return added_up(near);
-    if (name == "avg") return average(window, near);
+    if (name == "count" || name == "count_star") return LEAT_TRY_SQL(added_up(call)).value;
+    if (name == "avg") return average(window, call);
     const Type type = LEAT_TRY_SQL(type_of(window));
-    if (name == "sum") return summed(near, type);
-    return joined(name == "min" ? "least(base, near)" : "greatest(base, near)", near, type);
+    if (name == "sum") return LEAT_TRY_SQL(summed(call, type)).value;
+    const std::string edge = name == "min" ? "least(base, near)" : "greatest(base, near)";
+    return LEAT_TRY_SQL(carry(edge, {{"near", computed(call)}}, type)).value;
   }
 
-  Analysed<Node> average(Node window, Node near) {
-    window["function_name"] = near["function_name"] = "sum";
+  Analysed<Node> average(Node window, Node call) {
+    window["function_name"] = call["function_name"] = "sum";
     const Type type = LEAT_TRY_SQL(type_of(window));
-    const Node sum = LEAT_TRY_SQL(summed(near, type));
-    near["function_name"] = "count";
-    const Node count = LEAT_TRY_SQL(added_up(near));
+    const Carried sum = LEAT_TRY_SQL(summed(call, type));
+    call["function_name"] = "count";
+    const Carried count = LEAT_TRY_SQL(added_up(call));
     return filled("SELECT CAST(sum AS DOUBLE) / nullif(count, 0)",
-                  {{"sum", sum}, {"count", count}});
+                  {{"sum", sum.value}, {"count", count.value}});
   }
 
   /// NULL may be the first value.
-  Analysed<Node> first(const Node& window, const Node& near) {
-    const Node known = add_carried(Type::of(DUCKDB_TYPE_BOOLEAN));
-    carry_on(LEAT_TRY_SQL(planner_.binding_.expression_of("SELECT true")));
-    const Node base = add_carried(LEAT_TRY_SQL(type_of(window)));
-    Node value = LEAT_TRY_SQL(filled("SELECT CASE WHEN known THEN base ELSE near END",
-                                     {{"known", known}, {"base", base}, {"near", near}}));
-    carry_on(value);
-    return value;
+  Analysed<Node> first(const Node& window, const Node& call) {
+    const Carried known = LEAT_TRY_SQL(carry("true", {}, Type::of(DUCKDB_TYPE_BOOLEAN)));
+    const Type type = LEAT_TRY_SQL(type_of(window));
+    const Carried value =
+        LEAT_TRY_SQL(carry("CASE WHEN known THEN base ELSE near END",
+                           {{"known", known.base}, {"near", computed(call)}}, type));
+    return value.value;
   }
 
   Planner& planner_;
@@ -277,7 +290,9 @@ class Planner::FrameCalls {
   const Node orders_;
   bool in_time_ = false;
   Frames frames_;
+  std::vector<Node> computed_;
   std::vector<Node> carried_;
+  std::map<std::string, Carried> known_;
 };
 
 /// The window functions of `query`, which is written anew, over the rows of a unit; nothing where
@@ -308,8 +323,8 @@ Analysed<std::optional<Planner::Framed>> Planner::frame_calls(const std::string&
   }
   LEAT_TRY_SQL(std::move(done));
   Framed made = std::move(calls).made();
-  // What QUALIFY leaves out would carry nothing on.
-  if (!made.carried.empty() && !written.at("qualify").is_null()) {
+  // What QUALIFY leaves out carries something on, too.
+  if (!written.at("qualify").is_null()) {
     made.frames.filters = true;
     made.carried.push_back(std::exchange(written.at("qualify"), nullptr));
     made.carried.back()["alias"] = "__leat_kept";

@@ -43,10 +43,17 @@ Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
   out.key_count = items.size();
   out.survivors = survivors;
   std::set<std::string> read;
-  walk(query, [&](const Node& node) {
-    if (is_class(node, "COLUMN_REF")) read.insert(lower(parts_of(node)[0]));
-    return true;
-  });
+  const auto note_columns = [&](const Node& within) {
+    walk(within, [&](const Node& node) {
+      if (is_class(node, "COLUMN_REF")) read.insert(lower(parts_of(node)[0]));
+      return true;
+    });
+  };
+  note_columns(query);
+  if (framed) {
+    std::ranges::for_each(framed->computed, note_columns);
+    std::ranges::for_each(framed->carried, note_columns);
+  }
   std::vector<Column> columns;
   const Schema& schema = relation(input).schema;
   for (const Column& column : schema) {
@@ -80,8 +87,13 @@ Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
     for (const Node& value : framed->carried) query["select_list"].push_back(value);
   }
   query["where_clause"] = nullptr;
-  const Node source =
-      LEAT_TRY_SQL(binding_.from_of(fmt::format("SELECT 1 FROM {}('0')", lookup_function)));
+  const std::string fed = fmt::format("{}('0')", lookup_function);
+  Node source = LEAT_TRY_SQL(
+      binding_.from_of("SELECT 1 FROM " + (framed ? fmt::format("(SELECT * FROM {})", fed) : fed)));
+  if (framed) {
+    Node& items_within = source.at("subquery").at("node").at("select_list");
+    for (const Node& call : framed->computed) items_within.push_back(call);
+  }
   const bool grouped = is_grouped(query);
   const bool closes = out.window_key.has_value();
   std::string name =

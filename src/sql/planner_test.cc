@@ -196,8 +196,12 @@ TEST_F(Planner, LooksAtRowsNearAChangeAlone) {
   EXPECT_EQ(over("avg(price) " + by_time + "), first_value(price) " + by_time +
                  " ROWS UNBOUNDED PRECEDING), lag(price) " + by_time + ")"),
             "keyed by 1, near 1+0 rows 0+0 s and peers, carries 4");
+  EXPECT_EQ(over("sum(price) " + by_time + "), avg(price) " + by_time + "), count(price) " +
+                 by_time + ")"),
+            "keyed by 1, near 0+0 rows 0+0 s and peers, carries 2")
+      << "what is the same is computed once";
   EXPECT_EQ(over("price", "QUALIFY price > lag(price) " + by_time + ")"),
-            "keyed by 1, near 1+0 rows 0+0 s");
+            "keyed by 1, near 1+0 rows 0+0 s, filters");
   EXPECT_EQ(over("price", "QUALIFY row_number() " + by_time + ") % 2 = 0"),
             "keyed by 1, near 0+0 rows 0+0 s, carries 1, filters");
 }
