@@ -79,7 +79,8 @@ Result<std::vector<FramedRows::Extent>> FramedRows::extents_of(std::span<const C
 /// takes these changes off.
 Result<std::string> FramedRows::reach_behind(std::span<const Change>& changes) {
   const std::string key(changes.front().row.key);
-  std::string end = state::end_of_prefix(key);
+  const std::string key_end = state::end_of_prefix(key);
+  std::string end = key_end;
   Change last = changes.front();
   const auto take_first = [&] {
     last = changes.front();
@@ -87,7 +88,7 @@ Result<std::string> FramedRows::reach_behind(std::span<const Change>& changes) {
   };
   if (!runs()) {
     std::int64_t left = 0;  // of rows that the last change is near to by their number
-    LEAT_TRY(table().for_each_row(last.at, end, [&](state::Entry* entry) {
+    LEAT_TRY(table().for_each_row(last.at, key_end, [&](state::Entry* entry) {
       const std::string_view at = table().key_of(entry);
       while (!changes.empty() && changes.front().at <= at) {
         take_first();

@@ -174,6 +174,7 @@ class Planner {
                               Node query, bool survivors,
                               const std::optional<Rank>& rank = std::nullopt,
                               const std::optional<Framed>& framed = std::nullopt);
+  Analysed<Node> fed_rows(const std::optional<Framed>& framed);
   static std::vector<std::optional<std::size_t>> first_rows_shown(
       const Node& items, const std::vector<Column>& columns, std::size_t key_count);
   Analysed<std::string> add_keyed(KeyedQuery out, Node query, const Node& source,

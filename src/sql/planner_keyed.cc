@@ -25,6 +25,14 @@ std::vector<Node> windows_in(const Node& expression) {
   return found;
 }
 
+/// The columns that an expression or a query names, in lower case.
+void note_columns(const Node& within, std::set<std::string>& names) {
+  walk(within, [&](const Node& node) {
+    if (is_class(node, "COLUMN_REF")) names.insert(lower(parts_of(node)[0]));
+    return true;
+  });
+}
+
 }  // namespace
 
 /// Runs `query` (without FROM and WHERE) over the rows of the keys that have changed.
@@ -43,16 +51,10 @@ Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
   out.key_count = items.size();
   out.survivors = survivors;
   std::set<std::string> read;
-  const auto note_columns = [&](const Node& within) {
-    walk(within, [&](const Node& node) {
-      if (is_class(node, "COLUMN_REF")) read.insert(lower(parts_of(node)[0]));
-      return true;
-    });
-  };
-  note_columns(query);
+  note_columns(query, read);
   if (framed) {
-    std::ranges::for_each(framed->computed, note_columns);
-    std::ranges::for_each(framed->carried, note_columns);
+    for (const Node& call : framed->computed) note_columns(call, read);
+    for (const Node& value : framed->carried) note_columns(value, read);
   }
   std::vector<Column> columns;
   const Schema& schema = relation(input).schema;
@@ -87,13 +89,7 @@ Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
     for (const Node& value : framed->carried) query["select_list"].push_back(value);
   }
   query["where_clause"] = nullptr;
-  const std::string fed = fmt::format("{}('0')", lookup_function);
-  Node source = LEAT_TRY_SQL(
-      binding_.from_of("SELECT 1 FROM " + (framed ? fmt::format("(SELECT * FROM {})", fed) : fed)));
-  if (framed) {
-    Node& items_within = source.at("subquery").at("node").at("select_list");
-    for (const Node& call : framed->computed) items_within.push_back(call);
-  }
+  const Node source = LEAT_TRY_SQL(fed_rows(framed));
   const bool grouped = is_grouped(query);
   const bool closes = out.window_key.has_value();
   std::string name =
@@ -103,6 +99,17 @@ Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
   made.event_times = windows_shown(input, keys, list);
   made.unique = grouped ? places_of(keys, list) : unique_passed(input, list);
   return name;
+}
+
+/// FROM: a key's rows, with the window functions that are computed beside them.
+Analysed<Node> Planner::fed_rows(const std::optional<Framed>& framed) {
+  const std::string rows = fmt::format("{}('0')", lookup_function);
+  if (!framed) return binding_.from_of("SELECT 1 FROM " + rows);
+  Node from = LEAT_TRY_SQL(binding_.from_of(fmt::format("SELECT 1 FROM (SELECT * FROM {})", rows)));
+  for (const Node& call : framed->computed) {
+    from.at("subquery").at("node").at("select_list").push_back(call);
+  }
+  return from;
 }
 
 /// Which of the columns each item of SELECT is, or the row's number among the first; empty where
