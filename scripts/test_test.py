@@ -54,7 +54,9 @@ class JudgeTest(unittest.TestCase):
         shown = runner.telling_lines(lines)
         self.assertEqual(shown[:2], lines[1:3])
         self.assertEqual(shown[-runner.FAILED_LINES_SHOWN:], lines[-runner.FAILED_LINES_SHOWN:])
-        self.assertEqual(runner.telling_lines(lines[:10]), lines[:10])
+        self.assertEqual(runner.telling_lines(lines[:10]), lines[1:10])
+        self.assertEqual(runner.telling_lines(["ok 1", "FAILED: it is there", "ok 2"]), ["FAILED: it is there", "ok 2"])
+        self.assertEqual(runner.telling_lines(["it began", "it ended"]), ["it began", "it ended"])
 
     def test_googletest_cases(self):
         cases = [{"name": "a", "status": "RUN", "result": "COMPLETED"},
