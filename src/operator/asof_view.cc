@@ -54,7 +54,8 @@ class AsofViewOperator final : public ViewOperator {
       if (plan_.closes) {
         const EventTimeUs now = clock_.now();
         work.take_times(
-            rows, equal_keys(), [&](EventTimeUs time) { return time < now; }, late);
+            rows, equal_keys(),
+            [&](EventTimeUs time) { return time != no_watermark && time < now; }, late);
       }
       work.mark_null_keys(rows, query_.key_count);
       orders_[input]->encode(rows.rows(), work.orders);

@@ -105,6 +105,9 @@ struct JoinView : WindowRules {
 /// A query that is computed anew for each key whose rows have changed: KeyedQuery says how.
 struct KeyedView : WindowRules {
   sql::KeyedQuery query;
+  /// By event time, of `frames` that close: rows of a key between which this much time or more lies
+  /// without one do not look at each other, and running totals begin anew.
+  std::optional<TimeToLive> ttl;
 };
 
 using ViewDefinition = std::variant<LatestView, AggregateView, SelectView, JoinView, KeyedView>;

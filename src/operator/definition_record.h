@@ -11,6 +11,7 @@ namespace leat::op {
 /// Keys in a view's family (docs/formats/store.md).
 inline constexpr std::string_view definition_key = "d";
 inline constexpr std::string_view watermark_key = "w";
+inline constexpr std::string_view ended_key = "x";
 inline constexpr std::string_view row_count_key = "n";
 inline constexpr std::string_view expiry_prefix = "e";
 inline constexpr std::string_view rows_prefix = "g";

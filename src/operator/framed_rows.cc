@@ -1,6 +1,7 @@
 #include "operator/framed_rows.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "operator/window_end.h"
 
@@ -25,8 +26,8 @@ constexpr std::int64_t no_time = no_watermark;
 }  // namespace
 
 FramedRows::FramedRows(state::KeyedShard& table, const sql::KeyedQuery::Frames& frames,
-                       StoredRowCount& count)
-    : frames_(frames), rows_(table), writer_(table, count), count_(count) {}
+                       StoredRowCount& count, std::optional<std::int64_t> gap_us)
+    : frames_(frames), rows_(table), writer_(table, count), count_(count), gap_us_(gap_us) {}
 
 state::TableOptions FramedRows::options_of(state::TableOptions base) {
   base.layout = {sizeof(Head),
@@ -36,13 +37,13 @@ state::TableOptions FramedRows::options_of(state::TableOptions base) {
 
 std::size_t FramedRows::record_size() { return options_of({}).layout.size; }
 
-state::KeyedTable::PlaceOf FramedRows::place_of(unsigned shards) {
-  return OrderedRows::place_of(shards, {}, record_size());
+state::KeyedTable::PlaceOf FramedRows::place_of(
+    unsigned shards, std::function<bool(const OrderedRows::Row&)> pinned) {
+  return OrderedRows::place_of(shards, std::move(pinned), record_size());
 }
 
-Result<std::vector<FramedRows::Extent>> FramedRows::add(std::span<const OrderedRows::Row> rows) {
+Result<std::span<state::Entry* const>> FramedRows::add(std::span<const OrderedRows::Row> rows) {
   LEAT_TRY(rows_.find_or_create(rows, entries_));
-  std::vector<Change> changes;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     state::Entry* entry = entries_[i];
     const bool was_there = entry->has(state::Entry::live);
@@ -54,7 +55,14 @@ Result<std::vector<FramedRows::Extent>> FramedRows::add(std::span<const OrderedR
       std::vector<std::string_view> none;
       LEAT_TRY(give(entry, none, {}));
     }
-    changes.push_back({rows[i], table().key_of(entry)});
+  }
+  return entries_;
+}
+
+Result<std::vector<FramedRows::Extent>> FramedRows::near(std::span<const OrderedRows::Row> added) {
+  std::vector<Change> changes;
+  for (std::size_t i = 0; i < added.size(); ++i) {
+    changes.push_back({added[i], table().key_of(entries_[i])});
   }
   std::ranges::sort(changes, {}, &Change::at);
   const auto again = std::ranges::unique(changes, {}, &Change::at);
@@ -110,7 +118,6 @@ Result<std::string> FramedRows::reach_behind(std::span<const Change>& changes) {
   return end;
 }
 
-/// Where the rows begin that lie before one within a number of rows, a time, or its peers.
 Result<std::string> FramedRows::reach_before(const OrderedRows::Row& row, std::string_view at,
                                              std::int64_t rows, std::int64_t us) {
   std::string begin = place_of(row, at);
@@ -140,7 +147,6 @@ bool FramedRows::is_near(std::string_view order, std::string_view behind, std::i
   return time_of(behind) <= add_saturated(time_of(order), us);
 }
 
-/// The time that a row is ordered by, which rises in the order of rows.
 std::int64_t FramedRows::time_of(std::string_view order) const {
   const auto first = static_cast<unsigned char>(order[0]);
   if (first == 0 || first == 0xFF) return no_time;
@@ -156,6 +162,15 @@ std::string FramedRows::order_at(std::int64_t time) const {
   return descending ? turned_over(order) : order;
 }
 
+/// Whether the row looks at none of those before it, the last of which was at this time.
+bool FramedRows::begins_anew(const OrderedRows::Row& row,
+                             std::optional<std::int64_t>& last_time) const {
+  if (!gap_us_) return false;
+  const std::int64_t time = time_of(row.order);
+  const auto last = std::exchange(last_time, time);
+  return last && !look_at_each_other(*last, time);
+}
+
 Status FramedRows::read(const Extent& extent, std::size_t rows_max, Stretch& stretch) {
   stretch = {};
   const state::Entry* first = LEAT_TRY(table().first_entry(extent.begin, extent.end, is_there_));
@@ -163,9 +178,11 @@ Status FramedRows::read(const Extent& extent, std::size_t rows_max, Stretch& str
   const OrderedRows::Row first_row = rows_.row_of(first);
   const std::string from = LEAT_TRY(
       reach_before(first_row, table().key_of(first), frames_.rows_before, frames_.us_before));
+  std::optional<std::int64_t> last_time;
   if (runs()) {
-    const state::Entry* before = LEAT_TRY(table().last_entry(first_row.key, from, is_there_));
+    const state::Entry* before = LEAT_TRY(last_before(first_row.key, from));
     if (before != nullptr) {
+      if (gap_us_) last_time = time_of(rows_.row_of(before).order);
       stretch.carried = reinterpret_cast<const Head*>(before->record())->carried.view();
       stretch.broken = stretch.carried.empty();
     }
@@ -178,6 +195,13 @@ Status FramedRows::read(const Extent& extent, std::size_t rows_max, Stretch& str
     const std::string_view at = table().key_of(entry);
     const OrderedRows::Row row = rows_.row_of(entry);
     const bool inside = at >= extent.begin && is_before(at, extent.end);
+    if (begins_anew(row, last_time)) {
+      if (wanted > 0) {
+        if (inside && !stretch.rest) stretch.rest = {std::string(at), extent.end};
+        return false;
+      }
+      stretch = {};
+    }
     const bool fits = inside && wanted < rows_max;
     if (fits) {
       ++wanted;

@@ -35,8 +35,8 @@ struct KeyedWork {
   /// Of a join: rows with a NULL in the first `key_count` columns, which match nothing, get the
   /// time no_watermark.
   void mark_null_keys(const InputRows& rows, std::size_t key_count);
-  /// Of a join: `times` are the column's, no_watermark where one is NULL or infinite. Leaves out
-  /// rows for whose time `is_late` holds, and says so of what each was made of, once.
+  /// `times` are the column's, no_watermark where one is NULL or infinite. Leaves out rows for
+  /// whose time `is_late` holds, and says so of what each was made of, once.
   template <class IsLate>
   void take_times(const InputRows& rows, std::size_t column, const IsLate& is_late,
                   std::vector<LateRow>& late);
@@ -97,7 +97,7 @@ void KeyedWork::take_times(const InputRows& rows_read, std::size_t column, const
   for (std::size_t row = 0; row < rows_read.size(); ++row) {
     const bool finite = is_valid(validity, row) && duckdb_is_finite_timestamp({values[row]});
     times[row] = finite ? values[row] : no_watermark;
-    if (!finite || skip[row] != 0 || !is_late(times[row])) continue;
+    if (skip[row] != 0 || !is_late(times[row])) continue;
     skip[row] = 1;
     // Several rows may have been made of one.
     const std::uint32_t input_row = rows_read.input_row(row);

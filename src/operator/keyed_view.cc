@@ -340,6 +340,8 @@ std::string definition_of(const KeyedView& view) {
     text += text_of(frames.order) + ", carried";
     for (const Column& column : frames.carried) text += " " + column.type.to_sql();
     if (frames.filters) text += ", filtered";
+    if (frames.closes) text += fmt::format(", which close {} us after", *frames.settles_us);
+    if (view.ttl) text += fmt::format(" and begin anew after {}", view.ttl->length_us);
   }
   return text + "\n" + query.sql;
 }
@@ -349,7 +351,8 @@ Result<std::unique_ptr<ViewOperator>> make_keyed_view(const std::string& name,
                                                       const std::vector<Schema>& inputs,
                                                       const Resources& resources) {
   LEAT_CHECK(!view.query.inputs.empty());
-  if (!view.query.session && !view.query.window_key && view.end_windows()) {
+  const bool leaves = view.query.frames && view.query.frames->closes;
+  if (!view.query.session && !view.query.window_key && !leaves && view.end_windows()) {
     return user_error("not-incremental",
                       "view `{}` has no windows that could close: leave out `emit: on_close` and "
                       "`retain`",

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "operator/definition_record.h"
 #include "operator/operator.h"
@@ -22,7 +23,9 @@ inline EventTimeUs add_saturated(EventTimeUs time, std::int64_t delta) {
 /// How far the windows of a view have closed, now and as any snapshot sees it. Thread-safe.
 class WindowClock {
  public:
-  explicit WindowClock(const state::Timeline& timeline) : timeline_(timeline) {
+  /// `key`: what it is stored under in a view's family.
+  explicit WindowClock(const state::Timeline& timeline, std::string_view key = watermark_key)
+      : timeline_(timeline), key_(key) {
     steps_.push_back({Epoch(0), no_watermark});
   }
 
@@ -56,13 +59,13 @@ class WindowClock {
   void persist(state::Family& family, state::CommitBatch& batch) {
     const EventTimeUs time = now();
     if (time == stored_) return;
-    batch.put(family, watermark_key,
+    batch.put(family, key_,
               std::string_view(reinterpret_cast<const char*>(&time), sizeof time));
     stored_ = time;
   }
   /// What the last commit held; before the first epoch.
   Status restore(const state::Store& store, const state::Family& family) {
-    const std::optional<std::string> time = LEAT_TRY(store.get(family, watermark_key));
+    const std::optional<std::string> time = LEAT_TRY(store.get(family, key_));
     if (!time || time->size() != sizeof stored_) return {};
     std::memcpy(&stored_, time->data(), sizeof stored_);
     restore(stored_);
@@ -80,6 +83,7 @@ class WindowClock {
     EventTimeUs time;
   };
   const state::Timeline& timeline_;
+  const std::string key_;
   mutable std::mutex mutex_;
   std::deque<Step> steps_;
   EventTimeUs stored_ = no_watermark;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/scalar.h"
 #include "pipeline/view_state.h"
 
 namespace leat::pipeline {
@@ -58,17 +59,32 @@ std::string hindrance(const Scope& scope, const ViewPart& view, bool is_alone) {
   return {};
 }
 
-/// Of ASOF joins: for how long a row of the right side may be matched.
-void take_ttl_of_joins(const op::TimeToLive& ttl, const Fields& fields, Diagnostics& diagnostics,
+/// Of ASOF joins: for how long a row of the right side may be matched. Of window functions that
+/// close: after how long without a row of its key one begins anew.
+void take_ttl_of_times(const op::TimeToLive& ttl, const Fields& fields, Diagnostics& diagnostics,
                        ViewNode& view) {
   if (ttl.by != op::TimeToLive::By::event_time) {
     diagnostics.error(fields.at("ttl"), "conflicting-keys",
-                      "what an ASOF JOIN of streams keeps lives by event time; write ttl: "
-                      "{event_time: 7d}");
+                      "what an ASOF JOIN of streams keeps, and window functions that emit on "
+                      "close, lives by event time; write ttl: {event_time: 7d}");
     return;
   }
   for (ViewPart& part : view.parts) {
-    if (joins_as_of(part)) std::get<op::JoinView>(part.definition).ttl = ttl;
+    if (!goes_by_time(part)) continue;
+    if (auto* join = std::get_if<op::JoinView>(&part.definition)) {
+      join->ttl = ttl;
+      continue;
+    }
+    auto& keyed = std::get<op::KeyedView>(part.definition);
+    const auto& frames = *keyed.query.frames;
+    if (const std::int64_t reach = std::max(frames.us_before, frames.us_after);
+        ttl.length_us <= reach) {
+      diagnostics.error(fields.at("ttl"), "conflicting-keys",
+                        fmt::format("rows are looked at over {}, so they must live longer than "
+                                    "that; make ttl longer, or remove it",
+                                    duration_text(reach / 1000)));
+    }
+    keyed.ttl = ttl;
   }
 }
 
@@ -77,8 +93,8 @@ void take_ttl_of_joins(const op::TimeToLive& ttl, const Fields& fields, Diagnost
 void take_ttl(const Fields& fields, Scope& scope, ViewNode& view) {
   auto ttl = read_ttl(fields, scope.diagnostics);
   if (!ttl) return;
-  if (std::ranges::any_of(view.parts, joins_as_of)) {
-    take_ttl_of_joins(*ttl, fields, scope.diagnostics, view);
+  if (std::ranges::any_of(view.parts, goes_by_time)) {
+    take_ttl_of_times(*ttl, fields, scope.diagnostics, view);
     return;
   }
   // Of a view whose key is watched: what leaves its groups is taken back from its rows.

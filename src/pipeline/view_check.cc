@@ -149,7 +149,8 @@ class ViewChecker {
     take_lateness(fields_, diagnostics_, windows_);
     const Node* query = fields_.find("query");
     if (query == nullptr || !inputs_known(*query)) return false;
-    auto analysed = scope_.analyser.view_query(query->text, view_.name, scope_.catalog);
+    auto analysed = scope_.analyser.view_query(query->text, view_.name, scope_.catalog,
+                                               windows_.emit == op::Emit::on_close);
     if (!analysed) {
       scope_.report_sql(*declaration_.document, *query, analysed.error());
       return false;
@@ -173,7 +174,7 @@ class ViewChecker {
       diagnostics_.error(fields_.at("keep"), "conflicting-keys",
                          fmt::format("keep: false {}", why));
     };
-    if (!std::holds_alternative<sql::SelectQuery>(result.query)) {
+    if (!std::holds_alternative<sql::SelectQuery>(result.query) && !result.rows_leave()) {
       refuse_keep(
           "spares nothing here, as this query's rows are what it computes by (groups, windows, "
           "sessions, first rows or DISTINCT); remove it, or write it in a view over this one");
@@ -276,6 +277,7 @@ class ViewChecker {
                                                                         : "emit: {early: …}";
     bool any = false;
     for (const sql::QueryPart& part : query.parts) {
+      if (part.rows_leave()) check_rows_that_leave(query);
       const auto* aggregate = std::get_if<sql::AggregateQuery>(&part.query);
       const auto* keyed = std::get_if<sql::KeyedQuery>(&part.query);
       const bool windows = part.closes || (aggregate != nullptr && aggregate->window) ||
@@ -288,8 +290,25 @@ class ViewChecker {
     diagnostics_.error(
         fields_.at(key), "no-window",
         fmt::format("{} needs windows, which this query has none of; write FROM tumble({}, "
-                    "time_column, INTERVAL '1 hour') and group by window_start, or remove it",
-                    what, query.reads.front()));
+                    "time_column, INTERVAL '1 hour') and group by window_start{}, or remove it",
+                    what, query.reads.front(),
+                    windows_.emit == op::Emit::on_close
+                        ? ", or window functions ordered by event time"
+                        : ""));
+  }
+
+  /// Window functions that give out each row once.
+  void check_rows_that_leave(const sql::ViewQuery& query) {
+    if (windows_.late == op::Late::update) {
+      diagnostics_.error(fields_.at("late"), "conflicting-keys",
+                         "late: update is for windows; of window functions that emit on close a "
+                         "row leaves once: remove it");
+    }
+    if (windows_.retain_us && query.event_times.empty()) {
+      diagnostics_.error(fields_.at("retain"), "conflicting-keys",
+                         "retain goes by the event time of the rows, which the result does not "
+                         "have; select that column, or write keep: false instead");
+    }
   }
 
   /// Windows that can't close: they are not of a stream's event time.
@@ -325,16 +344,21 @@ class ViewChecker {
     const auto known = scope_.catalog.find(view_.inputs.front());
     const auto* aggregate = std::get_if<op::AggregateView>(&view_.definition);
     std::string remedy = "bound it with ttl: 7d, or with deletes: and a condition, if rows end";
-    if (keeps_windows(view_)) {
+    const auto grows_by_time = [](const ViewPart& part) {
+      return goes_by_time(part) && grows_for_ever(part);
+    };
+    if (std::ranges::any_of(view_.parts, grows_by_time)) {
+      remedy = "bound it with ttl: {event_time: 7d}, so that older rows are not looked at";
+    } else if (keeps_windows(view_)) {
       remedy = "bound it with retain: 7d";
     } else if ((aggregate != nullptr && view_.parts.empty()) || groups_handed_on(view_)) {
       remedy = "bound it with ttl: 7d, or count in windows: FROM tumble(…), with retain: 7d";
     } else if (only_its_rows_grow(view_)) {
       remedy = "if they only leave for sinks or other views, write keep: false";
-    } else if (std::ranges::any_of(view_.parts, [](const ViewPart& part) {
-                 return joins_as_of(part) && grows_for_ever(part);
-               })) {
-      remedy = "bound it with ttl: {event_time: 7d}, so that older rows are no match";
+    } else if (could_close(view_)) {
+      remedy =
+          "with emit: on_close each row leaves once, when nothing that it goes by can come any "
+          "more, and what no row will look at is forgotten";
     } else if (!view_.query.empty()) {
       remedy = "bound it by windows, or join streams whose event times lie near each other";
     }

@@ -48,6 +48,19 @@ bool has_sessions(const sql::ViewQuery& query) {
   });
 }
 
+/// The result's column that says when its rows end: one of windows, or where its rows leave by
+/// event time this.
+std::optional<sql::WindowKey> end_of_rows(const sql::ViewQuery& query) {
+  for (const auto& [column, time] : query.event_times) {
+    if (time.bounds_window) return sql::WindowKey{column, time.behind_us};
+  }
+  if (std::ranges::none_of(query.parts, &sql::QueryPart::rows_leave) || query.event_times.empty()) {
+    return std::nullopt;
+  }
+  const auto& [column, time] = *query.event_times.begin();
+  return sql::WindowKey{column, time.behind_us + 1};
+}
+
 /// Behind the last operator one that hands its rows on, for what only it can do with them.
 void add_last_select(sql::ViewQuery& query) {
   sql::QueryPart& result = query.parts.back();
@@ -61,12 +74,11 @@ void add_last_select(sql::ViewQuery& query) {
     if (result.name != view) break;
   }
   sql::SelectQuery select;
-  select.inputs.push_back(
-      {.input = result.name, .sql = "", .schema = result.output, .weighted = true});
+  select.inputs.push_back({.input = result.name,
+                           .sql = "",
+                           .schema = result.output,
+                           .weighted = !query.rows_only_come});
   select.output = result.output;
-  for (const auto& [column, time] : query.event_times) {
-    if (time.bounds_window) select.window_key = sql::WindowKey{column, time.behind_us};
-  }
   sql::QueryPart last{.name = view, .inputs = {result.name}, .query = {}, .output = result.output};
   last.query = std::move(select);
   last.behind_us = query.behind_us;
@@ -77,18 +89,22 @@ void add_last_select(sql::ViewQuery& query) {
 
 void add_parts(sql::ViewQuery query, const PartRules& rules, ViewNode& view) {
   const bool selects = std::holds_alternative<sql::SelectQuery>(query.parts.back().query);
-  if (!selects && (rules.pace_us || !rules.unique.empty())) add_last_select(query);
+  if (!selects && (rules.pace_us || !rules.unique.empty() || query.parts.back().rows_leave())) {
+    add_last_select(query);
+  }
+  auto* last = std::get_if<sql::SelectQuery>(&query.parts.back().query);
+  if (last != nullptr && !last->window_key) last->window_key = end_of_rows(query);
   const bool ends_leave = !has_sessions(query);
   for (sql::QueryPart& part : query.parts) {
-    const bool last = &part == &query.parts.back();
+    const bool is_last = &part == &query.parts.back();
     const op::WindowRules own =
-        part.closes ? rules_of_part(rules.windows, last) : op::WindowRules();
+        part.closes ? rules_of_part(rules.windows, is_last) : op::WindowRules();
     ViewPart made{.name = part.name,
                   .inputs = part.inputs,
-                  .definition = std::visit(Definer{own, last}, part.query),
+                  .definition = std::visit(Definer{own, is_last}, part.query),
                   .schema = part.output,
                   .behind_us = part.behind_us};
-    if (!last) {
+    if (!is_last) {
       view.parts.push_back(std::move(made));
       continue;
     }

@@ -116,6 +116,7 @@ struct Words {
     if (query.frames) {
       text += query.frames->carried.empty() ? ", only rows near a change"
                                             : ", only rows near a change and behind it";
+      if (query.frames->closes) text += ", as event time goes by";
     }
     if (query.ranking) text += ", looking only at the first rows";
     return query.survivors ? text + ", keeping only the rows that are in the result" : text;

@@ -52,6 +52,9 @@ struct GrowsForEver {
     if (view.query.session || (view.query.window_key && view.end_windows())) {
       return !view.retain_us;
     }
+    if (const auto& frames = view.query.frames; frames && frames->closes) {
+      return view.query.key_count > 0 && !view.ttl && !frames->gap_us();
+    }
     return !(view.query.survivors && view.query.key_count == 0);
   }
 };
@@ -92,9 +95,21 @@ bool grows_for_ever(const ViewNode& view) {
          std::ranges::any_of(view.parts, [](const ViewPart& part) { return grows_for_ever(part); });
 }
 
-bool joins_as_of(const ViewPart& part) {
-  const auto* join = std::get_if<op::JoinView>(&part.definition);
-  return join != nullptr && closes_as_of(join->query);
+bool goes_by_time(const ViewPart& part) {
+  if (const auto* join = std::get_if<op::JoinView>(&part.definition)) {
+    return closes_as_of(join->query);
+  }
+  const auto* keyed = std::get_if<op::KeyedView>(&part.definition);
+  return keyed != nullptr && keyed->query.frames && keyed->query.frames->closes;
+}
+
+bool could_close(const ViewNode& view) {
+  const auto could = [](const ViewPart& part) {
+    const auto* keyed = std::get_if<op::KeyedView>(&part.definition);
+    return keyed != nullptr && keyed->query.frames && keyed->query.frames->settles_us &&
+           !keyed->query.frames->closes;
+  };
+  return could(view) || std::ranges::any_of(view.parts, could);
 }
 
 bool only_its_rows_grow(const ViewNode& view) {
@@ -124,6 +139,20 @@ std::string window_text(const sql::Window& window) {
 }
 
 namespace {
+
+/// What window functions keep that give out each row once.
+std::string rows_looked_at(const op::KeyedView& view) {
+  const auto& frames = *view.query.frames;
+  const std::string rows = "rows until nothing that they go by can come any more";
+  if (!frames.carried.empty() || frames.rows_before > 0 || frames.rows_after > 0) {
+    const std::string until =
+        view.ttl ? fmt::format(" until {} after them", duration_text(view.ttl->length_us / 1000))
+                 : std::string(view.query.key_count > 0 ? ", for ever" : "");
+    return fmt::format("{}, and the newest that later ones look at{}{}", rows,
+                       view.query.key_count > 0 ? ", for each key" : "", until);
+  }
+  return rows + ", and those that later ones look at";
+}
 
 /// What the operators of a query keep that is computed in several steps, or by a key's rows.
 std::string state_of_parts(const ViewNode& view) {
@@ -155,6 +184,7 @@ std::string state_of_parts(const ViewNode& view) {
       if (keyed->query.window_key && keyed->end_windows()) {
         return "the rows of each window until none comes any more";
       }
+      if (goes_by_time(part)) return rows_looked_at(*keyed);
       return keyed->query.survivors ? "the rows that are in the result"
                                     : "every row that it reads, for ever";
     }

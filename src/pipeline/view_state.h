@@ -15,8 +15,11 @@ bool groups_handed_on(const ViewNode& view);
 /// Whether its state grows without end as long as new keys or windows come.
 bool grows_for_ever(const ViewNode& view);
 bool grows_for_ever(const ViewPart& part);
-/// Whether it is an ASOF join that goes on with event time.
-bool joins_as_of(const ViewPart& part);
+/// Whether it is an ASOF join or window functions that go on with event time: its ttl says how far
+/// back rows are looked at.
+bool goes_by_time(const ViewPart& part);
+/// Whether it has window functions that would bound what they keep with `emit: on_close`.
+bool could_close(const ViewNode& view);
 /// Whether nothing of it grows without end but its rows, which need not be kept.
 bool only_its_rows_grow(const ViewNode& view);
 /// Whether it keeps something of windows for ever that `retain` would bound.

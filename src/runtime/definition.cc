@@ -208,6 +208,8 @@ void add_items(const op::KeyedView& view, Definition& made) {
     put(made, "session",
         fmt::format("column {}, gap {} µs", query.session->time_column, query.session->gap_us));
   }
+  if (query.frames && query.frames->closes) put(made, "frames", "close");
+  add_ttl(view.ttl, made);
   add_rules(view, made);
   add_window_key(query.window_key, view, made);
 }

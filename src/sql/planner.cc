@@ -48,8 +48,8 @@ bool is_windowed(const Node& query) {
 }  // namespace
 
 Analysed<ViewQuery> plan_view_query(Binding& binding, std::string_view sql, const std::string& view,
-                                    const Catalog& catalog) {
-  return Planner(binding, view, catalog).run(sql);
+                                    const Catalog& catalog, bool on_close) {
+  return Planner(binding, view, catalog, on_close).run(sql);
 }
 
 Analysed<ViewQuery> Planner::run(std::string_view sql) {

@@ -14,7 +14,7 @@ namespace leat::sql {
 
 /// Analyser::view_query.
 Analysed<ViewQuery> plan_view_query(Binding& binding, std::string_view sql, const std::string& view,
-                                    const Catalog& catalog);
+                                    const Catalog& catalog, bool on_close);
 
 /// Takes a view's query apart into operators, from the inside out: each subquery, join, grouping
 /// and window function becomes a part that the next one reads. Its functions stand in files by what
@@ -26,8 +26,11 @@ Analysed<ViewQuery> plan_view_query(Binding& binding, std::string_view sql, cons
 /// known of a relation's columns.
 class Planner {
  public:
-  Planner(Binding& binding, std::string view, Catalog catalog)
-      : binding_(binding), view_(std::move(view)), catalog_(std::move(catalog)) {}
+  Planner(Binding& binding, std::string view, Catalog catalog, bool on_close)
+      : binding_(binding),
+        view_(std::move(view)),
+        catalog_(std::move(catalog)),
+        on_close_(on_close) {}
 
   Analysed<ViewQuery> run(std::string_view sql);
 
@@ -174,6 +177,8 @@ class Planner {
                               Node query, bool survivors,
                               const std::optional<Rank>& rank = std::nullopt,
                               const std::optional<Framed>& framed = std::nullopt);
+  void note_closing(const std::string& input, const Framed& framed, const Node& items,
+                    Relation& made) const;
   Analysed<Node> fed_rows(const std::optional<Framed>& framed);
   static std::vector<std::optional<std::size_t>> first_rows_shown(
       const Node& items, const std::vector<Column>& columns, std::size_t key_count);
@@ -252,6 +257,7 @@ class Planner {
   Binding& binding_;
   const std::string view_;
   Catalog catalog_;
+  const bool on_close_;
   std::vector<QueryPart> parts_;
   /// Rows of an input with their windows, which are no part: by the relation's name.
   struct WindowRows {

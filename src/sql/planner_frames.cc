@@ -155,6 +155,11 @@ class Planner::FrameCalls {
   }
 
   Framed made() && {
+    const EventTimeColumn* time = planner_.event_time_of(input_, orders_.at(0).at("expression"));
+    if (time != nullptr && text_in(orders_.at(0), "type") != "DESCENDING") {
+      frames_.settles_us = time->behind_us + (time->bounds_window ? 0 : 1);
+      frames_.closes = planner_.on_close_;
+    }
     return {orders_, std::move(computed_), std::move(frames_), std::move(carried_)};
   }
 

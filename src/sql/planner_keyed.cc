@@ -91,14 +91,28 @@ Analysed<std::string> Planner::keyed(const From& from, std::vector<Node> keys,
   query["where_clause"] = nullptr;
   const Node source = LEAT_TRY_SQL(fed_rows(framed));
   const bool grouped = is_grouped(query);
-  const bool closes = out.window_key.has_value();
+  const bool closes = out.window_key.has_value() || (framed && framed->frames.closes);
   std::string name =
       LEAT_TRY_SQL(add_keyed(std::move(out), std::move(query), source, std::move(columns), input));
   parts_.back().closes = closes;
   Relation& made = catalog_.at(name);
   made.event_times = windows_shown(input, keys, list);
+  if (framed && framed->frames.closes) note_closing(input, *framed, list, made);
   made.unique = grouped ? places_of(keys, list) : unique_passed(input, list);
   return name;
+}
+
+/// Rows leave once, and after a time that is known unless they wait for others to follow.
+void Planner::note_closing(const std::string& input, const Framed& framed, const Node& items,
+                           Relation& made) const {
+  made.kind = Relation::Kind::stream;
+  if (framed.frames.rows_after > 0) return;
+  const Node& first = framed.orders.at(0).at("expression");
+  EventTimeColumn time = *event_time_of(input, first);
+  time.behind_us += framed.frames.us_after;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (canonical_text(items[i]) == canonical_text(first)) made.event_times.emplace(i, time);
+  }
 }
 
 /// FROM: a key's rows, with the window functions that are computed beside them.

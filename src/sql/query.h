@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -259,6 +260,18 @@ struct KeyedQuery {
     std::vector<Column> carried = {};
     /// Behind `carried` `sql` yields a BOOLEAN: only rows where it is true are in the result.
     bool filters = false;
+    /// Where rows come in event time, by the first column of `order`: none comes or is taken back
+    /// any more when the watermark is so many microseconds behind its time.
+    std::optional<std::int64_t> settles_us = {};
+    /// Then a row leaves once, when nothing near it can come any more, and what no row will look at
+    /// is forgotten.
+    bool closes = false;
+    /// Where rows look at a time only: no two of one key look at each other, over others or not,
+    /// that so much time or more without a row lies between.
+    std::optional<std::int64_t> gap_us() const {
+      if (rows_before > 0 || rows_after > 0 || !carried.empty()) return std::nullopt;
+      return std::max(us_before, us_after) + 1;
+    }
   };
   std::optional<Frames> frames;
   /// Whether its relation has row_column.
@@ -313,8 +326,14 @@ struct QueryPart {
   /// How far behind the watermark of the streams its input's event time may be, in microseconds: a
   /// join in time lets rows wait.
   std::int64_t behind_us = 0;
-  /// Its windows are of event time, so that they can close. Only where it has windows.
+  /// Its windows are of event time, so that they can close; or its window functions are, and do.
   bool closes = false;
+
+  /// Window functions that close, which give out each row once and keep none.
+  bool rows_leave() const {
+    const auto* keyed = std::get_if<KeyedQuery>(&query);
+    return keyed != nullptr && keyed->frames && keyed->frames->closes;
+  }
 };
 
 /// What a relation's column is that goes with event time.
