@@ -79,10 +79,11 @@ Status FramedClosing::end_key(const std::string& key, PassedKeys& passed) {
 /// All keys, as nothing follows any of them.
 Status FramedClosing::add_all(PassedKeys& passed) {
   std::map<std::string, std::string> ends;
-  LEAT_TRY(rows_.table().for_each_row({}, {}, [&](state::Entry* entry) {
-    ends[std::string(rows_.row_of(entry).key)] = behind(rows_.table().key_of(entry));
-    return true;
-  }));
+  LEAT_TRY(
+      rows_.for_each(shard_, shards_, [&](const OrderedRows::Row& row, std::string_view place) {
+        std::string& end = ends[std::string(row.key)];
+        end = std::max(end, behind(place));
+      }));
   for (const auto& [key, end] : ends) passed.try_emplace(key, Passed{end, end});
   return {};
 }

@@ -25,8 +25,9 @@ class FramedClosing {
  public:
   using Frames = sql::KeyedQuery::Frames;
   /// `expiry`: says which keys of the shard may be over, where some are; else null.
-  FramedClosing(FramedRows& rows, const Frames& frames, Expiry* expiry, unsigned shard)
-      : rows_(rows), frames_(frames), expiry_(expiry), shard_(shard) {}
+  FramedClosing(FramedRows& rows, const Frames& frames, Expiry* expiry, unsigned shard,
+                unsigned shards)
+      : rows_(rows), frames_(frames), expiry_(expiry), shard_(shard), shards_(shards) {}
 
   /// When the watermark was there, no row of this time came any more.
   static bool is_late(const Frames& frames, EventTimeUs time, EventTimeUs watermark) {
@@ -77,6 +78,7 @@ class FramedClosing {
   const Frames& frames_;
   Expiry* const expiry_;
   const unsigned shard_;
+  const unsigned shards_;
   WindowIndex open_;  // rows that wait for the watermark
   Moment now_ = {.watermark = no_watermark};
   struct Closed {

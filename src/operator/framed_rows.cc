@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "operator/window_end.h"
+#include "state/hash.h"
 
 namespace leat::op {
 namespace {
@@ -57,6 +58,22 @@ Result<std::span<state::Entry* const>> FramedRows::add(std::span<const OrderedRo
     }
   }
   return entries_;
+}
+
+Status FramedRows::for_each(
+    unsigned shard, unsigned shards,
+    const std::function<void(const OrderedRows::Row& row, std::string_view place)>& visit) const {
+  table().for_each_entry({}, {}, [&](const state::Entry* entry) {
+    if (is_there_(entry)) visit(rows_.row_of(entry), table().key_of(entry));
+    return true;
+  });
+  return table().for_each_record_in_store(
+      {}, {}, [&](std::string_view place, const std::byte* record) {
+        const OrderedRows::Row row = rows_.row_of(place, record);
+        const bool own = state::KeyedTable::shard_of(state::hash_bytes(row.key), shards) == shard;
+        if (own && row.weight > 0) visit(row, place);
+        return true;
+      });
 }
 
 Result<std::vector<FramedRows::Extent>> FramedRows::near(std::span<const OrderedRows::Row> added) {

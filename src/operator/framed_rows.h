@@ -34,6 +34,10 @@ class FramedRows {
 
   state::KeyedShard& table() const { return rows_.table(); }
   OrderedRows::Row row_of(const state::Entry* entry) const { return rows_.row_of(entry); }
+  /// All rows of these shards' table that are this one's.
+  Status for_each(
+      unsigned shard, unsigned shards,
+      const std::function<void(const OrderedRows::Row& row, std::string_view place)>& visit) const;
   /// What rows give goes by all rows before them.
   bool runs() const { return !frames_.carried.empty(); }
 

@@ -150,7 +150,7 @@ class FramedViewOperator final : public ViewOperator {
     Shard(FramedViewOperator& view, unsigned index, std::optional<std::int64_t> gap_us,
           const Resources& resources)
         : rows(view.table_.shard(index), view.frames(), view.row_count_, gap_us),
-          closing(rows, view.frames(), view.expiry_.get(), index),
+          closing(rows, view.frames(), view.expiry_.get(), index, resources.shards),
           eviction(resources) {}
     FramedRows rows;
     FramedClosing closing;

@@ -52,7 +52,11 @@ class OrderedRows {
   Status add(std::span<const Row> rows);
   /// The row of a live entry; it stays as long as that.
   Row row_of(const state::Entry* entry) const {
-    return row_in(table_.key_of(entry), record_in(entry->record(), table_.record_size()));
+    return row_of(table_.key_of(entry), entry->record());
+  }
+  /// The same of the entry's key and its record.
+  Row row_of(std::string_view entry_key, const std::byte* record) const {
+    return row_in(entry_key, record_in(record, table_.record_size()));
   }
 
  private:

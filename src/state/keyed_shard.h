@@ -126,6 +126,10 @@ class KeyedShard {
   /// shards' keys are among them.
   Status for_each_in_store(std::string_view begin, std::string_view end,
                            const std::function<bool(std::string_view)>& visit) const;
+  /// The same with their records, which stay for the call.
+  Status for_each_record_in_store(
+      std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view, const std::byte*)>& visit) const;
   /// The same for all of them: those that are in the store alone are brought into memory on the
   /// way, some at a time. Of keys that all belong to this shard.
   Status for_each_row(std::string_view begin, std::string_view end,
@@ -216,6 +220,9 @@ class KeyedShard {
     return sizeof(Entry) + options_.layout.size + entry->key_size;
   }
   const std::byte* record_at(const Entry* entry, std::uint64_t epoch) const;
+  Status for_each_stored(
+      std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view key, std::string_view stored)>& visit) const;
   Result<std::optional<std::string>> edge_in_store(std::string_view begin, std::string_view end,
                                                    bool last) const;
   Status load_keys(std::span<const std::string> keys, std::vector<Entry*>& entries);

@@ -133,11 +133,30 @@ void KeyedShard::for_each_entry(std::string_view begin, std::string_view end,
 
 Status KeyedShard::for_each_in_store(std::string_view begin, std::string_view end,
                                      const std::function<bool(std::string_view)>& visit) const {
+  return for_each_stored(begin, end,
+                         [&](std::string_view key, std::string_view) { return visit(key); });
+}
+
+Status KeyedShard::for_each_record_in_store(
+    std::string_view begin, std::string_view end,
+    const std::function<bool(std::string_view, const std::byte*)>& visit) const {
+  std::vector<std::byte> record(options_.layout.size);
+  Status parsed;
+  LEAT_TRY(for_each_stored(begin, end, [&](std::string_view key, std::string_view stored) {
+    parsed = options_.layout.parse(stored, record.data());
+    return parsed && visit(key, record.data());
+  }));
+  return parsed;
+}
+
+Status KeyedShard::for_each_stored(
+    std::string_view begin, std::string_view end,
+    const std::function<bool(std::string_view, std::string_view)>& visit) const {
   if (complete_) return {};
   // Keys that are in memory, alive or dead, are decided there.
-  const auto row = [&](std::string_view stored, std::string_view) {
+  const auto row = [&](std::string_view stored, std::string_view value) {
     const std::string_view key = stored.substr(options_.prefix.size());
-    return look_up({key, hash_bytes(key)}) != nullptr || visit(key);
+    return look_up({key, hash_bytes(key)}) != nullptr || visit(key, value);
   };
   return options_.store->for_each(*options_.family, stored_key(begin),
                                   end.empty() ? end_of_prefix(options_.prefix) : stored_key(end),
