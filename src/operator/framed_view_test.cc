@@ -1,18 +1,22 @@
 #include <gtest/gtest.h>
 
+#include "operator/join_bench.h"
 #include "operator/law_bench.h"
 #include "operator/view_alone.h"
 
 namespace leat::op {
 namespace {
 
-/// The one operator that the planner makes of a query over rows of `input`.
-KeyedView planned(const std::string& sql, const Schema& schema, bool taken_back) {
+/// The one operator that the planner makes of a query over rows of `input`. `closes`: it goes by
+/// the column ts, which is event time.
+KeyedView planned(const std::string& sql, const Schema& schema, bool taken_back,
+                  bool closes = false) {
   static const std::unique_ptr<sql::Analyser> analyser = sql::Analyser::open().value();
   sql::Catalog catalog;
   catalog["input"] = {.kind = taken_back ? sql::Relation::Kind::view : sql::Relation::Kind::stream,
                       .schema = schema};
-  const auto query = analyser->view_query(sql, "v", catalog);
+  if (closes) catalog["input"].event_times[*schema.find("ts")] = {};
+  const auto query = analyser->view_query(sql, "v", catalog, closes);
   if (!query) throw std::runtime_error(query.error().message);
   if (query->parts.size() != 1) throw std::runtime_error("several operators: " + sql);
   return {{}, std::get<sql::KeyedQuery>(query->parts[0].query)};
@@ -176,6 +180,182 @@ TEST_F(FramedViewAlone, CountsRowsThatAreThereSeveralTimes) {
   run("VALUES (1, 5)");
   EXPECT_EQ(rows(), (Texts{"1:101", "1:202"}));
   EXPECT_EQ(view_->row_count(), 2u);
+}
+
+// RandomInput's times lie in the ten minutes from 2026-01-01T00:00:00Z.
+constexpr EventTimeUs midnight = 1767225600LL * 1000000;
+constexpr std::int64_t second = 1000000LL;
+constexpr std::int64_t minute = 60 * second;
+
+/// What is computed of a row, where `{}` stands for PARTITION BY …, and when it is final: when the
+/// watermark has passed the time of the row that is so many behind it, and so much time behind it.
+struct ClosingCase {
+  std::string value;
+  int rows_after = 0;
+  std::int64_t us_after = 0;
+};
+const std::vector<ClosingCase> closing_cases = {
+    {"lag(id, 2) OVER ({} ORDER BY ts, id)"},
+    {"lead(id) OVER ({} ORDER BY ts, id)", 1},
+    {"count(*) OVER ({} ORDER BY ts RANGE BETWEEN INTERVAL '40 seconds' PRECEDING AND INTERVAL '50 "
+     "seconds' FOLLOWING)",
+     0, 50 * second},
+    {"count(*) OVER ({} ORDER BY ts RANGE BETWEEN INTERVAL '20 seconds' PRECEDING AND CURRENT "
+     "ROW)"},
+    {"sum(id) OVER ({} ORDER BY ts, id ROWS UNBOUNDED PRECEDING)"},
+    {"count(*) OVER ({} ORDER BY ts)"},
+    {"1000 * row_number() OVER ({0} ORDER BY ts, id) + coalesce(lag(id, 3) OVER ({0} ORDER BY ts, "
+     "id), 0) + coalesce(lead(id, 2) OVER ({0} ORDER BY ts, id), 0)",
+     2},
+};
+
+/// A view whose rows leave as event time goes by, through losses of what was not committed.
+class ClosingFramesRun {
+ public:
+  /// `ttl_us`: after so long a key begins anew; 0: never.
+  ClosingFramesRun(ClosingCase tried, std::string keys, std::uint64_t seed, Setting setting,
+                   std::int64_t ttl_us = 0)
+      : tried_(std::move(tried)),
+        keys_(std::move(keys)),
+        ttl_us_(ttl_us),
+        random_(seed),
+        input_(seed, seed % 2 == 0),
+        taken_(input_, 0),
+        bench_(database(), setting) {
+    const std::string by = keys_.empty() ? "" : "PARTITION BY " + keys_;
+    KeyedView view = planned(fmt::format("SELECT id, ({})::BIGINT AS v FROM input",
+                                         fmt::format(fmt::runtime(tried_.value), by)),
+                             RandomInput::schema(), seed % 2 == 0, true);
+    if (ttl_us > 0) view.ttl = TimeToLive{TimeToLive::By::event_time, ttl_us};
+    EXPECT_TRUE(view.query.frames && view.query.frames->closes);
+    bench_.add("v", [view](const std::string& name, const Resources& resources) {
+      return make_keyed_view(name, view, {RandomInput::schema()}, resources);
+    });
+    bench_.start();
+  }
+
+  /// Gives how many rows were late. In the last epoch the input ends, if it does.
+  std::size_t run(int epochs, bool ends = true) {
+    std::size_t late = 0;
+    for (int epoch = 1; epoch <= epochs && !::testing::Test::HasFailure(); ++epoch) {
+      const EventTimeUs before = watermarks_.empty() ? no_watermark : watermarks_.back();
+      const bool last = ends && epoch == epochs;
+      watermarks_.push_back(last ? end_of_time : midnight + epoch * minute / 2 + 1);
+      const std::size_t found = bench_.run_epoch(input_.next_epoch(), watermarks_.back(), random_);
+      EXPECT_EQ(found, taken_.note_changes(before));
+      late += found;
+      check();
+      if (random_() % 3 == 0) bench_.commit();
+      if (random_() % 4 != 0) continue;
+      bench_.replay(input_, random_, watermarks_);
+      check();
+    }
+    return late;
+  }
+  /// The input ends once more, all of it too late. Gives whether something left.
+  bool end_again() {
+    const auto given = bench_.sum_of_changes("v");
+    bench_.commit();
+    bench_.crash();
+    (void)bench_.run_epoch({}, end_of_time, random_);
+    return bench_.sum_of_changes("v") != given;
+  }
+  /// What is kept, after a commit.
+  std::size_t stored() {
+    bench_.commit();
+    return bench_.stored("v", "g");
+  }
+  std::size_t keys() {
+    return std::stoul(input_.judge().texts(fmt::format(
+        "SELECT count(DISTINCT coalesce({}::VARCHAR, ''))::VARCHAR FROM taken", keys_))[0]);
+  }
+
+ private:
+  static sql::Database& database() {
+    static const std::unique_ptr<sql::Database> database = sql::Database::open().value();
+    return *database;
+  }
+
+  void check() {
+    const std::string keys = keys_.empty() ? "true" : keys_;
+    const std::string by = fmt::format("PARTITION BY {}, life", keys);
+    const std::string over = fmt::format("OVER (PARTITION BY {} ORDER BY ts, id)", keys);
+    const std::string lives =
+        ttl_us_ == 0 ? "SELECT *, 0 AS life FROM taken"
+                     : fmt::format(
+                           "SELECT *, sum(cut) {0} AS life FROM (SELECT *, CASE WHEN "
+                           "epoch_us(ts) - epoch_us(lag(ts) {0}) >= {1} THEN 1 ELSE 0 END "
+                           "AS cut FROM taken)",
+                           over, ttl_us_);
+    std::string final = fmt::format("epoch_us(lead(ts, {}) OVER ({} ORDER BY ts, id)) + {}",
+                                    tried_.rows_after, by, tried_.us_after);
+    if (ttl_us_ > 0) {
+      final = fmt::format("coalesce({}, max(epoch_us(ts)) OVER ({}) + {})", final, by, ttl_us_);
+    }
+    const std::string text = fmt::format(
+        "SELECT id, v FROM (SELECT id, ({})::BIGINT AS v, {} AS final FROM ({})) WHERE {}",
+        fmt::format(fmt::runtime(tried_.value), by), final, lives,
+        watermarks_.back() == end_of_time ? "true" : fmt::format("final < {}", watermarks_.back()));
+    EXPECT_EQ(bench_.sum_of_changes("v"),
+              row_bytes(bench_.view("v").output(), input_.judge().chunks(text)))
+        << text;
+  }
+
+  const ClosingCase tried_;
+  const std::string keys_;
+  const std::int64_t ttl_us_;
+  std::mt19937_64 random_;
+  RandomInput input_;
+  TakenRows taken_;
+  ViewBench bench_;
+  std::vector<EventTimeUs> watermarks_;
+};
+
+constexpr Setting closing_settings[] = {{1, 1}, {2, 4}, {2, 2, false, 2048}, {3, 4, true}};
+
+TEST(ClosingFrames, GiveEachRowOnceWhenNothingNearItCanCome) {
+  std::size_t late = 0;
+  std::uint64_t seed = 40;
+  for (const ClosingCase& tried : closing_cases) {
+    for (const char* keys : {"g", "", "k, b"}) {
+      SCOPED_TRACE(fmt::format("{} by {} seed {}", tried.value, keys, seed));
+      ClosingFramesRun run(tried, keys, seed, closing_settings[seed % 4]);
+      late += run.run(12);
+      EXPECT_FALSE(run.end_again()) << "what has left at the input's end";
+      ++seed;
+    }
+  }
+  EXPECT_GT(late, 0u) << "the test has late rows at all";
+}
+
+TEST(ClosingFrames, BeginAnewAfterTheirTimeToLive) {
+  std::uint64_t seed = 80;
+  for (const ClosingCase& tried : closing_cases) {
+    for (const std::int64_t ttl : {51 * second, 2 * minute}) {
+      SCOPED_TRACE(fmt::format("{} ttl {} seed {}", tried.value, ttl, seed));
+      ClosingFramesRun run(tried, "id // 8", seed, closing_settings[seed % 4], ttl);
+      run.run(14);
+      EXPECT_FALSE(run.end_again());
+      ++seed;
+    }
+  }
+}
+
+TEST(ClosingFrames, KeepNoMoreThanIsLookedAt) {
+  ClosingFramesRun before(closing_cases[0], "k", 101, {2, 2});
+  before.run(14);
+  EXPECT_LE(before.stored(), 2 * before.keys());
+  ClosingFramesRun totals(closing_cases[4], "k", 101, {2, 2});
+  totals.run(14);
+  EXPECT_LE(totals.stored(), totals.keys());
+  ClosingFramesRun all(closing_cases[4], "id", 101, {2, 2});
+  all.run(21, false);
+  ClosingFramesRun living(closing_cases[4], "id", 101, {2, 2}, minute);
+  living.run(21, false);
+  EXPECT_LT(4 * living.stored(), all.stored());
+  ClosingFramesRun timed(closing_cases[3], "id", 101, {2, 2});
+  timed.run(21, false);
+  EXPECT_EQ(timed.stored(), 0u) << "all lie more than 20 seconds behind the watermark";
 }
 
 }  // namespace
