@@ -27,9 +27,10 @@ std::vector<Key> query_keys() {
       {"emit",
        Form::choice_or_section,
        "When rows of a query leave it. `on_update`: whenever they change. `on_close`: once, when "
-       "their window has closed; rows that come later are late. `{early: 1s}`: what they come to "
-       "so "
-       "far, at most this often, and at last when their window has closed.",
+       "their window has closed, or of window functions that are ordered by event time first when "
+       "nothing that the row goes by can come any more; rows that come later are late. `{early: "
+       "1s}`: what they come to so far, at most this often, and at last when their window has "
+       "closed.",
        false,
        "on_update",
        {"on_update", "on_close"},
@@ -38,8 +39,8 @@ std::vector<Key> query_keys() {
        "view.emit"},
       {"retain", Form::duration,
        "Windows that ended longer ago than this in event time are forgotten, and rows for them "
-       "are "
-       "late. Left out: kept for ever."},
+       "are late. Of window functions that emit on close: rows whose event time is longer ago. "
+       "Left out: kept for ever."},
       {"late",
        Form::choice,
        "What becomes of a row whose window has been given out or forgotten. `dead_letters`: it "
@@ -52,7 +53,8 @@ std::vector<Key> query_keys() {
       {"allowed_lateness", Form::duration,
        "With `late: update`: how long after its end, in event time, a window takes rows."},
       {"keep", Form::boolean,
-       "`false`: the rows of a query that gives them one by one, such as a join, are not kept. "
+       "`false`: the rows of a query that gives them one by one, such as a join or window "
+       "functions that emit on close, are not kept. "
        "They go to its sinks, followers and the views over it, and can't be asked for, neither "
        "with SQL nor by a panel or a stream's join. A sink that is added later gets those from "
        "then on.",
@@ -127,7 +129,9 @@ std::vector<Section> view_sections() {
          Form::duration,
          "By the event time of the stream that the view reads: the group's newest row is this far "
          "behind the watermark. The same rows give the same view again. Of an ASOF JOIN of "
-         "streams: a row that is so much older is no match.",
+         "streams: a row that is so much older is no match. Of window functions that emit on "
+         "close: rows don't look over so long a time without one of their partition, and running "
+         "totals begin anew behind it.",
          false,
          {},
          {},

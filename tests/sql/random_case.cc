@@ -174,13 +174,17 @@ class Maker {
         "ROWS BETWEEN 3 FOLLOWING AND 4 FOLLOWING", "ROWS UNBOUNDED PRECEDING"};
     static constexpr std::array numbers = {"count(*)", "sum(id)", "row_number()",
                                            "max(id)",  "lag(id)", "lead(id, 2)"};
+    const bool closes = input == "s" && any(2) == 0;
+    const std::string order = closes ? "ts" : columns_[any(columns_.size())].name;
     const std::string window =
-        fmt::format("{}ORDER BY {}{}, id", has("g") && any(3) != 0 ? "PARTITION BY g " : "",
-                    columns_[any(columns_.size())].name, directions[any(directions.size())]);
+        fmt::format("{}ORDER BY {}{}, id", has("g") && any(3) != 0 ? "PARTITION BY g " : "", order,
+                    closes ? "" : directions[any(directions.size())]);
     const std::string text = columns_[any(columns_.size())].name;
     Relation view;
     view.kind = Relation::Kind::view;
     view.name = "near";
+    if (closes) view.settings = any(2) == 0 ? "emit: on_close" : "emit: on_close, keep: false";
+    case_.only_final |= closes;
     view.sql = fmt::format(
         "SELECT *, {} OVER (w {}) AS place, {} OVER w AS seen FROM {} WINDOW w "
         "AS ({})",
