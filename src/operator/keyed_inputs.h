@@ -101,7 +101,7 @@ void KeyedWork::take_times(const InputRows& rows_read, std::size_t column, const
     skip[row] = 1;
     // Several rows may have been made of one.
     const std::uint32_t input_row = rows_read.input_row(row);
-    if (late.empty() || late.back().row != input_row) late.push_back({input_row});
+    if (late.empty() || late.back().row != input_row) late.push_back({input_row, 0});
   }
 }
 

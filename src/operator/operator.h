@@ -25,7 +25,7 @@ inline constexpr EventTimeUs end_of_time = std::numeric_limits<EventTimeUs>::max
 /// windows overlap, that may be true of some of its windows, and it counts in the others.
 struct LateRow {
   std::uint32_t row = 0;     ///< index in the absorbed chunk
-  std::uint32_t closed = 1;  ///< windows that it is too late for
+  std::uint32_t closed = 1;  ///< windows that it is too late for; 0: it goes by its time alone
   std::uint32_t open = 0;    ///< windows that it counts in
 };
 

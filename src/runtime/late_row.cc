@@ -9,6 +9,9 @@
 namespace leat::runtime {
 
 std::string late_reason(const op::LateRow& late, const std::string& view) {
+  if (late.closed == 0) {
+    return fmt::format("view {} has gone on: the watermark has passed the row's time", view);
+  }
   const std::string which =
       late.closed + late.open == 1 ? fmt::format("its window of view {} is closed", view)
       : late.open == 0
