@@ -385,6 +385,15 @@ std::vector<Section> stream_sections() {
          "A partition that is silent for this long, with nothing left to read, no longer holds the "
          "watermark back. 0s: it holds it for ever.",
          false, "30s"},
+        {"when_idle",
+         Form::choice,
+         "What event time does when all partitions are idle. `stand_still`: it waits for the next "
+         "row. `go_on`: it goes on with the clock, so that windows close with no input, in steps "
+         "of `idle_after` at first, later of an eighth of the silence. Rows that come then and "
+         "are older are late: it is for rows that come as they happen, not for batches.",
+         false,
+         "stand_still",
+         {"stand_still", "go_on"}},
         {"max_drift",
          Form::duration,
          "A partition of the stream's topic (a file, where the source is files) that is further "

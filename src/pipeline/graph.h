@@ -77,6 +77,7 @@ struct EventTime {
   std::size_t column = 0;  ///< index in the stream's output
   std::int64_t delay_ms = 0;
   std::int64_t idle_ms = 0;       ///< a partition that is silent for this long leaves the minimum
+  bool goes_on = false;           ///< with the clock, where all of them have left it
   std::int64_t max_drift_ms = 0;  ///< a partition this far ahead of the slowest waits; 0: none does
   std::int64_t max_ahead_ms = 0;  ///< an event further than this ahead of the wall clock does not
                                   ///< move the watermark; 0: no bound

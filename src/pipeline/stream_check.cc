@@ -209,6 +209,12 @@ class StreamChecker {
     EventTime time;
     time.delay_ms = fields.number("delay").value_or(0);
     time.idle_ms = fields.number("idle_after").value_or(0);
+    time.goes_on = fields.text("when_idle") == "go_on";
+    if (time.goes_on && time.idle_ms == 0) {
+      diagnostics_.error(fields.at("when_idle"), "conflicting-keys",
+                         "with idle_after: 0s no partition ever falls idle; give idle_after a "
+                         "time, or remove when_idle");
+    }
     time.max_drift_ms = fields.number("max_drift").value_or(0);
     if (time.max_drift_ms > 0 && time.idle_ms == 0) {
       diagnostics_.error(fields.at("max_drift"), "conflicting-keys",

@@ -44,7 +44,8 @@ class Watermark {
   bool bounds_drift() const { return event_time_.max_drift_ms > 0; }
   std::int64_t max_drift_us() const { return event_time_.max_drift_ms * 1000; }
 
-  /// The watermark now. With all partitions ended it stays where it was: `end_of_time` is the
+  /// The watermark now. Where all partitions are idle it stands still, or goes on with the clock,
+  /// as the stream says. With all partitions ended it stays where it was: `end_of_time` is the
   /// pipeline's to say.
   op::EventTimeUs advance(Moment now);
   op::EventTimeUs current() const { return current_; }
@@ -72,7 +73,10 @@ class Watermark {
            now - time.last_seen > std::chrono::milliseconds(event_time_.idle_ms);
   }
 
+  void go_on(Moment now);
+
   const pipeline::EventTime event_time_;
+  Moment::duration gone_on_{};  // for how long all were silent when it went on last
   std::map<std::string, PartitionTime> partitions_;
   op::EventTimeUs current_ = op::no_watermark;
 };

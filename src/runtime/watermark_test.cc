@@ -84,6 +84,40 @@ TEST(Watermark, HoldsPartitionsBackThatAreAheadOfTheSlowestActiveOne) {
   EXPECT_FALSE(watermark.is_too_far_ahead("a", watermark.slowest(start, true)));
 }
 
+TEST(Watermark, StandsStillWhereAllAreIdle) {
+  Watermark watermark(five_seconds_late(1000));
+  watermark.saw("a", 100 * second, start);
+  EXPECT_EQ(watermark.advance(start + seconds(3600)), op::no_watermark);
+  watermark.saw("a", 101 * second, start + seconds(3600));
+  EXPECT_EQ(watermark.advance(start + seconds(3600)), 96 * second);
+  EXPECT_EQ(watermark.advance(start + seconds(7200)), 96 * second);
+}
+
+TEST(Watermark, GoesOnWithTheClockWhereAllAreIdle) {
+  pipeline::EventTime event_time = five_seconds_late(1000);
+  event_time.goes_on = true;
+  Watermark watermark(event_time);
+  watermark.add_partition("never", start);
+  watermark.saw("a", 100 * second, start);
+  watermark.saw("b", 90 * second, start + milliseconds(500));
+  EXPECT_EQ(watermark.advance(start + milliseconds(1200)), 85 * second) << "a is idle, b is not";
+  EXPECT_EQ(watermark.advance(start + milliseconds(1600)), 86 * second + 100'000);
+  EXPECT_EQ(watermark.advance(start + milliseconds(2400)), 86 * second + 100'000) << "no step yet";
+  EXPECT_EQ(watermark.advance(start + milliseconds(2600)), 87 * second + 100'000);
+  EXPECT_EQ(watermark.advance(start + milliseconds(80'500)), 165 * second);
+  EXPECT_EQ(watermark.advance(start + milliseconds(90'400)), 165 * second)
+      << "an eighth of 80 seconds are ten";
+  EXPECT_EQ(watermark.advance(start + milliseconds(90'500)), 175 * second);
+  watermark.set_waiting("b", true);
+  EXPECT_EQ(watermark.advance(start + seconds(200)), 175 * second) << "something is unread";
+  watermark.set_waiting("b", false);
+  watermark.saw("b", 95 * second, start + seconds(200));
+  EXPECT_EQ(watermark.advance(start + seconds(200)), 175 * second) << "it never goes back";
+  watermark.end("a");
+  watermark.end("b");
+  EXPECT_EQ(watermark.advance(start + seconds(400)), 175 * second) << "nobody is left to go on";
+}
+
 TEST(Watermark, ComesBackFromItsState) {
   Watermark before(five_seconds_late());
   before.saw("a", 100 * second, start);

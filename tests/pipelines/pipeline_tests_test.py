@@ -25,6 +25,7 @@ sources:
 topics:
   shipped: {partitions: 2}
   changes: {partitions: 2}
+  visited: {partitions: 2}
 tables:
   cities:
     cassandra: {hosts: ["127.0.0.1:1"], table: shop.cities}
@@ -59,6 +60,10 @@ streams:
     from: shipped
     columns: {id: bigint, at: timestamp}
     event_time: {column: at, delay: 0s, idle_after: 30s}
+  visits:
+    from: visited
+    columns: {id: bigint, at: timestamp}
+    event_time: {column: at, delay: 5s, idle_after: 30s, when_idle: go_on}
 views:
   by_customer:
     query: |
@@ -66,6 +71,9 @@ views:
       FROM orders_clean GROUP BY customer
   per_minute:
     query: "SELECT window_start, count(*) AS n FROM tumble(shipments, \\"at\\", INTERVAL '1 minute') GROUP BY window_start"
+    emit: on_close
+  visits_per_minute:
+    query: "SELECT window_start, count(*) AS n FROM tumble(visits, \\"at\\", INTERVAL '1 minute') GROUP BY window_start"
     emit: on_close
 sinks:
   out: {from: per_minute, file: {path: must_not_be_written.jsonl}}
@@ -141,6 +149,16 @@ PASSES = [
         expect: [{view: per_minute, rows: []}]
       - given: [{advance: 2s}]
         expect: [{view: per_minute, rows: [{window_start: "2026-01-01T00:00:00Z", n: 2}]}]
+"""),
+    ("silence, in which event time goes on", """\
+    now: 2026-01-01T00:00:00Z
+    steps:
+      - given: [{stream: visits, rows: [{id: 1, at: "2026-01-01T00:00:30Z"}]}, {advance: 29s}]
+        expect: [{view: visits_per_minute, rows: []}]
+      - given: [{advance: 7s}]
+        expect: [{view: visits_per_minute, rows: [{window_start: "2026-01-01T00:00:00Z", n: 1}]}]
+      - given: [{stream: visits, rows: [{id: 2, at: "2026-01-01T00:00:45Z"}, {id: 3, at: "2026-01-01T00:01:45Z"}]}]
+        expect: [{dead_letters: [{stage: late, stream: visits}]}]
 """),
     ("a clock that an event is ahead of", """\
     now: 2026-01-01T00:00:00Z
