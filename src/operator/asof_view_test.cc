@@ -62,8 +62,6 @@ TEST(Asof, HoldsTheLawWhileRowsAreEvicted) {
   }
 }
 
-// RandomInput's times lie in the ten minutes from 2026-01-01T00:00:00Z.
-constexpr EventTimeUs midnight = 1767225600LL * 1000000;
 constexpr std::int64_t minute = 60 * 1000000LL;
 
 /// A join that closes as event time goes by, through kills.
@@ -91,22 +89,9 @@ class ClosingRun {
     bench_.start();
   }
 
-  /// Gives how many rows were late.
+  /// Gives how many rows were late. A row of both sides is for each.
   std::size_t run(int epochs) {
-    std::size_t late = 0;
-    for (int epoch = 1; epoch <= epochs && !::testing::Test::HasFailure(); ++epoch) {
-      const EventTimeUs before = watermarks_.empty() ? no_watermark : watermarks_.back();
-      watermarks_.push_back(epoch == epochs ? end_of_time : midnight + epoch * minute / 2 + 1);
-      // A row of both sides is late for each.
-      (void)bench_.run_epoch(input_.next_epoch(), watermarks_.back(), random_);
-      late += taken_.note_changes(before);
-      check();
-      if (random_() % 3 == 0) bench_.commit();
-      if (random_() % 4 != 0) continue;
-      bench_.replay(input_, random_, watermarks_);
-      check();
-    }
-    return late;
+    return life_.live(epochs, true, [this](std::size_t, std::size_t) { check(); });
   }
 
   /// What is kept, after a commit: rows of both sides.
@@ -121,7 +106,8 @@ class ClosingRun {
  private:
   void check() {
     const std::string joined = join_text(join_, kind_, "taken");
-    std::string text = fmt::format("FROM ({}) WHERE epoch_us(l0) < {}", joined, watermarks_.back());
+    std::string text =
+        fmt::format("FROM ({}) WHERE epoch_us(l0) < {}", joined, life_.watermarks.back());
     if (ttl_us_ > 0) {
       // What is too old is as if it were not there.
       const std::string over = fmt::format("epoch_us(l0) - epoch_us(r0) >= {}", ttl_us_);
@@ -140,7 +126,7 @@ class ClosingRun {
   RandomInput input_;
   TakenRows taken_;
   ViewBench bench_;
-  std::vector<EventTimeUs> watermarks_;
+  ClosingLife life_{input_, taken_, bench_, random_};
 };
 
 TEST(ClosingAsof, GivesEachLeftRowOnceTheWatermarkHasPassedIt) {

@@ -182,8 +182,6 @@ TEST_F(FramedViewAlone, CountsRowsThatAreThereSeveralTimes) {
   EXPECT_EQ(view_->row_count(), 2u);
 }
 
-// RandomInput's times lie in the ten minutes from 2026-01-01T00:00:00Z.
-constexpr EventTimeUs midnight = 1767225600LL * 1000000;
 constexpr std::int64_t second = 1000000LL;
 constexpr std::int64_t minute = 60 * second;
 
@@ -236,21 +234,10 @@ class ClosingFramesRun {
 
   /// Gives how many rows were late. In the last epoch the input ends, if it does.
   std::size_t run(int epochs, bool ends = true) {
-    std::size_t late = 0;
-    for (int epoch = 1; epoch <= epochs && !::testing::Test::HasFailure(); ++epoch) {
-      const EventTimeUs before = watermarks_.empty() ? no_watermark : watermarks_.back();
-      const bool last = ends && epoch == epochs;
-      watermarks_.push_back(last ? end_of_time : midnight + epoch * minute / 2 + 1);
-      const std::size_t found = bench_.run_epoch(input_.next_epoch(), watermarks_.back(), random_);
-      EXPECT_EQ(found, taken_.note_changes(before));
-      late += found;
+    return life_.live(epochs, ends, [this](std::size_t found, std::size_t late) {
+      EXPECT_EQ(found, late);
       check();
-      if (random_() % 3 == 0) bench_.commit();
-      if (random_() % 4 != 0) continue;
-      bench_.replay(input_, random_, watermarks_);
-      check();
-    }
-    return late;
+    });
   }
   /// The input ends once more, all of it too late. Gives whether something left.
   bool end_again() {
@@ -295,7 +282,9 @@ class ClosingFramesRun {
     const std::string text = fmt::format(
         "SELECT id, v FROM (SELECT id, ({})::BIGINT AS v, {} AS final FROM ({})) WHERE {}",
         fmt::format(fmt::runtime(tried_.value), by), final, lives,
-        watermarks_.back() == end_of_time ? "true" : fmt::format("final < {}", watermarks_.back()));
+        life_.watermarks.back() == end_of_time
+            ? "true"
+            : fmt::format("final < {}", life_.watermarks.back()));
     EXPECT_EQ(bench_.sum_of_changes("v"),
               row_bytes(bench_.view("v").output(), input_.judge().chunks(text)))
         << text;
@@ -308,7 +297,7 @@ class ClosingFramesRun {
   RandomInput input_;
   TakenRows taken_;
   ViewBench bench_;
-  std::vector<EventTimeUs> watermarks_;
+  ClosingLife life_{input_, taken_, bench_, random_};
 };
 
 constexpr Setting closing_settings[] = {{1, 1}, {2, 4}, {2, 2, false, 2048}, {3, 4, true}};

@@ -58,6 +58,22 @@ class TakenRows {
   const std::int64_t reach_us_;
 };
 
+/// One view of a bench that closes by the input's column ts, which lies in the ten minutes from
+/// 2026-01-01T00:00:00Z.
+struct ClosingLife {
+  RandomInput& input;
+  TakenRows& taken;
+  ViewBench& bench;
+  std::mt19937_64& random;
+  std::vector<EventTimeUs> watermarks = {};  ///< of each epoch
+
+  /// Goes through epochs, of half a minute of event time each, commits and losses of what was not
+  /// committed; in the last one the input `ends`, if it does. `check` is called after each with how
+  /// many rows the view found late, and how many were. Gives the latter's sum.
+  std::size_t live(int epochs, bool ends,
+                   const std::function<void(std::size_t found, std::size_t late)>& check);
+};
+
 /// The rows' bytes, sorted.
 std::vector<std::string> row_bytes(const Schema& schema, const std::vector<Chunk>& chunks);
 

@@ -147,6 +147,27 @@ std::size_t TakenRows::note_changes(EventTimeUs watermark) {
   return std::stoul(late[0]);
 }
 
+std::size_t ClosingLife::live(
+    int epochs, bool ends, const std::function<void(std::size_t found, std::size_t late)>& check) {
+  constexpr EventTimeUs midnight = 1767225600LL * 1000000;
+  constexpr std::int64_t step = 30 * 1000000LL;
+  std::size_t sum = 0;
+  for (int epoch = 1; epoch <= epochs && !::testing::Test::HasFailure(); ++epoch) {
+    const EventTimeUs before = watermarks.empty() ? no_watermark : watermarks.back();
+    const bool last = ends && epoch == epochs;
+    watermarks.push_back(last ? end_of_time : midnight + epoch * step + 1);
+    const std::size_t found = bench.run_epoch(input.next_epoch(), watermarks.back(), random);
+    const std::size_t late = taken.note_changes(before);
+    sum += late;
+    check(found, late);
+    if (random() % 3 == 0) bench.commit();
+    if (random() % 4 != 0) continue;
+    bench.replay(input, random, watermarks);
+    check(found, late);
+  }
+  return sum;
+}
+
 std::vector<std::string> row_bytes(const Schema& schema, const std::vector<Chunk>& chunks) {
   const RowCodec codec(types_of(schema));
   std::vector<std::string> rows;

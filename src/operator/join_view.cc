@@ -124,9 +124,7 @@ class JoinViewOperator final : public ViewOperator {
       const EventTimeUs now = clock_.now();
       work.take_times(
           rows, work.input == 0 ? bound.left_column : bound.right_column,
-          [&](EventTimeUs time) {
-            return time != no_watermark && plan_.time->is_late(time, now);
-          },
+          [&](EventTimeUs time) { return time != no_watermark && plan_.time->is_late(time, now); },
           late);
     }
     if (plan_.window) leave_out_late(rows, work, late);

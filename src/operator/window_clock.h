@@ -59,8 +59,7 @@ class WindowClock {
   void persist(state::Family& family, state::CommitBatch& batch) {
     const EventTimeUs time = now();
     if (time == stored_) return;
-    batch.put(family, key_,
-              std::string_view(reinterpret_cast<const char*>(&time), sizeof time));
+    batch.put(family, key_, std::string_view(reinterpret_cast<const char*>(&time), sizeof time));
     stored_ = time;
   }
   /// What the last commit held; before the first epoch.

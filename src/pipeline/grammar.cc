@@ -351,6 +351,47 @@ std::vector<Key> column_keys() {
   };
 }
 
+std::vector<Key> event_time_keys() {
+  return {
+      {"column", Form::reference, "A TIMESTAMP or TIMESTAMPTZ column of the stream's rows.", true},
+      {"delay", Form::duration, "How much later than others a row may come.", false, "0s"},
+      {"idle_after", Form::duration,
+       "A partition that is silent for this long, with nothing left to read, no longer holds the "
+       "watermark back. 0s: it holds it for ever.",
+       false, "30s"},
+      {"when_idle",
+       Form::choice,
+       "What event time does when all partitions are idle. `stand_still`: it waits for the next "
+       "row. `go_on`: it goes on with the clock, so that windows close with no input, in steps "
+       "of `idle_after` at first, later of an eighth of the silence. Rows that come then and "
+       "are older are late: it is for rows that come as they happen, not for batches.",
+       false,
+       "stand_still",
+       {"stand_still", "go_on"}},
+      {"max_drift",
+       Form::duration,
+       "A partition of the stream's topic (a file, where the source is files) that is further "
+       "ahead in event time than the slowest of all streams with event time that views read "
+       "together with this one is not read until the others have come up, so that state stays "
+       "small while a backlog is read. A silent one holds the others up until `idle_after`. "
+       "Left out: the furthest behind is read first, none waits. No row is late for want of it.",
+       false,
+       {},
+       {},
+       1},
+      {"max_ahead", Form::duration,
+       "How far ahead of the clock a row may claim to be. One that claims more never moves the "
+       "watermark, and counts as `future`. 0s: no bound.",
+       false, "1h"},
+      {"ahead",
+       Form::choice,
+       "What becomes of a row that claims to be further ahead. `dead_letters`: it is refused, "
+       "with its reason. `keep`: it goes on like any other.",
+       false,
+       "dead_letters",
+       {"dead_letters", "keep"}}};
+}
+
 std::vector<Section> stream_sections() {
   return {
       {"stream", "streams.NAME",
@@ -373,49 +414,11 @@ std::vector<Section> stream_sections() {
       {"column", "streams.NAME.columns.NAME",
        "A column is its type alone (`age: integer`: the field of the column's name), or a mapping.",
        column_keys()},
-      {"event_time",
-       "streams.NAME.event_time",
+      {"event_time", "streams.NAME.event_time",
        "The watermark is how far event time has come: the newest time seen less the delay, the "
        "least "
        "over all partitions. A window closes when the watermark passes its end.",
-       {{"column", Form::reference, "A TIMESTAMP or TIMESTAMPTZ column of the stream's rows.",
-         true},
-        {"delay", Form::duration, "How much later than others a row may come.", false, "0s"},
-        {"idle_after", Form::duration,
-         "A partition that is silent for this long, with nothing left to read, no longer holds the "
-         "watermark back. 0s: it holds it for ever.",
-         false, "30s"},
-        {"when_idle",
-         Form::choice,
-         "What event time does when all partitions are idle. `stand_still`: it waits for the next "
-         "row. `go_on`: it goes on with the clock, so that windows close with no input, in steps "
-         "of `idle_after` at first, later of an eighth of the silence. Rows that come then and "
-         "are older are late: it is for rows that come as they happen, not for batches.",
-         false,
-         "stand_still",
-         {"stand_still", "go_on"}},
-        {"max_drift",
-         Form::duration,
-         "A partition of the stream's topic (a file, where the source is files) that is further "
-         "ahead in event time than the slowest of all streams with event time that views read "
-         "together with this one is not read until the others have come up, so that state stays "
-         "small while a backlog is read. A silent one holds the others up until `idle_after`. "
-         "Left out: the furthest behind is read first, none waits. No row is late for want of it.",
-         false,
-         {},
-         {},
-         1},
-        {"max_ahead", Form::duration,
-         "How far ahead of the clock a row may claim to be. One that claims more never moves the "
-         "watermark, and counts as `future`. 0s: no bound.",
-         false, "1h"},
-        {"ahead",
-         Form::choice,
-         "What becomes of a row that claims to be further ahead. `dead_letters`: it is refused, "
-         "with its reason. `keep`: it goes on like any other.",
-         false,
-         "dead_letters",
-         {"dead_letters", "keep"}}}},
+       event_time_keys()},
       {"expectation",
        "streams.NAME.expect.NAME",
        "",
