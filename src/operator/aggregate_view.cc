@@ -73,10 +73,7 @@ Status AggregateViewOperator::merge(unsigned index, const EpochContext& context,
   const bool updates = !closes() || view_.late == Late::update;
   if (context.changes_wanted && updates) LEAT_TRY(emit_changes(groups, shard, output));
   if (keeps_windows_) LEAT_TRY(close_windows(index, context, shard, output));
-  for (state::KeyedShard* table : shard.tables) {
-    const auto lock = table->lock();
-    table->publish_counts();
-  }
+  state::publish_counts(shard.tables);
   pending_.merged();
   return {};
 }

@@ -71,10 +71,7 @@ class AsofViewOperator final : public ViewOperator {
         shard.join.merge(inputs_.in_order(), index, context.changes_wanted ? &output : nullptr));
     if (plan_.closes) LEAT_TRY(close(context, index, shard.join));
     LEAT_TRY(shard.join.finish());
-    for (state::KeyedShard* table : shard.tables) {
-      const auto lock = table->lock();
-      table->publish_counts();
-    }
+    state::publish_counts(shard.tables);
     inputs_.merged();
     return {};
   }

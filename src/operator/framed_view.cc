@@ -104,10 +104,7 @@ class FramedViewOperator final : public ViewOperator {
                                     !closes(), output));
     }
     if (closes()) LEAT_TRY(forget(shard));
-    for (state::KeyedShard* table : shard.tables) {
-      const auto lock = table->lock();
-      table->publish_counts();
-    }
+    state::publish_counts(shard.tables);
     inputs_.merged();
     return {};
   }

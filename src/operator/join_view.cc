@@ -69,10 +69,7 @@ class JoinViewOperator final : public ViewOperator {
     }
     if (plan_.forgets()) LEAT_TRY(close(context, shard));
     LEAT_TRY(shard.join.finish());
-    for (state::KeyedShard* table : tables) {
-      const auto lock = table->lock();
-      table->publish_counts();
-    }
+    state::publish_counts(tables);
     inputs_.merged();
     return {};
   }

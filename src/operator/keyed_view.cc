@@ -87,10 +87,7 @@ Status KeyedViewOperator::merge(unsigned index, const EpochContext& context,
                                   false, output));
   }
   if (windowed_) LEAT_TRY(settle_windows(context, time, index, shard));
-  for (state::KeyedShard* table : shard.tables) {
-    const auto lock = table->lock();
-    table->publish_counts();
-  }
+  state::publish_counts(shard.tables);
   inputs_.merged();
   return {};
 }

@@ -122,10 +122,7 @@ class LatestViewOperator final : public ViewOperator {
     }
     if (expiry_) LEAT_TRY(end_rows(index, context));
     if (context.changes_wanted) LEAT_TRY(emit(rows, output));
-    for (state::KeyedShard* table : shard.tables) {
-      const auto lock = table->lock();
-      table->publish_counts();
-    }
+    state::publish_counts(shard.tables);
     pending_.merged();
     return {};
   }

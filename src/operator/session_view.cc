@@ -120,10 +120,7 @@ Status SessionViewOperator::merge(unsigned index, const EpochContext& context,
       forget_sessions(index, shard, time);
     }
   }
-  for (state::KeyedShard* table : shard.tables) {
-    const auto lock = table->lock();
-    table->publish_counts();
-  }
+  state::publish_counts(shard.tables);
   shard.open_bytes.store(shard.open.memory_bytes(), std::memory_order_relaxed);
   inputs_.merged();
   return {};

@@ -252,4 +252,12 @@ class KeyedShard {
   std::atomic<std::uint64_t> memory_bytes_ = 0;
 };
 
+/// The same of several, each with its lock.
+inline void publish_counts(std::span<KeyedShard* const> shards) {
+  for (KeyedShard* shard : shards) {
+    const auto lock = shard->lock();
+    shard->publish_counts();
+  }
+}
+
 }  // namespace leat::state
