@@ -30,8 +30,11 @@ std::string LateRowLetters::json(const LateMadeRow& made, const ChangeChunk& cha
   append_letter_member("step", made.step, out);
   append_letter_member("from", made.from, out);
   append_letter_member("reason", late_reason(made.late, made.view), out);
-  out += fmt::format(",\"windows_closed\":{},\"windows_open\":{},\"weight\":{}", made.late.closed,
-                     made.late.open, changes.weight(made.late.row));
+  if (made.late.closed > 0) {
+    out +=
+        fmt::format(",\"windows_closed\":{},\"windows_open\":{}", made.late.closed, made.late.open);
+  }
+  out += fmt::format(",\"weight\":{}", changes.weight(made.late.row));
   append_letter_row(format::RowEncoder(schema), changes.rows, made.late.row, out);
   out += '}';
   return out;

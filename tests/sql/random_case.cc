@@ -180,6 +180,10 @@ class Maker {
         fmt::format("{}ORDER BY {}{}, id", has("g") && any(3) != 0 ? "PARTITION BY g " : "", order,
                     closes ? "" : directions[any(directions.size())]);
     const std::string text = columns_[any(columns_.size())].name;
+    const std::string number = numbers[any(numbers.size())];
+    // Of those that go by no frame one would have them computed from the whole key.
+    const bool framed = number == "count(*)" || number == "sum(id)" || number == "max(id)";
+    const std::string frame = frames[any(framed || !closes ? frames.size() : 1)];
     Relation view;
     view.kind = Relation::Kind::view;
     view.name = "near";
@@ -188,8 +192,8 @@ class Maker {
     view.sql = fmt::format(
         "SELECT *, {} OVER (w {}) AS place, {} OVER w AS seen FROM {} WINDOW w "
         "AS ({})",
-        numbers[any(numbers.size())], frames[any(frames.size())],
-        fmt::format("{}({})", any(2) == 0 ? "first_value" : "lag", text), input, window);
+        number, frame, fmt::format("{}({})", any(2) == 0 ? "first_value" : "lag", text), input,
+        window);
     columns_.push_back({"place", "", ValueKind::number});
     case_.relations.push_back(std::move(view));
   }
