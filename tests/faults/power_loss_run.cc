@@ -30,8 +30,6 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-bool closes_windows(const Case& one) { return mentions(one.query.settings, "on_close"); }
-
 }  // namespace
 
 void PowerLossRun::Outcome::add(const Outcome& other) {
@@ -189,7 +187,7 @@ Status PowerLossRun::end() {
 }
 
 Status PowerLossRun::compare_so_far() {
-  if (closes_windows(setup_.made.one)) return {};
+  if (setup_.made.one.is_final_only()) return {};
   std::map<std::string, std::size_t> there;
   for (const Client& client : clients_) there[client.stream] = client.answered;
   LEAT_TRY(setup_.judge.only_the_first(there));

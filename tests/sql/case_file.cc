@@ -337,6 +337,13 @@ std::string to_text(const Case& one) {
   return out;
 }
 
+bool Case::is_final_only() const {
+  const auto waits = [](const Relation& relation) {
+    return mentions(relation.settings, "on_close") || mentions(relation.settings, "retain");
+  };
+  return only_final || waits(query) || std::ranges::any_of(relations, waits);
+}
+
 bool mentions(const std::string& text, const std::string& name) {
   for (auto at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
     const std::size_t end = at + name.size();

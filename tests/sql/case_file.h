@@ -53,6 +53,8 @@ struct Case {
   std::string sinks;  ///< of its pipeline file, as YAML; never read from a file of cases
   std::optional<std::vector<std::string>> letters;  ///< a part of each dead letter; else not looked
   std::string place() const { return fmt::format("{}:{}", file, line); }
+  /// Whether what is there before the input's end may differ from what DuckDB says of that much.
+  bool is_final_only() const;
 };
 
 /// Reads a file of cases; README.md beside this says how they are written. Error `case-syntax`

@@ -193,15 +193,12 @@ Status CaseRun::compare_with_expected() {
 
 /// Windows that close, and rows that come too late for them, are judged at the end alone.
 bool CaseRun::may_compare_so_far() const {
-  const auto closes = [](const Relation& relation) {
-    const auto has_late = [](const auto& step) {
+  const auto has_late = [](const Relation& relation) {
+    return std::ranges::any_of(relation.steps, [](const auto& step) {
       return std::ranges::any_of(step, &InputRow::late);
-    };
-    return mentions(relation.settings, "on_close") || mentions(relation.settings, "retain") ||
-           std::ranges::any_of(relation.steps, has_late);
+    });
   };
-  return !setup_.one.only_final && !closes(setup_.one.query) &&
-         std::ranges::none_of(setup_.one.relations, closes);
+  return !setup_.one.is_final_only() && std::ranges::none_of(setup_.one.relations, has_late);
 }
 
 Status CaseRun::compare_so_far() {
