@@ -143,7 +143,9 @@ def run_each(*tests):
 
 
 def run(*arguments, timeout=60, **settings):
-    """Runs the program to its end; its answer has returncode, stdout and stderr as text."""
+    """Runs the program to its end; its answer has returncode, stdout and stderr as text. `run` listens on a free port."""
+    if arguments[:1] == ("run",) and "--listen" not in arguments:
+        arguments = (*arguments, "--listen", "127.0.0.1:0")
     settings.setdefault("text", True)
     settings.setdefault("stdin", subprocess.DEVNULL if "input" not in settings else None)
     if settings["stdin"] is None:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <limits>
 
 namespace leat::format {
@@ -25,11 +26,34 @@ constexpr auto whole_powers_of_ten = [] {
 
 bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
 
+/// Eight characters, the first in the lowest byte: whether each is a digit, and the number that
+/// they are then. Pairs are added up, then fours, then all (D. Lemire, "Quickly parsing eight
+/// digits").
+bool are_digits(std::uint64_t eight) {
+  constexpr std::uint64_t high = 0xF0F0F0F0F0F0F0F0;
+  // '0' to '9' are 0x30 to 0x39: six more leave the high half as it is.
+  const std::uint64_t beyond = (eight + 0x0606060606060606) & high;
+  return (eight & high) == 0x3030303030303030 && beyond == 0x3030303030303030;
+}
+std::uint64_t number_of(std::uint64_t eight) {
+  const std::uint64_t digits = eight - 0x3030303030303030;
+  const std::uint64_t pairs = digits * 10 + (digits >> 8);  // in each second byte
+  constexpr std::uint64_t of_two = 0x000000FF000000FF;
+  constexpr std::uint64_t first_and_third = 100 + (std::uint64_t{1'000'000} << 32);
+  constexpr std::uint64_t second_and_fourth = 1 + (std::uint64_t{10'000} << 32);
+  return ((pairs & of_two) * first_and_third + ((pairs >> 16) & of_two) * second_and_fourth) >> 32;
+}
+
 /// Takes digits into the number; returns how many there were.
 std::size_t take_digits(const char*& at, const char* end, int& significant, NumberText& out) {
   const char* const begin = at;
   if (end - begin + significant <= mantissa_digits_max) {
     // All that can come fits: nothing but the digits themselves needs a look.
+    for (std::uint64_t eight = 0; end - at >= 8; at += 8) {
+      std::memcpy(&eight, at, 8);
+      if (!are_digits(eight)) break;
+      out.mantissa = out.mantissa * 100'000'000 + number_of(eight);
+    }
     for (; at != end && is_digit(*at); ++at) {
       out.mantissa = out.mantissa * 10 + static_cast<unsigned>(*at - '0');
     }

@@ -161,8 +161,14 @@ std::string plan_of(const StreamNode& stream) {
   }
   plan.line("select", stream.select).line("runs as", stream.query.sql);
   for (const auto& lookup : stream.query.lookups) {
-    plan.line("looks up", fmt::format("{} by {}", lookup.table, lookup.keys));
+    std::string key;
+    for (const std::size_t column : lookup.key) {
+      key += (key.empty() ? "" : ", ") + lookup.schema[column].name;
+    }
+    plan.line("looks up", fmt::format("{} by {}", lookup.table, key));
   }
+  plan.line("asks by", stream.query.keys.sql);
+  if (!stream.query.found) plan.line("lies beside", stream.query.beside);
   plan.line("columns", columns_text(stream.schema));
   if (const auto& time = stream.event_time) {
     plan.line("event time",

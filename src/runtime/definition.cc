@@ -64,8 +64,8 @@ Definition definition_of(const pipeline::StreamNode& stream) {
   put(made, "select", stream.query.sql);
   std::string tables;
   for (const sql::Lookup& lookup : stream.query.lookups) {
-    tables += fmt::format("{} ({}) by {} of {}\n", lookup.table, text_of(lookup.schema),
-                          text_of(lookup.key), lookup.keys);
+    tables +=
+        fmt::format("{} ({}) by {}\n", lookup.table, text_of(lookup.schema), text_of(lookup.key));
   }
   put(made, "tables", std::move(tables));
   // A view that it looks rows up in is an input like others: where it is another, so are these

@@ -48,8 +48,9 @@ void copy_nulls(duckdb_vector out, std::span<const std::uint64_t* const> validit
 
 }  // namespace
 
-PassedColumns::PassedColumns(const sql::RowQuery& query, const Schema& input)
-    : passes_(query.passes), output_(query.output) {
+PassedColumns::PassedColumns(std::vector<std::optional<std::size_t>> passes, Schema output,
+                             const Schema& input)
+    : passes_(std::move(passes)), output_(std::move(output)) {
   for (const auto& pass : passes_) {
     if (!pass) {
       widths_.push_back(0);

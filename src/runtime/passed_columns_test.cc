@@ -18,16 +18,18 @@ Schema input_schema() {
                  {"ok", Type::of(DUCKDB_TYPE_BOOLEAN)}});
 }
 
-/// SELECT name, id + 1 AS next, ok, name AS again
-sql::RowQuery query() {
-  sql::RowQuery made;
-  made.passes = {1, std::nullopt, 2, 1};
-  made.output = Schema({{"name", Type::of(DUCKDB_TYPE_VARCHAR)},
-                        {"next", Type::of(DUCKDB_TYPE_INTEGER)},
-                        {"ok", Type::of(DUCKDB_TYPE_BOOLEAN)},
-                        {"again", Type::of(DUCKDB_TYPE_VARCHAR)}});
-  return made;
+/// SELECT name, `next`, ok, name AS again
+PassedColumns columns(std::optional<std::size_t> next) {
+  return PassedColumns({1, next, 2, 1},
+                       Schema({{"name", Type::of(DUCKDB_TYPE_VARCHAR)},
+                               {"next", Type::of(DUCKDB_TYPE_INTEGER)},
+                               {"ok", Type::of(DUCKDB_TYPE_BOOLEAN)},
+                               {"again", Type::of(DUCKDB_TYPE_VARCHAR)}}),
+                       input_schema());
 }
+
+/// SELECT name, id + 1 AS next, ok, name AS again
+PassedColumns columns() { return columns(std::nullopt); }
 
 template <class T>
 T* values(const Chunk& chunk, std::size_t column) {
@@ -80,7 +82,7 @@ TEST_F(PassedColumnsTest, JoinsRowsOfSeveralInputsInAnyOrderAndAgain) {
   Chunk computed(Schema({{"next", Type::of(DUCKDB_TYPE_INTEGER)}}));
   std::iota(values<std::int32_t>(computed, 0), values<std::int32_t>(computed, 0) + rows.size(), 70);
   computed.set_size(rows.size());
-  const Chunk joined = PassedColumns(query(), input_schema()).join(computed, inputs_, rows);
+  const Chunk joined = columns().join(computed, inputs_, rows);
   ASSERT_EQ(joined.size(), rows.size());
   const auto wanted = ElementsAre("#1", "NULL", long_text, "NULL", "NULL", "#2047", "#2051");
   EXPECT_THAT(column(joined, 0), wanted);
@@ -93,15 +95,13 @@ TEST_F(PassedColumnsTest, JoinsRowsOfSeveralInputsInAnyOrderAndAgain) {
 TEST_F(PassedColumnsTest, LeavesNoNullsWhereThereAreNone) {
   const Chunk computed(Schema({{"next", Type::of(DUCKDB_TYPE_INTEGER)}}));
   const std::vector<std::uint32_t> rows = {7};
-  const Chunk joined = PassedColumns(query(), input_schema()).join(computed, inputs_, rows);
+  const Chunk joined = columns().join(computed, inputs_, rows);
   EXPECT_TRUE(is_valid(duckdb_vector_get_validity(joined.vector(2)), 0));
   EXPECT_THAT(column(joined, 0), ElementsAre("#7"));
 }
 
 TEST_F(PassedColumnsTest, PicksWholeInputs) {
-  sql::RowQuery all = query();
-  all.passes[1] = 0;
-  const Chunk picked = PassedColumns(all, input_schema()).pick(inputs_[1]);
+  const Chunk picked = columns(0).pick(inputs_[1]);
   inputs_.clear();  // shared, not borrowed
   ASSERT_EQ(picked.size(), 100u);
   EXPECT_EQ(column(picked, 0)[0], "#2048");

@@ -79,13 +79,22 @@ Status StreamStage::decode_and_join(SliceWork& work, Pass& pass) const {
   return join_and_select(work, pass, chunks);
 }
 
-/// Runs the SELECT over chunks that are the input of the pass.
+/// Runs the SELECT over chunks that are the input of the pass, where it has something to compute.
 Status StreamStage::join_and_select(SliceWork& work, Pass& pass,
                                     std::span<const Chunk> inputs) const {
-  const JoinedRows joined = LEAT_TRY(lookups_->look_up(work.worker, inputs));
+  JoinedRows joined = LEAT_TRY(lookups_->look_up(work.worker, inputs));
   for (const JoinedRows::Refused& row : joined.refused) {
     refuse(work, pass, row.row,
            {.stage = Stage::select, .stream = node_.name, .reason = row.reason});
+  }
+  if (joined.laid) {
+    for (auto& [output, rows] : *joined.laid) {
+      Rows& out = pass.rows.emplace_back();
+      for (const std::uint32_t row : rows) out.changes.record_of.push_back(pass.record_of[row]);
+      out.changes.rows = std::move(output);
+      out.input_row = std::move(rows);
+    }
+    return {};
   }
   const SelectingOfJoined selecting(tools_[work.worker], inputs, joined);
   if (selecting.size() == 0) return {};

@@ -32,7 +32,7 @@ Result<std::unique_ptr<StreamStage>> StreamStage::make(Setup setup) {
       }
       return sql::Program::prepare(session, query, std::move(input));
     };
-    const std::string& select = node.query.passes.empty() ? node.query.sql : node.query.rest;
+    const std::string& select = stage->passed_ ? node.query.rest : node.query.sql;
     if (!node.query.identity && !select.empty()) {
       tools.select = LEAT_TRY(prepare(select, false));
     }

@@ -93,7 +93,10 @@ class StreamStage {
         input_(setup.input),
         clock_(*setup.clock),
         timed_(sql::reads_came(node_.query.sql)) {
-    if (!node_.query.passes.empty()) passed_.emplace(node_.query, input_);
+    const sql::RowQuery& query = node_.query;
+    if (!query.passes.empty() && query.lookups.empty()) {
+      passed_.emplace(query.passes, query.output, input_);
+    }
   }
   bool selects() const { return tools_.front().select != nullptr; }
 

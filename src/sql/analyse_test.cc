@@ -70,8 +70,8 @@ TEST_F(LookupJoinTest, JoinsByTheWholeKeyAreTakenApart) {
   ASSERT_EQ(query->lookups.size(), 2u);
   EXPECT_EQ(query->lookups[0].table, "countries");
   EXPECT_EQ(query->lookups[0].relation, "c");
-  EXPECT_THAT(query->lookups[0].keys, HasSubstr("upper"));
-  EXPECT_THAT(query->lookups[1].keys, HasSubstr("TRY_CAST(u.id AS INTEGER)"));
+  EXPECT_THAT(query->keys.sql, HasSubstr("upper"));
+  EXPECT_THAT(query->keys.sql, HasSubstr("TRY_CAST(u.id AS INTEGER)"));
 }
 
 TEST_F(LookupJoinTest, RowsThatLieBesideTheirOwnNeedNoJoin) {
@@ -84,8 +84,8 @@ TEST_F(LookupJoinTest, RowsThatLieBesideTheirOwnNeedNoJoin) {
   EXPECT_THAT(query->beside, HasSubstr("__leat_found"));
   EXPECT_THAT(query->beside, Not(HasSubstr("ORDER BY")));
   EXPECT_EQ(query->lookups[0].beside, (std::vector<std::size_t>{2}));
-  EXPECT_THAT(query->lookups[0].keys, HasSubstr("u.age > 5"));
-  EXPECT_THAT(query->lookups[0].keys, Not(HasSubstr("size")));
+  EXPECT_THAT(query->keys.sql, HasSubstr("u.age > 5"));
+  EXPECT_THAT(query->keys.sql, Not(HasSubstr("size")));
 
   for (const char* can : {"SELECT *", "SELECT c.*", "SELECT u.*, c.size + 1 AS more"}) {
     EXPECT_NE(analyser_->row_query(can + from, "users", catalog_)->beside, "") << can;
@@ -97,6 +97,65 @@ TEST_F(LookupJoinTest, RowsThatLieBesideTheirOwnNeedNoJoin) {
     EXPECT_EQ(analyser_->row_query(joined + " AND c.size > 3", "users", catalog_)->beside, "")
         << "a row may be found, and be none: " << joined;
   }
+}
+
+TEST_F(LookupJoinTest, KeysThatAreColumnsAreNotComputed) {
+  const auto keys = [&](const std::string& rest) {
+    const auto query = analyser_->row_query("SELECT u.id FROM users u " + rest, "users", catalog_);
+    EXPECT_TRUE(query) << rest;
+    return query->keys;
+  };
+  const std::string countries = "JOIN countries c ON c.code = ";
+  const LookupKeys column = keys(countries + "u.country");
+  EXPECT_THAT(column.passes, testing::ElementsAre(1));
+  EXPECT_EQ(column.sql, "") << "each row asks by what it has";
+  const LookupKeys filtered = keys(countries + "Country WHERE age > 5 AND c.size > 3");
+  EXPECT_THAT(filtered.passes, testing::ElementsAre(1));
+  const std::string from = " FROM __leat_input() AS u WHERE ";
+  EXPECT_EQ(filtered.sql, "SELECT __leat_row" + from + "(age > 5)");
+  const LookupKeys computed = keys(countries + "upper(u.country)");
+  EXPECT_THAT(computed.passes, testing::ElementsAre(std::nullopt));
+  EXPECT_EQ(computed.sql, "SELECT upper(u.country) AS k0, __leat_row FROM __leat_input() AS u");
+  const LookupKeys two =
+      keys("JOIN prices p ON p.country = u.country AND p.year = u.age " + countries + "u.country");
+  EXPECT_THAT(two.passes, testing::ElementsAre(1, catalog_["users"].schema.find("age"), 1));
+  EXPECT_EQ(two.parts[1].type, Type::of(DUCKDB_TYPE_INTEGER));
+}
+
+TEST_F(LookupJoinTest, WhatIsOnlyPickedIsNotRun) {
+  // Output columns as the stream's, or as a lookup's with its name before them; "-": has to run.
+  const auto picked = [&](const std::string& sql) -> std::string {
+    const auto query = analyser_->row_query(sql, "users", catalog_);
+    EXPECT_TRUE(query) << sql;
+    if (!query->found) return "-";
+    std::string names;
+    std::size_t next = 0;
+    for (const auto& pass : query->passes) {
+      if (pass) {
+        names += catalog_["users"].schema[*pass].name + " ";
+        continue;
+      }
+      const auto& [lookup, column] = query->found->at(next++);
+      const Lookup& of = query->lookups[lookup];
+      names += of.relation + "." + of.schema[column].name + " ";
+    }
+    EXPECT_EQ(next, query->found->size()) << sql;
+    return names;
+  };
+  const std::string join = " FROM users u JOIN countries c ON c.code = u.country";
+  EXPECT_EQ(picked("SELECT c.size AS s, u.id, Continent" + join), "c.size id c.continent ");
+  EXPECT_EQ(picked("SELECT c.*, u.id" + join + " WHERE age > 5"), "c.code c.continent c.size id ");
+  EXPECT_EQ(picked("SELECT u.id FROM users u SEMI JOIN countries c ON c.code = u.country"), "id ");
+  EXPECT_EQ(
+      picked("SELECT id, size, price FROM users u LEFT JOIN countries c ON c.code = u.country "
+             "JOIN prices p ON p.country = u.country AND p.year = u.age"),
+      "id c.size p.price ");
+  for (const char* runs : {"SELECT u.id + 1 AS id", "SELECT u.id, c.size AS s, c.size AS t",
+                           "SELECT u.tags", "SELECT u.id, c.size::BIGINT AS size"}) {
+    EXPECT_EQ(picked(runs + join), "-") << runs;
+  }
+  EXPECT_EQ(picked("SELECT u.id" + join + " WHERE c.size > 3"), "-");
+  EXPECT_EQ(picked("SELECT u.id" + join + " AND u.age > 3"), "-");
 }
 
 TEST_F(LookupJoinTest, UsingAndNamesWithoutAnAliasAreUnderstood) {

@@ -175,12 +175,17 @@ std::unique_ptr<ChunkInput> input_of(std::vector<ChosenRows> rows, bool with_row
   return std::make_unique<ChosenRowsInput>(std::move(rows), with_row);
 }
 
-std::unique_ptr<ChunkInput> input_of(std::span<const Chunk> chunks, bool with_row) {
+std::unique_ptr<ChunkInput> input_of(std::span<const Chunk> chunks, bool with_row,
+                                     std::size_t begin, std::size_t count) {
   std::vector<ChosenRows> rows;
   std::int64_t first_number = 0;
   for (const Chunk& chunk : chunks) {
-    rows.push_back({&chunk, row_numbers(chunk.size()), first_number});
+    const std::size_t before = std::min(begin, chunk.size());
+    const std::size_t taken = std::min(count, chunk.size() - before);
+    rows.push_back({&chunk, row_numbers(before + taken).subspan(before), first_number});
     first_number += static_cast<std::int64_t>(chunk.size());
+    begin -= before;
+    count -= taken;
   }
   return input_of(std::move(rows), with_row);
 }

@@ -5,13 +5,12 @@
 #include <ranges>
 
 #include "sql/engine.h"
+#include "sql/lookup_keys.h"
 
 namespace leat::sql {
 namespace {
 
 constexpr std::string_view code = "lookup-join";
-/// Stands for an expression in SQL that is parsed to be put around it.
-constexpr const char* placeholder = "__leat_value";
 
 bool same(std::string_view left, std::string_view right) { return lower(left) == lower(right); }
 
@@ -301,83 +300,6 @@ struct Where {
   std::vector<Node> rest;
 };
 
-/// SQL with `value` where the placeholder stands.
-Analysed<Node> around(Binding& binding, const std::string& sql, const Node& value) {
-  Node whole = LEAT_TRY_SQL(binding.expression_of("SELECT " + sql));
-  walk(whole, [&](Node& node) {
-    if (!is_class(node, "COLUMN_REF") || parts_of(node)[0] != placeholder) return true;
-    node = value;
-    return false;
-  });
-  return whole;
-}
-
-/// `then` where the condition is true, false elsewhere; `then` is not evaluated there.
-Analysed<Node> only_where(Binding& binding, const Node& condition, Node then) {
-  Node whole = LEAT_TRY_SQL(around(
-      binding, fmt::format("CASE WHEN {} THEN true ELSE false END", placeholder), condition));
-  whole.at("case_checks")[0].at("then_expr") = std::move(then);
-  return whole;
-}
-
-/// A SELECT of values and row_column over the stream's rows, as SQL.
-Analysed<std::string> select_of(Binding& binding, const std::string& alias,
-                                std::vector<Node> values, const Node& condition = nullptr) {
-  Node query = LEAT_TRY_SQL(binding.parse("SELECT 1"));
-  query.at("from_table") = LEAT_TRY_SQL(
-      binding.from_of(fmt::format("SELECT * FROM {}() AS {}", input_function, quoted_name(alias))));
-  query.at("select_list") = Node::array();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i]["alias"] = fmt::format("k{}", i);
-    query.at("select_list").push_back(std::move(values[i]));
-  }
-  query.at("select_list").push_back(column_ref(row_column));
-  query.at("where_clause") = condition;
-  return binding.to_sql(query);
-}
-
-/// Which of the stream's rows these conditions of WHERE, which are about the stream alone, may let
-/// through: one after the other, and what fails is let through, for the SELECT to fail on it. Null:
-/// all.
-Analysed<Node> may_pass(Binding& binding, const std::vector<Node>& conditions) {
-  if (conditions.empty()) return nullptr;
-  Node all = LEAT_TRY_SQL(binding.expression_of("SELECT true"));
-  for (const Node& condition : std::views::reverse(conditions)) {
-    all = LEAT_TRY_SQL(only_where(binding, condition, std::move(all)));
-  }
-  return around(binding, fmt::format("coalesce(TRY({}), true)", placeholder), all);
-}
-
-/// The query of a table's keys: as the table has them, or not at all. What fails on a row gives
-/// NULL here; the stream's own SELECT fails on it and says why.
-Analysed<std::string> key_query(Binding& binding, const JoinedNames& names,
-                                const JoinedNames::Table& table, const Schema& stream,
-                                std::vector<Node> values, const Node& condition) {
-  const Program::Input input{.schema = stream, .with_row = true};
-  const std::string as_written = LEAT_TRY_SQL(select_of(binding, names.input_alias, values));
-  const Schema given = LEAT_TRY_SQL(binding.bind_rewritten(as_written, input));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const Column& column = table.relation->schema[table.key[i]];
-    const Type& type = given[i].type;
-    const bool integers = type.is_integer() && column.type.is_integer();
-    if (type != column.type && !integers) {
-      return sql_fault("type-mismatch", position_of(values[i]),
-                       "the key {}.{} is {}, and this is {}: write CAST(… AS {})", table.alias,
-                       column.name, column.type.to_sql(), type.to_sql(), column.type.to_sql());
-    }
-    if (!is_class(values[i], "COLUMN_REF")) {
-      values[i] = LEAT_TRY_SQL(around(binding, fmt::format("TRY({})", placeholder), values[i]));
-    }
-    if (type == column.type) continue;
-    values[i] = LEAT_TRY_SQL(around(
-        binding, fmt::format("TRY_CAST({} AS {})", placeholder, column.type.to_sql()), values[i]));
-  }
-  std::string sql =
-      LEAT_TRY_SQL(select_of(binding, names.input_alias, std::move(values), condition));
-  LEAT_TRY_SQL(binding.bind_rewritten(sql, input));
-  return sql;
-}
-
 /// FROM with the table functions in the place of names.
 Analysed<Node> over_functions(Binding& binding, Node from, const std::string& input_alias) {
   const auto leaf = [&](const std::string& call, const std::string& alias) {
@@ -405,16 +327,23 @@ Node without_joins(const Node& positional, Node from) {
   return join;
 }
 
+Lookup::Wanted wanted_by(const JoinedNames::Table& table) {
+  const std::string kind = text_in(*table.join, "join_type");
+  if (kind == "LEFT") return Lookup::Wanted::either;
+  return kind == "ANTI" ? Lookup::Wanted::no_row : Lookup::Wanted::row;
+}
+
 /// What a join lets through, of rows with the table's beside them; null: all. Nothing where that
 /// can't be said: a LEFT JOIN's row may be found and not match, and then is none.
 Analysed<std::optional<Node>> passes_join(Binding& binding, const JoinedNames::Table& table,
                                           const std::vector<Node>& rest) {
-  const std::string kind = text_in(*table.join, "join_type");
   const Node found = column_of(table.alias, found_column);
-  if (kind == "INNER" && !rest.empty()) return only_where(binding, found, conjunction_of(rest));
+  const bool inner = text_in(*table.join, "join_type") == "INNER";
+  if (inner && !rest.empty()) return only_where(binding, found, conjunction_of(rest));
   if (!rest.empty()) return std::nullopt;
-  if (kind == "LEFT") return Node(nullptr);
-  if (kind != "ANTI") return found;
+  const Lookup::Wanted wanted = wanted_by(table);
+  if (wanted == Lookup::Wanted::either) return Node(nullptr);
+  if (wanted == Lookup::Wanted::row) return found;
   return LEAT_TRY_SQL(around(binding, fmt::format("NOT {}", placeholder), found));
 }
 
@@ -422,12 +351,16 @@ Analysed<std::optional<Node>> passes_join(Binding& binding, const JoinedNames::T
 Analysed<std::optional<LookupJoins::Beside>> beside(Binding& binding, const JoinedNames& names,
                                                     const std::vector<std::vector<Node>>& rests,
                                                     const Where& where, const Node& from) {
-  LookupJoins::Beside out{.from = nullptr, .conditions = where.of_stream, .seen = {}};
+  LookupJoins::Beside out{.from = nullptr,
+                          .conditions = where.of_stream,
+                          .seen = {},
+                          .only_wanted = where.rest.empty()};
   for (std::size_t i = 0; i < rests.size(); ++i) {
     const JoinedNames::Table& table = names.tables[i];
     const auto passes = LEAT_TRY_SQL(passes_join(binding, table, rests[i]));
     if (!passes) return std::nullopt;
     if (!passes->is_null()) out.conditions.push_back(*passes);
+    out.only_wanted = out.only_wanted && rests[i].empty();
     const std::string kind = text_in(*table.join, "join_type");
     out.seen.push_back(kind != "SEMI" && kind != "ANTI");
   }
@@ -459,22 +392,21 @@ Analysed<LookupJoins> read_lookup_joins(Binding& binding, const Node& query,
     auto& part = keys.is_of_stream(condition) ? where.of_stream : where.rest;
     part.push_back(std::move(condition));
   }
-  const Node condition = LEAT_TRY_SQL(may_pass(binding, where.of_stream));
+  LookupKeyQuery key_query(binding, names.input_alias, stream);
   std::vector<std::vector<Node>> rests;
   for (JoinedNames::Table& table : names.tables) {
     auto [values, rest] = LEAT_TRY_SQL(keys.key_of(table, joins.used));
     rests.push_back(std::move(rest));
-    Lookup lookup{.table = table.name,
-                  .relation = table.alias,
-                  .schema = table.relation->schema,
-                  .key = table.key,
-                  .view = table.relation->kind == Relation::Kind::view,
-                  .keys = {},
-                  .beside = {}};
-    lookup.keys =
-        LEAT_TRY_SQL(key_query(binding, names, table, stream, std::move(values), condition));
-    joins.lookups.push_back(std::move(lookup));
+    LEAT_TRY_SQL(key_query.add(*table.relation, table.alias, table.key, std::move(values)));
+    joins.lookups.push_back({.table = table.name,
+                             .relation = table.alias,
+                             .schema = table.relation->schema,
+                             .key = table.key,
+                             .view = table.relation->kind == Relation::Kind::view,
+                             .beside = {},
+                             .wanted = wanted_by(table)});
   }
+  joins.keys = LEAT_TRY_SQL(key_query.keys(where.of_stream));
   joins.from = LEAT_TRY_SQL(over_functions(binding, from, names.input_alias));
   joins.beside = LEAT_TRY_SQL(beside(binding, names, rests, where, joins.from));
   return joins;

@@ -12,6 +12,7 @@ namespace leat::sql {
 struct LookupJoins {
   std::string input_alias;
   std::vector<Lookup> lookups;  ///< in the order of FROM
+  LookupKeys keys;
   /// The same FROM over `__leat_input()` and `__leat_lookup('…')`.
   Node from;
   /// Columns of the stream that USING names.
@@ -24,6 +25,8 @@ struct LookupJoins {
     std::vector<Node> conditions;  ///< of WHERE and of the joins, in the order to ask them
     /// By lookup: whether the query sees its columns; those of SEMI and ANTI JOIN it does not.
     std::vector<bool> seen;
+    /// Whether conditions about the stream alone and Lookup::wanted are all of `conditions`.
+    bool only_wanted = false;
   };
   std::optional<Beside> beside;  ///< nothing: the joins can't be said so
 };

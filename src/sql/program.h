@@ -83,8 +83,10 @@ class Program {
 std::unique_ptr<ChunkInput> input_of(const Chunk& chunk, std::span<const std::int64_t> weights,
                                      bool with_row, bool with_weight, std::size_t begin = 0,
                                      std::size_t count = chunk_rows_max);
-/// A ChunkInput over chunks that exist already, one after the other; row_column counts through all.
-std::unique_ptr<ChunkInput> input_of(std::span<const Chunk> chunks, bool with_row = false);
+/// A ChunkInput over chunks that exist already, one after the other: their rows from `begin` on, at
+/// most `count`. row_column counts through all.
+std::unique_ptr<ChunkInput> input_of(std::span<const Chunk> chunks, bool with_row = false,
+                                     std::size_t begin = 0, std::size_t count = SIZE_MAX);
 /// A ChunkInput over some rows of each of several chunks, by reference.
 struct ChosenRows {
   const Chunk* chunk;

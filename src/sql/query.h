@@ -34,15 +34,27 @@ struct Lookup {
   std::vector<std::size_t> key;  ///< which of them are its key
   /// It is a view, or a table that is kept as one; `key` is then what the query's ON is about.
   bool view = false;
-  /// SQL over `__leat_input()` that yields the keys to look up: a column for each of `key` and of
-  /// its type, NULL where there is nothing to look up, then row_column. Rows that WHERE leaves out
-  /// for what the stream itself has, whatever is found, are not among them.
-  std::string keys;
   /// Where the query can be run `beside`: which of `schema` it looks at then.
   std::vector<std::size_t> beside;
+  /// And what a row must find here to go on, where that is all that the join asks.
+  enum class Wanted { row, no_row, either };
+  Wanted wanted = Wanted::either;
 
   /// What `__leat_lookup` yields then: these columns, and found_column.
   Schema beside_schema() const;
+};
+
+/// What a stream's query with lookups asks for: which of the input's rows, and the parts of their
+/// keys, lookup after lookup. Rows that WHERE leaves out for what the stream itself has, whatever
+/// is found, ask for nothing.
+struct LookupKeys {
+  Schema parts;  ///< of the keys, of their tables' types; NULL where there is nothing to look up
+  /// By part: the input column that it is as it stands.
+  std::vector<std::optional<std::size_t>> passes;
+  /// SQL over `__leat_input()` that yields the other parts, then row_column. It fails where the
+  /// query does: on a row's key, or on what WHERE says of it. Empty: nothing needs to run, each row
+  /// asks.
+  std::string sql;
 };
 
 /// A SELECT that works on each row alone (projection, WHERE, scalar functions, UNNEST): as SQL over
@@ -54,18 +66,27 @@ struct RowQuery {
   bool identity = false;  ///< output is the input, untouched: nothing needs to run
   /// By output column: the input column that it is as it stands. Empty: not known for this query.
   std::vector<std::optional<std::size_t>> passes;
-  /// Where `passes` is not empty: `sql` without the columns that are passed. Empty: nothing needs
-  /// to run, each input row is an output row.
+  /// Where `passes` is not empty and there are no lookups: `sql` without the columns that are
+  /// passed. Empty: nothing needs to run, each input row is an output row.
   std::string rest;
   std::vector<bool> reads;  ///< which of the input's columns it looks at (so that decoding can
                             ///< leave out the others)
-  /// Tables that it joins with. Where there are some, the rows come in the input's order and
-  /// `passes` is empty.
+  /// Tables that it joins with. Where there are some, the rows come in the input's order.
   std::vector<Lookup> lookups;
+  LookupKeys keys;
   /// `sql` again, for input rows that find one row or none in each lookup. `__leat_lookup('…')`
   /// then has a row for each of the input's, in its order: the columns that Lookup::beside says,
   /// NULL where none was found, then found_column. Empty: the joins can't be said so.
   std::string beside;
+  /// A column of what a lookup has found.
+  struct Found {
+    std::size_t lookup;
+    std::size_t column;  ///< of Lookup::schema
+  };
+  /// Where `beside` computes nothing: the output's columns that `passes` has not, in their order.
+  /// Rows that ask and find what each lookup wants go on. Nothing: `beside` has to run, and
+  /// `passes` is empty.
+  std::optional<std::vector<Found>> found;
 };
 
 /// One aggregate function of a query. Columns are indices into what `AggregateQuery::pre` yields.

@@ -7,6 +7,7 @@
 #include "sql/engine.h"
 #include "sql/lookup_join.h"
 #include "sql/now.h"
+#include "sql/picked_columns.h"
 #include "sql/refusal.h"
 
 namespace leat::sql {
@@ -153,12 +154,8 @@ Analysed<std::string> rewritten(Binding& binding, Node query, Node from, const s
 std::optional<Node> columns_of_star(const Node& star, const std::string& alias,
                                     const Schema& schema) {
   const std::string relation = text_in(star, "relation_name");
-  const bool plain = (relation.empty() || lower(relation) == lower(alias)) &&
-                     (!star.contains("expr") || star.at("expr").is_null()) &&
-                     !star.value("columns", false) && star.at("replace_list").empty() &&
-                     star.value("qualified_exclude_list", Node::array()).empty() &&
-                     star.value("rename_list", Node::array()).empty();
-  if (!plain) return std::nullopt;
+  const bool of_input = relation.empty() || lower(relation) == lower(alias);
+  if (!of_input || !is_plain_star(star)) return std::nullopt;
   std::set<std::string> excluded;
   for (const Node& name : star.at("exclude_list")) {
     if (!name.is_string()) return std::nullopt;
@@ -169,12 +166,6 @@ std::optional<Node> columns_of_star(const Node& star, const std::string& alias,
     if (!excluded.contains(lower(column.name))) columns.push_back(column_ref(column.name));
   }
   return columns;
-}
-
-/// Whether values of this type lie in a vector alone, so that passing them on is copying bytes.
-bool is_flat(const Type& type) {
-  const VectorShape shape = VectorShape::of(type);
-  return shape.kind == VectorShape::Kind::fixed || shape.kind == VectorShape::Kind::text;
 }
 
 /// Names that expressions may mean an alias of the select list by.
@@ -217,7 +208,7 @@ Analysed<void> leave_out_passed_columns(Binding& binding, const Node& query,
       const bool qualified = parts.size() == 2 && lower(parts[0]) == lower(alias);
       if (parts.size() == 1 || qualified) passes[i] = input.find(parts.back());
     }
-    if (passes[i] && input[*passes[i]].type == column.type && is_flat(column.type)) continue;
+    if (passes[i] && input[*passes[i]].type == column.type && is_passable(column.type)) continue;
     passes[i].reset();
     computed.push_back(list[i]);
     expected.push_back(column);
@@ -269,6 +260,11 @@ Analysed<Schema> bind_as_written(Binding& binding, std::string_view sql, const N
 }
 
 }  // namespace
+
+bool is_passable(const Type& type) {
+  const VectorShape shape = VectorShape::of(type);
+  return shape.kind == VectorShape::Kind::fixed || shape.kind == VectorShape::Kind::text;
+}
 
 Schema Lookup::beside_schema() const {
   std::vector<Column> columns;
@@ -383,11 +379,11 @@ Analysed<JoinedNames> names_in(const Node& query, const std::string& input,
 }
 
 /// Fills in `beside`, and what it reads of each lookup, where the query can be said so.
-Analysed<void> lay_beside(Binding& binding, Node query, LookupJoins joins, const Schema& schema,
-                          RowQuery& out) {
+Analysed<void> lay_beside(Binding& binding, const Node& written, const LookupJoins& joins,
+                          const Schema& schema, RowQuery& out) {
   if (!joins.beside) return {};
-  auto& [from, conditions, seen] = *joins.beside;
-  query.at("where_clause") = conjunction_of(conditions);
+  Node query = written;
+  query.at("where_clause") = conjunction_of(joins.beside->conditions);
   query.at("from_table") = Node::object();
   Program::Input input{.schema = with_came(schema, out.sql), .with_row = true};
   for (std::size_t i = 0; i < out.lookups.size(); ++i) {
@@ -398,14 +394,16 @@ Analysed<void> lay_beside(Binding& binding, Node query, LookupJoins joins, const
         return lower(used) == lower(lookup.schema[column].name);
       };
       const bool used = std::ranges::any_of(joins.used, same);
-      if (seen[i] && reads[column] && !used) lookup.beside.push_back(column);
+      if (joins.beside->seen[i] && reads[column] && !used) lookup.beside.push_back(column);
     }
     input.lookups.push_back({lookup.relation, lookup.beside_schema()});
   }
   std::string sql = LEAT_TRY_SQL(
-      rewritten(binding, std::move(query), std::move(from), joins.input_alias, schema));
+      rewritten(binding, std::move(query), joins.beside->from, joins.input_alias, schema));
   const auto bound = binding.bind_rewritten(sql, input);
-  if (bound && *bound == with_row(out.output)) out.beside = std::move(sql);
+  if (!bound || *bound != with_row(out.output)) return {};
+  out.beside = std::move(sql);
+  pick_columns(written, joins, schema, out);
   return {};
 }
 
@@ -438,6 +436,7 @@ Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
     joins = LEAT_TRY_SQL(read_lookup_joins(binding, query, input, timed));
     for (const std::string& column : joins->used) out.reads[*schema.find(column)] = true;
     out.lookups = std::move(joins->lookups);
+    out.keys = std::move(joins->keys);
   }
   Node from = joins ? joins->from : LEAT_TRY_SQL(from_input(binding, names.input_alias));
   out.sql = LEAT_TRY_SQL(rewritten(binding, query, std::move(from), names.input_alias, schema));
@@ -450,7 +449,7 @@ Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
     return sql_fault("unsupported-sql", 0,
                      "this query can't be run row by row as it is written: name each column");
   }
-  if (joins) LEAT_TRY_SQL(lay_beside(binding, query, std::move(*joins), schema, out));
+  if (joins) LEAT_TRY_SQL(lay_beside(binding, query, *joins, schema, out));
   out.identity = out.lookups.empty() && is_identity(query);
   if (!out.identity && out.lookups.empty()) {
     LEAT_TRY_SQL(leave_out_passed_columns(binding, query, names.input_alias, schema, out));

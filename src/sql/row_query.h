@@ -15,6 +15,9 @@ Analysed<void> refuse_output(const Schema& output);
 /// Which of the columns the expressions in `query` look at; `alias` is the table's name in it.
 std::vector<bool> columns_read(const Node& query, const Schema& schema, const std::string& alias);
 
+/// Whether values of this type lie in a vector alone, so that passing them on is copying bytes.
+bool is_passable(const Type& type);
+
 /// The relation of this name, or an `unknown-table` fault at `position`.
 Analysed<const Relation*> find_relation(const Catalog& catalog, const std::string& name,
                                         std::size_t position);

@@ -180,6 +180,13 @@ Node items_of(const std::vector<std::string>& columns) {
   return items;
 }
 
+bool is_plain_star(const Node& star) {
+  return (!star.contains("expr") || star.at("expr").is_null()) && !star.value("columns", false) &&
+         star.at("replace_list").empty() &&
+         star.value("qualified_exclude_list", Node::array()).empty() &&
+         star.value("rename_list", Node::array()).empty();
+}
+
 Node base_table(const std::string& name, const std::string& alias) {
   return {{"type", "BASE_TABLE"},
           {"alias", alias},

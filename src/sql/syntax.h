@@ -62,6 +62,9 @@ Node column_of(const std::string& table, const std::string& column);
 /// Items of a SELECT list: the columns of these names, under their own names.
 Node items_of(const std::vector<std::string>& columns);
 
+/// Whether a star stands for columns as they are, but for those of EXCLUDE.
+bool is_plain_star(const Node& star);
+
 /// FROM `name`.
 Node base_table(const std::string& name, const std::string& alias = "");
 
