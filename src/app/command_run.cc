@@ -1,14 +1,19 @@
 #include <spdlog/spdlog.h>
 
+#include "app/allocator.h"
 #include "app/checked_pipeline.h"
 #include "app/command.h"
 #include "app/data_directory.h"
 #include "app/pipeline_host.h"
 #include "app/signals.h"
+#include "base/process_memory.h"
 #include "connector/random_user/mock_server.h"
 
 namespace leat::app {
 namespace {
+
+/// With less there is no room for what the program itself needs.
+constexpr int memory_mib_min = 128;
 
 struct RunOptions {
   std::vector<std::string> files;
@@ -22,7 +27,7 @@ struct RunOptions {
   bool allow_private = false;
   unsigned workers = 0;
   std::int64_t commit_interval_ms = 1000;
-  std::int64_t state_memory_mib = 4096;
+  std::int64_t memory_mib = 0;
 };
 
 Result<server::ServerOptions> listen_at(const RunOptions& options) {
@@ -60,10 +65,15 @@ Result<std::unique_ptr<connector::MockServer>> start_mock(const RunOptions& opti
   return connector::MockServer::start({});
 }
 
+std::uint64_t memory_of(const RunOptions& options) {
+  const auto said = static_cast<std::uint64_t>(options.memory_mib) << 20;
+  return said > 0 ? said : available_memory_bytes() / 3 * 2;
+}
+
 /// Serves until the pipeline ends, the engine fails, or a signal asks for the end.
 Status serve(const RunOptions& options) {
   block_stop_signals();
-  const server::ServerOptions server_options = LEAT_TRY(listen_at(options));
+  server::ServerOptions server_options = LEAT_TRY(listen_at(options));
   const auto texts = LEAT_TRY(texts_of(options.files));
   pipeline::Graph graph = LEAT_TRY(checked_graph(options.files));
   const auto mock = LEAT_TRY(start_mock(options));
@@ -72,7 +82,11 @@ Status serve(const RunOptions& options) {
   engine_options.once = options.once;
   engine_options.rebuild = options.rebuild;
   engine_options.commit_interval = std::chrono::milliseconds(options.commit_interval_ms);
-  engine_options.state_memory_max = static_cast<std::size_t>(options.state_memory_mib) << 20;
+  const std::uint64_t memory_max = memory_of(options);
+  engine_options.memory_max = memory_max;
+  engine_options.give_back_memory = give_back_memory;
+  server_options.limits.query_memory_max =
+      std::min<std::size_t>(server_options.limits.query_memory_max, memory_max / 4);
   engine_options.context.allow_private_addresses = options.allow_private;
   engine_options.context.scratch_directory = options.data + "/scratch";
   StopSignal stop;
@@ -114,9 +128,11 @@ void add_run(CLI::App& app, Outcome& outcome) {
       ->check(CLI::Range(1, 60'000))
       ->capture_default_str();
   command
-      ->add_option("--state-memory-mib", options->state_memory_mib,
-                   "Hot state of all views in memory; what is more stays on disk")
-      ->check(CLI::Range(16, 1 << 20))
+      ->add_option(
+          "--memory-mib", options->memory_mib,
+          "Memory of the whole process: state that is more stays on disk; 0: two thirds of "
+          "what the machine, or the container, has")
+      ->check(CLI::IsMember({0}) | CLI::Range(memory_mib_min, 1 << 20))
       ->capture_default_str();
   command->footer(
       "Examples:\n"

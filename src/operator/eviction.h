@@ -14,18 +14,19 @@ namespace leat::op {
 /// their share, and only as many as are too many.
 class EvictionPolicy {
  public:
-  explicit EvictionPolicy(const Resources& resources)
-      : timeline_(resources.timeline),
-        budget_(resources.budget),
-        share_(resources.bytes_max_a_shard()) {}
+  explicit EvictionPolicy(const Resources& resources) : resources_(resources) {}
 
   /// Called between epochs. Only a commit makes more rows clean, so it is tried once a commit.
   void apply(std::span<state::KeyedShard* const> shards) {
-    std::uint64_t used = 0;
-    for (const state::KeyedShard* shard : shards) used += shard->used_bytes();
-    const std::uint64_t excess = excess_of(used);
+    MemoryBudget::Bytes bytes;
+    for (const state::KeyedShard* shard : shards) {
+      bytes.used += shard->used_bytes();
+      bytes.held += shard->held_bytes();
+    }
+    const std::uint64_t used = bytes.used;
+    const std::uint64_t excess = excess_of(bytes);
     if (excess == 0) return;
-    const Epoch committed = timeline_.oldest_committed();
+    const Epoch committed = resources_.timeline.oldest_committed();
     if (committed == tried_at_) return;
     tried_at_ = committed;
     for (state::KeyedShard* shard : shards) {
@@ -36,23 +37,24 @@ class EvictionPolicy {
 
  private:
   /// An eighth more than needed, so that not every epoch has to.
-  std::uint64_t excess_of(std::uint64_t used) {
-    const std::uint64_t above_share = used > share_ ? used - share_ + share_ / 8 : 0;
-    if (budget_ == nullptr) return above_share;
-    budget_->change(said_, used);
-    said_ = used;
-    const std::uint64_t all = budget_->used();
-    if (all <= budget_->bytes_max() || above_share == 0) return 0;
-    const std::uint64_t above_budget = all - budget_->bytes_max() + budget_->bytes_max() / 8;
+  std::uint64_t excess_of(MemoryBudget::Bytes bytes) {
+    const std::uint64_t used = bytes.used;
+    const std::uint64_t share = resources_.bytes_max_a_shard();
+    const std::uint64_t above_share = used > share ? used - share + share / 8 : 0;
+    if (resources_.budget == nullptr) return above_share;
+    resources_.budget->change(said_, bytes);
+    said_ = bytes;
+    const std::uint64_t all = resources_.budget->used();
+    const std::uint64_t bytes_max = resources_.budget->bytes_max();
+    if (all <= bytes_max || above_share == 0) return 0;
+    const std::uint64_t above_budget = all - bytes_max + bytes_max / 8;
     const auto part = static_cast<double>(used) / static_cast<double>(all);
     const double fair = part * static_cast<double>(above_budget);
     return std::min(above_share, std::max<std::uint64_t>(1, static_cast<std::uint64_t>(fair)));
   }
 
-  const state::Timeline& timeline_;
-  MemoryBudget* const budget_;
-  const std::uint64_t share_;
-  std::uint64_t said_ = 0;  // to the budget
+  const Resources resources_;
+  MemoryBudget::Bytes said_;  // to the budget
   Epoch tried_at_;
 };
 

@@ -22,10 +22,14 @@ struct Resources {
   sql::Database& database;
   unsigned workers = 1;  ///< absorb is called with 0 … workers - 1
   unsigned shards = 1;   ///< merge and persist with 0 … shards - 1; a power of two
-  std::size_t memory_max = std::size_t{1} << 30;  ///< the view's share for hot rows, in bytes
-  MemoryBudget* budget = nullptr;  ///< of all views; null: the share is all that it may have
+  /// Hot rows of the view, in bytes, where there is no budget.
+  std::size_t memory_max = std::size_t{1} << 30;
+  MemoryBudget* budget = nullptr;  ///< of all views
 
-  std::size_t bytes_max_a_shard() const { return memory_max / shards; }
+  /// At the moment.
+  std::size_t bytes_max_a_shard() const {
+    return (budget != nullptr ? budget->share() : memory_max) / shards;
+  }
 
   /// Of a table in the view's family.
   state::TableOptions table_options(state::Family& family, std::string_view prefix,

@@ -104,6 +104,7 @@ Status Assembly::open_directory() {
                            options.data_directory, free, start_bytes_min);
   }
   state::Store::Options of_store = options.store;
+  limit_memory(of_store);
   of_store.warn = [](const std::string& message) { spdlog::warn("{}", message); };
   store = LEAT_TRY(state::Store::open(options.data_directory + "/store", of_store));
   // Whatever the store has synced, its folder's own name has not been.
@@ -276,7 +277,7 @@ Status Assembly::make_streams() {
                                              .clock = &options.context.clock}));
     slot.recent =
         std::make_unique<RecentRows>(node.schema, static_cast<std::size_t>(node.recent_rows_max));
-    slot.feed = std::make_shared<ChangeFeed>(options.changes_kept_bytes_max);
+    slot.feed = std::make_shared<ChangeFeed>(changes_kept_max());
     if (node.event_time) slot.watermark.emplace(*node.event_time);
     slot.tally.expectations.resize(node.expectations.size());
     streams.push_back(std::move(slot));
@@ -306,15 +307,15 @@ std::vector<std::string> Assembly::view_families() const {
 Status Assembly::make_views() {
   const std::vector<std::string> families = view_families();
   LEAT_TRY(store->make_families(families));
-  budget = std::make_unique<op::MemoryBudget>(options.state_memory_max);
-  const op::Resources resources{
-      .store = *store,
-      .timeline = *timeline,
-      .database = *database,
-      .workers = workers,
-      .shards = shards,
-      .memory_max = options.state_memory_max / std::max<std::size_t>(1, families.size()),
-      .budget = budget.get()};
+  budget = std::make_unique<op::MemoryBudget>(
+      memory_cap ? memory_cap->rows_at_first() : options.state_memory_max,
+      std::max<std::size_t>(1, families.size()));
+  const op::Resources resources{.store = *store,
+                                .timeline = *timeline,
+                                .database = *database,
+                                .workers = workers,
+                                .shards = shards,
+                                .budget = budget.get()};
   for (const pipeline::ViewNode& node : graph.views) {
     for (const pipeline::ViewPart& part : node.parts) LEAT_TRY(make_view(node, part, resources));
     LEAT_TRY(make_view(node, node, resources));
@@ -332,7 +333,7 @@ Status Assembly::make_view(const pipeline::ViewNode& node, const pipeline::ViewP
   if (node.of_table) schemas.push_back(node.schema);
   slot.view =
       LEAT_TRY(op::make_view(family_name_of(part.name), part.definition, schemas, resources));
-  slot.feed = std::make_shared<ChangeFeed>(options.changes_kept_bytes_max);
+  slot.feed = std::make_shared<ChangeFeed>(changes_kept_max());
   slot.output.resize(shards);
   std::set<std::size_t> from;
   for (std::size_t i = 0; i < part.inputs.size(); ++i) {

@@ -19,6 +19,7 @@
 #include "runtime/engine.h"
 #include "runtime/input.h"
 #include "runtime/lookup_table.h"
+#include "runtime/memory_cap.h"
 #include "runtime/pipeline_change.h"
 #include "runtime/recent_rows.h"
 #include "runtime/reference_loader.h"
@@ -142,6 +143,7 @@ class Assembly {
   std::string identity;              ///< of the data directory, made at its first start
   std::unique_ptr<state::Timeline> timeline;
   std::unique_ptr<op::MemoryBudget> budget;  ///< of all views
+  std::optional<MemoryCap> memory_cap;       ///< moves the budget
   std::unique_ptr<log::Topics> feeds;        ///< in the data directory, also what sinks read
   std::unique_ptr<log::Topics> system_log;   ///< another system's; null: `feeds` are the topics
   log::Topics* topics = nullptr;             ///< of the pipeline: one of both
@@ -223,6 +225,8 @@ class Assembly {
   Status make_reference_tables();
   Status make_streams();
   Status make_views();
+  void limit_memory(state::Store::Options& of_store);
+  std::size_t changes_kept_max() const;
   Status make_view(const pipeline::ViewNode& node, const pipeline::ViewPart& part,
                    const op::Resources& resources);
   Status make_sinks();

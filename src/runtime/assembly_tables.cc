@@ -86,7 +86,7 @@ Status Assembly::attach_index(IndexSlot& index, const op::Resources& resources) 
   ViewSlot slot{.node = views[*view].node, .part = &index.part, .index = index.view};
   slot.is_index = true;
   slot.view = std::move(made);
-  slot.feed = std::make_shared<ChangeFeed>(options.changes_kept_bytes_max);
+  slot.feed = std::make_shared<ChangeFeed>(changes_kept_max());
   slot.output.resize(shards);
   slot.level = views[*view].level + 1;
   slot.streams = views[*view].streams;

@@ -62,6 +62,10 @@ struct Options {
   std::chrono::milliseconds commit_interval{
       1000};                                  ///< a commit covers up to this much time under load
   std::size_t state_memory_max = 4ull << 30;  ///< hot state in memory, of all views together
+  /// Of the whole process, as long as state can make room; then `state_memory_max` does not count.
+  std::optional<std::size_t> memory_max = {};
+  /// Hands memory that was freed back to the system; of whoever knows the allocator.
+  std::function<void()> give_back_memory = [] {};
   std::size_t changes_kept_bytes_max =
       64u << 20;  ///< recent changes kept for subscribers that come back
 };

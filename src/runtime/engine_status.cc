@@ -1,23 +1,12 @@
 #include "runtime/engine_status.h"
 
-#include <cstdio>
-
 #include <sys/resource.h>
-#include <unistd.h>
 
+#include "base/process_memory.h"
 #include "runtime/dead_letters.h"
 
 namespace leat::runtime {
 namespace {
-
-std::uint64_t resident_bytes() {
-  std::FILE* file = std::fopen("/proc/self/statm", "r");
-  if (file == nullptr) return 0;
-  unsigned long total = 0, resident = 0;
-  const int read = std::fscanf(file, "%lu %lu", &total, &resident);
-  std::fclose(file);
-  return read == 2 ? resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
-}
 
 double cpu_seconds() {
   rusage used{};
@@ -224,6 +213,8 @@ EngineStatus status_of(const Assembly& assembly, const EpochLoop& loop) {
   status.commit_ms_p50 = loop.committer().latency().quantile_ms(0.5);
   status.commit_ms_p99 = loop.committer().latency().quantile_ms(0.99);
   status.memory_bytes = resident_bytes();
+  if (assembly.memory_cap) status.memory_max_bytes = assembly.memory_cap->bytes_max();
+  status.state_memory_max_bytes = assembly.budget->bytes_max();
   status.cpu_seconds = cpu_seconds();
   add_embedded_topics(assembly, status);
   add_sources(assembly, status);

@@ -215,6 +215,24 @@ std::chrono::milliseconds EpochLoop::quiet_spacing() const {
   return std::min(assembly_.options.commit_interval, commit_spacing + pause);
 }
 
+/// Views hold more than they may, as only a commit lets rows leave memory: nothing more is read
+/// until there is one.
+bool EpochLoop::rows_press() const {
+  return assembly_.memory_cap && assembly_.memory_cap->is_full() &&
+         assembly_.budget->used() > assembly_.budget->bytes_max();
+}
+
+/// What no commit has yet, and the commit itself, lie in memory: the less there is of that, the
+/// less may come together.
+std::chrono::milliseconds EpochLoop::loaded_spacing() const {
+  const auto interval = assembly_.options.commit_interval;
+  if (!assembly_.memory_cap) return interval;
+  const double bytes_max = static_cast<double>(assembly_.memory_cap->commit_max());
+  const double part = bytes_max / std::max(bytes_max, last_commit_rate_ * interval.count());
+  return std::max(commit_spacing,
+                  std::chrono::milliseconds(static_cast<int>(part * interval.count())));
+}
+
 /// There is more to read than one epoch took in at ease. Sinks wait for commits: for them a trickle
 /// is not load, however steady it is.
 bool EpochLoop::under_load() const {
@@ -226,13 +244,15 @@ bool EpochLoop::under_load() const {
 Status EpochLoop::commit_if_due(bool force, bool last) {
   const auto now = std::chrono::steady_clock::now();
   const auto interval = assembly_.options.commit_interval;
-  if (force || now - last_commit_ > overdue_intervals * interval) {
+  const bool presses = rows_press();
+  if (force || presses || now - last_commit_ > overdue_intervals * interval) {
     committer_.wait_until_idle();
     LEAT_TRY(committer_.failure());
   }
   if (committer_.busy()) return {};
   if (!uncommitted_ && !last && !sinks_want_commit(now)) return {};
-  if (!force && now - last_commit_ < (under_load() ? interval : quiet_spacing())) return {};
+  const auto spacing = under_load() ? loaded_spacing() : quiet_spacing();
+  if (!force && !presses && now - last_commit_ < spacing) return {};
 
   // Commits under load are about as large as the one before.
   auto batch = assembly_.store->new_batch(last_commit_bytes_ + last_commit_bytes_ / 4);
@@ -253,11 +273,16 @@ Status EpochLoop::commit_if_due(bool force, bool last) {
   }
   for (const ViewSlot& slot : assembly_.views) record.views[slot.part->name] = slot.counts;
   last_commit_bytes_ = batch->bytes();
+  if (under_load()) {
+    const std::chrono::duration<double, std::milli> span = now - last_commit_;
+    last_commit_rate_ = static_cast<double>(last_commit_bytes_) / std::max(1.0, span.count());
+  }
   committing_ = record.epoch;
   committing_positions_ = record.positions;
   committer_.commit({.batch = std::move(batch), .record = std::move(record), .last = last});
   uncommitted_ = false;
   last_commit_ = now;
+  if (assembly_.memory_cap) assembly_.memory_cap->adjust(*assembly_.budget);
   if (force) {
     committer_.wait_until_idle();
     return committer_.failure();

@@ -145,6 +145,8 @@ class EpochLoop {
   Status commit_if_due(bool force, bool last = false);
   bool under_load() const;
   std::chrono::milliseconds quiet_spacing() const;
+  std::chrono::milliseconds loaded_spacing() const;
+  bool rows_press() const;
   bool sinks_want_commit(std::chrono::steady_clock::time_point now);
   void tell_committed();
   void wait_for_input(const std::stop_token& stop);
@@ -178,7 +180,8 @@ class EpochLoop {
   std::set<const InputPartition*> held_;                         // too far ahead of the others
   const std::vector<std::size_t> step_groups_;                   // by stream
   std::chrono::steady_clock::time_point last_commit_{};
-  std::size_t last_commit_bytes_ = 0;  // of the views' state
+  std::size_t last_commit_bytes_ = 0;    // of the views' state
+  double last_commit_rate_ = 100 << 10;  // bytes a millisecond; at first a guess
   std::chrono::steady_clock::time_point last_discovery_{};
   std::chrono::steady_clock::time_point last_sinks_asked_{};
   bool uncommitted_ = false;

@@ -96,7 +96,9 @@ struct EngineStatus {
   std::uint64_t dead_letters = 0;
   double epoch_ms_p50 = 0, epoch_ms_p99 = 0, commit_ms_p50 = 0, commit_ms_p99 = 0;
   std::uint64_t memory_bytes = 0;  ///< resident
-  double cpu_seconds = 0;          ///< of the process, since its start
+  /// What the process may have of that (0: no limit), and what hot state may at the moment.
+  std::uint64_t memory_max_bytes = 0, state_memory_max_bytes = 0;
+  double cpu_seconds = 0;  ///< of the process, since its start
   std::uint64_t state_bytes = 0;
   double uptime_seconds = 0;
   bool ready = false;

@@ -79,6 +79,10 @@ void add_engine(const runtime::EngineStatus& status, Families& out) {
   out.quantiles("leat_commit_milliseconds", "How long a commit takes.", status.commit_ms_p50,
                 status.commit_ms_p99);
   out.gauge("leat_memory_bytes", "Resident memory of the process.", number(status.memory_bytes));
+  out.gauge("leat_memory_max_bytes", "What the process may have of it; 0: no limit.",
+            number(status.memory_max_bytes));
+  out.gauge("leat_state_memory_max_bytes", "What hot state of all views may have at the moment.",
+            number(status.state_memory_max_bytes));
   out.counter("leat_cpu_seconds_total", "CPU time of the process.", status.cpu_seconds);
   out.gauge("leat_state_bytes", "State of all views.", number(status.state_bytes));
   out.gauge("leat_uptime_seconds", "Time since the start.", status.uptime_seconds);

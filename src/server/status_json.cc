@@ -172,6 +172,8 @@ Json status_json(const runtime::EngineStatus& status) {
           {"lag", status.lag},
           {"dead_letters", status.dead_letters},
           {"memory_bytes", status.memory_bytes},
+          {"memory_max_bytes", status.memory_max_bytes},
+          {"state_memory_max_bytes", status.state_memory_max_bytes},
           {"cpu_seconds", status.cpu_seconds},
           {"state_bytes", status.state_bytes},
           {"uptime_seconds", status.uptime_seconds},

@@ -154,6 +154,10 @@ class KeyedShard {
   std::uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
   /// Bytes that eviction could bring down.
   std::uint64_t used_bytes() const;
+  /// The same with the places of entries that were freed, which others will take.
+  std::uint64_t held_bytes() const {
+    return used_bytes() - pool_.used_bytes() + pool_.page_bytes();
+  }
   /// Makes row_count and memory_bytes say what holds now.
   void publish_counts();
 

@@ -32,6 +32,12 @@ rocksdb::ColumnFamilyOptions family_options(const Store::Options& options,
   table.block_cache = cache;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.cache_index_and_filter_blocks = true;
+  // In parts: a whole filter is as large as many keys are, and would be read anew for each lookup
+  // once all of them together are larger than the cache.
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_top_level_index_and_filter = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
   table.format_version = 5;
   rocksdb::ColumnFamilyOptions family;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
@@ -46,6 +52,9 @@ rocksdb::ColumnFamilyOptions family_options(const Store::Options& options,
   // went, all of them under one prefix, the empty one. RocksDB 7.8 mixes these places up with those
   // of removed ranges, so a CommitBatch has none.
   family.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(0));
+  // Most keys that are looked for lie in no buffer.
+  family.memtable_whole_key_filtering = true;
+  family.memtable_prefix_bloom_size_ratio = 0.05;
   family.compression = rocksdb::kNoCompression;
   for (const auto kind : rocksdb::GetSupportedCompressions()) {
     if (kind == rocksdb::kLZ4Compression) family.compression = kind;
