@@ -218,8 +218,8 @@ std::chrono::milliseconds EpochLoop::quiet_spacing() const {
 /// Views hold more than they may, as only a commit lets rows leave memory: nothing more is read
 /// until there is one.
 bool EpochLoop::rows_press() const {
-  return assembly_.memory_cap && assembly_.memory_cap->is_full() &&
-         assembly_.budget->used() > assembly_.budget->bytes_max();
+  return assembly_.memory_cap && assembly_.budget->used() > assembly_.budget->bytes_max() &&
+         assembly_.memory_cap->is_full();
 }
 
 /// What no commit has yet, and the commit itself, lie in memory: the less there is of that, the
