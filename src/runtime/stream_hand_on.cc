@@ -4,6 +4,7 @@
 #include <chrono>
 #include <numeric>
 
+#include "base/by_halves.h"
 #include "model/chunk_copy.h"
 #include "runtime/late_row.h"
 #include "runtime/stream_pass.h"
@@ -82,40 +83,36 @@ Status StreamStage::judge(SliceWork& work, std::size_t expectation, const Change
   const bool timed = sql::reads_came(node_.expectations[expectation].sql);
   Chunk rows;
   if (timed) rows = with_times(work, changes, node_.schema);
-  return judge_part(*tools_[work.worker].expectations[expectation], node_.expectations[expectation],
-                    timed ? rows : changes.rows, {0, changes.rows.size()}, refused, reasons);
-}
-
-Status StreamStage::judge_part(sql::Program& program, const pipeline::Expectation& expectation,
-                               const Chunk& chunk, Part part, std::vector<std::uint32_t>& refused,
-                               std::vector<std::string>& reasons) {
-  const std::size_t before = refused.size();
-  const auto input = sql::input_of(chunk, {}, true, false, part.begin, part.count);
-  Status status = program.run(*input, [&](Chunk verdicts) -> Status {
-    const auto* holds = static_cast<const bool*>(duckdb_vector_get_data(verdicts.vector(0)));
-    const std::uint64_t* validity = duckdb_vector_get_validity(verdicts.vector(0));
-    const auto* row_numbers =
-        static_cast<const std::int64_t*>(duckdb_vector_get_data(verdicts.vector(1)));
-    for (std::size_t row = 0; row < verdicts.size(); ++row) {
-      const bool known = is_valid(validity, row);
-      if (known && holds[row]) continue;
-      refused.push_back(static_cast<std::uint32_t>(row_numbers[row]));
-      reasons.push_back(fmt::format("{} is {}", expectation.that, known ? "false" : "NULL"));
+  const Chunk& judged = timed ? rows : changes.rows;
+  const std::string& that = node_.expectations[expectation].that;
+  sql::Program& program = *tools_[work.worker].expectations[expectation];
+  const auto judge_part = [&](std::size_t begin, std::size_t count) -> Status {
+    const std::size_t before = refused.size();
+    const auto input = sql::input_of(judged, {}, true, false, begin, count);
+    Status status = program.run(*input, [&](Chunk verdicts) -> Status {
+      const auto* holds = static_cast<const bool*>(duckdb_vector_get_data(verdicts.vector(0)));
+      const std::uint64_t* validity = duckdb_vector_get_validity(verdicts.vector(0));
+      const auto* row_numbers =
+          static_cast<const std::int64_t*>(duckdb_vector_get_data(verdicts.vector(1)));
+      for (std::size_t row = 0; row < verdicts.size(); ++row) {
+        const bool known = is_valid(validity, row);
+        if (known && holds[row]) continue;
+        refused.push_back(static_cast<std::uint32_t>(row_numbers[row]));
+        reasons.push_back(fmt::format("{} is {}", that, known ? "false" : "NULL"));
+      }
+      return {};
+    });
+    if (!status) {
+      refused.resize(before);
+      reasons.resize(before);
     }
-    return {};
+    return status;
+  };
+  return by_halves(0, judged.size(), judge_part, [&](std::size_t row, const Error& reason) {
+    refused.push_back(static_cast<std::uint32_t>(row));
+    reasons.push_back(fmt::format("{} failed: {}", that, reason.message));
+    return Status();
   });
-  if (status || status.error().code != "row-failed") return status;
-  refused.resize(before);
-  reasons.resize(before);
-  if (part.count == 1) {
-    refused.push_back(static_cast<std::uint32_t>(part.begin));
-    reasons.push_back(fmt::format("{} failed: {}", expectation.that, status.error().message));
-    return {};
-  }
-  const std::size_t half = part.count / 2;
-  LEAT_TRY(judge_part(program, expectation, chunk, {part.begin, half}, refused, reasons));
-  return judge_part(program, expectation, chunk, {part.begin + half, part.count - half}, refused,
-                    reasons);
 }
 
 void StreamStage::take_out(Rows& rows, const std::vector<bool>& goes_on) const {
@@ -153,9 +150,7 @@ Status StreamStage::absorb(SliceWork& work, Pass& pass, const Rows& rows,
   std::vector<op::LateRow> late;
   Status status = view.view->absorb(work.worker, *view.context, view.input, rows.changes, late);
   if (!status && status.error().code == "row-failed") {
-    std::vector<std::uint32_t> all(rows.changes.rows.size());
-    std::iota(all.begin(), all.end(), 0);
-    return absorb_by_halves(work, pass, rows, view, all);
+    return absorb_by_halves(work, pass, rows, view);
   }
   LEAT_TRY(std::move(status));
   for (const op::LateRow& row : late) {
@@ -166,33 +161,31 @@ Status StreamStage::absorb(SliceWork& work, Pass& pass, const Rows& rows,
 
 /// The view's own SQL failed on a row: find it, so that all others get in.
 Status StreamStage::absorb_by_halves(SliceWork& work, Pass& pass, const Rows& rows,
-                                     const ViewConsumer& view,
-                                     std::span<const std::uint32_t> part) const {
-  // Copies live as long as the other rows do: the view may look at them until it merges.
-  auto copy = std::make_unique<ChangeChunk>();
-  copy->rows = copy_of(rows.changes.rows, part);
-  copy->order = rows.changes.order;
-  const ChangeChunk& changes = *copy;
-  work.streams[index_].parts.push_back(std::move(copy));
-  std::vector<op::LateRow> late;
-  Status status = view.view->absorb(work.worker, *view.context, view.input, changes, late);
-  if (status) {
+                                     const ViewConsumer& view) const {
+  std::vector<std::uint32_t> all(rows.changes.rows.size());
+  std::iota(all.begin(), all.end(), 0);
+  const auto absorb_part = [&](std::size_t begin, std::size_t count) -> Status {
+    // Copies live as long as the other rows do: the view may look at them until it merges.
+    auto copy = std::make_unique<ChangeChunk>();
+    copy->rows = copy_of(rows.changes.rows, std::span(all).subspan(begin, count));
+    copy->order = rows.changes.order;
+    const ChangeChunk& changes = *copy;
+    work.streams[index_].parts.push_back(std::move(copy));
+    std::vector<op::LateRow> late;
+    LEAT_TRY(view.view->absorb(work.worker, *view.context, view.input, changes, late));
     for (const op::LateRow& row : late) {
-      refuse_late(work, pass, rows.input_row[part[row.row]], row, view);
+      refuse_late(work, pass, rows.input_row[begin + row.row], row, view);
     }
     return {};
-  }
-  if (status.error().code != "row-failed") return status;
-  if (part.size() == 1) {
-    refuse(work, pass, rows.input_row[part.front()],
+  };
+  return by_halves(0, all.size(), absorb_part, [&](std::size_t row, Error reason) {
+    refuse(work, pass, rows.input_row[row],
            {.stage = Stage::view,
             .stream = node_.name,
             .view = view.node->name,
-            .reason = status.error().message});
-    return {};
-  }
-  LEAT_TRY(absorb_by_halves(work, pass, rows, view, part.first(part.size() / 2)));
-  return absorb_by_halves(work, pass, rows, view, part.subspan(part.size() / 2));
+            .reason = std::move(reason.message)});
+    return Status();
+  });
 }
 
 void StreamStage::refuse_late(SliceWork& work, Pass& pass, std::uint32_t input_row,

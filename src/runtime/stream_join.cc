@@ -99,7 +99,7 @@ Status StreamStage::join_and_select(SliceWork& work, Pass& pass,
   const SelectingOfJoined selecting(tools_[work.worker], inputs, joined);
   if (selecting.size() == 0) return {};
   std::vector<Chunk> outputs;
-  LEAT_TRY(select_by_halves(work, pass, selecting, 0, selecting.size(), outputs));
+  LEAT_TRY(select_by_halves(work, pass, selecting, selecting.size(), outputs));
   return collect(pass, std::move(outputs), {}, pass.record_of, 0);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/by_halves.h"
 #include "base/check.h"
 #include "runtime/view_index.h"
 
@@ -146,7 +147,7 @@ Result<StreamLookups::Asked> StreamLookups::ask(unsigned worker, std::span<const
   if (!programs_.empty()) {
     std::size_t count = 0;
     for (const Chunk& input : inputs) count += input.size();
-    LEAT_TRY(ask_by_halves(worker, inputs, 0, count, asked, joined));
+    LEAT_TRY(ask_by_halves(worker, inputs, count, asked, joined));
     return asked;
   }
   for (const Chunk& input : inputs) {
@@ -161,26 +162,25 @@ Result<StreamLookups::Asked> StreamLookups::ask(unsigned worker, std::span<const
 
 /// Where a row makes the program fail, it is found by halves and refused, and the others ask.
 Status StreamLookups::ask_by_halves(unsigned worker, std::span<const Chunk> inputs,
-                                    std::size_t begin, std::size_t count, Asked& asked,
-                                    JoinedRows& joined) {
-  const std::size_t asked_before = asked.rows.size();
-  const auto input = sql::input_of(inputs, true, begin, count);
-  Status status = programs_[worker]->run(*input, [&](const Chunk& computed) -> Status {
-    const std::size_t before = asked.rows.size();
-    const auto* numbers = static_cast<const std::int64_t*>(
-        duckdb_vector_get_data(computed.vector(computed.column_count() - 1)));
-    asked.rows.insert(asked.rows.end(), numbers, numbers + computed.size());
-    note_keys(worker, keys_.join(computed, inputs, std::span(asked.rows).subspan(before)), asked);
-    return {};
+                                    std::size_t count, Asked& asked, JoinedRows& joined) {
+  const auto ask_part = [&](std::size_t begin, std::size_t part) {
+    const std::size_t asked_before = asked.rows.size();
+    const auto input = sql::input_of(inputs, true, begin, part);
+    Status status = programs_[worker]->run(*input, [&](const Chunk& computed) -> Status {
+      const std::size_t before = asked.rows.size();
+      const auto* numbers = static_cast<const std::int64_t*>(
+          duckdb_vector_get_data(computed.vector(computed.column_count() - 1)));
+      asked.rows.insert(asked.rows.end(), numbers, numbers + computed.size());
+      note_keys(worker, keys_.join(computed, inputs, std::span(asked.rows).subspan(before)), asked);
+      return {};
+    });
+    if (!status) asked.resize(asked_before);
+    return status;
+  };
+  return by_halves(0, count, ask_part, [&](std::size_t row, Error reason) {
+    joined.refused.push_back({static_cast<std::uint32_t>(row), std::move(reason.message)});
+    return Status();
   });
-  if (status || status.error().code != "row-failed") return status;
-  asked.resize(asked_before);
-  if (count == 1) {
-    joined.refused.push_back({static_cast<std::uint32_t>(begin), status.error().message});
-    return {};
-  }
-  LEAT_TRY(ask_by_halves(worker, inputs, begin, count / 2, asked, joined));
-  return ask_by_halves(worker, inputs, begin + count / 2, count - count / 2, asked, joined);
 }
 
 void StreamLookups::note_keys(unsigned worker, const Chunk& keys, Asked& asked) {

@@ -95,8 +95,8 @@ class StreamLookups {
 
   explicit StreamLookups(const sql::RowQuery& query, const Schema& input);
   Result<Asked> ask(unsigned worker, std::span<const Chunk> inputs, JoinedRows& joined);
-  Status ask_by_halves(unsigned worker, std::span<const Chunk> inputs, std::size_t begin,
-                       std::size_t count, Asked& asked, JoinedRows& joined);
+  Status ask_by_halves(unsigned worker, std::span<const Chunk> inputs, std::size_t count,
+                       Asked& asked, JoinedRows& joined);
   void note_keys(unsigned worker, const Chunk& keys, Asked& asked);
   void take_out_refused(unsigned worker, Asked& asked, JoinedRows& joined) const;
   bool has_one_row_each(unsigned worker, const Asked& asked) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/by_halves.h"
 #include "model/chunk_copy.h"
 #include "runtime/stream_pass.h"
 
@@ -217,7 +218,7 @@ Status StreamStage::decode_and_select_apart(SliceWork& work, Pass& pass) const {
     of_chunk.fates.assign(records.size(), Fate::filtered);
     std::vector<Chunk> outputs;
     const SelectingOfChunk selecting(*tools_[work.worker].select, chunk);
-    LEAT_TRY(select_by_halves(work, of_chunk, selecting, 0, records.size(), outputs));
+    LEAT_TRY(select_by_halves(work, of_chunk, selecting, records.size(), outputs));
     std::copy(of_chunk.fates.begin(), of_chunk.fates.end(), pass.fates.begin() + first);
     LEAT_TRY(collect(pass, std::move(outputs), {&chunk, 1}, records, first));
   }
@@ -226,22 +227,21 @@ Status StreamStage::decode_and_select_apart(SliceWork& work, Pass& pass) const {
 
 /// Where a row makes the SELECT fail, it is found by halves and refused, and the others pass.
 Status StreamStage::select_by_halves(SliceWork& work, Pass& pass, const Selecting& selecting,
-                                     std::size_t begin, std::size_t count,
-                                     std::vector<Chunk>& outputs) const {
-  const std::size_t outputs_before = outputs.size();
-  Status status = selecting.run(begin, count, [&](Chunk output) -> Status {
-    outputs.push_back(std::move(output));
-    return {};
+                                     std::size_t count, std::vector<Chunk>& outputs) const {
+  const auto select = [&](std::size_t begin, std::size_t part) {
+    const std::size_t before = outputs.size();
+    Status status = selecting.run(begin, part, [&](Chunk output) -> Status {
+      outputs.push_back(std::move(output));
+      return {};
+    });
+    if (!status) outputs.resize(before);
+    return status;
+  };
+  return by_halves(0, count, select, [&](std::size_t row, Error reason) {
+    refuse(work, pass, selecting.input_row(row),
+           {.stage = Stage::select, .stream = node_.name, .reason = std::move(reason.message)});
+    return Status();
   });
-  if (status || status.error().code != "row-failed") return status;
-  outputs.resize(outputs_before);
-  if (count == 1) {
-    refuse(work, pass, selecting.input_row(begin),
-           {.stage = Stage::select, .stream = node_.name, .reason = status.error().message});
-    return {};
-  }
-  LEAT_TRY(select_by_halves(work, pass, selecting, begin, count / 2, outputs));
-  return select_by_halves(work, pass, selecting, begin + count / 2, count - count / 2, outputs);
 }
 
 /// Ties result chunks back to the input rows they came from: the SELECT's last column says which.
@@ -330,7 +330,7 @@ Status StreamStage::take_rows(SliceWork& work, const ChangeChunk& parent) const 
   } else {
     std::vector<Chunk> outputs;
     const SelectingOfChunk selecting(*tools_[work.worker].select, input);
-    LEAT_TRY(select_by_halves(work, pass, selecting, 0, input.size(), outputs));
+    LEAT_TRY(select_by_halves(work, pass, selecting, input.size(), outputs));
     LEAT_TRY(collect(pass, std::move(outputs), {&input, 1}, pass.record_of, 0));
   }
   for (Rows& rows : std::exchange(pass.rows, {})) LEAT_TRY(hand_on(work, pass, std::move(rows)));

@@ -107,7 +107,7 @@ class StreamStage {
   Status decode_and_join(SliceWork& work, Pass& pass) const;
   Status join_and_select(SliceWork& work, Pass& pass, std::span<const Chunk> inputs) const;
   Status select_by_halves(SliceWork& work, Pass& pass, const Selecting& selecting,
-                          std::size_t begin, std::size_t count, std::vector<Chunk>& outputs) const;
+                          std::size_t count, std::vector<Chunk>& outputs) const;
   Status collect(Pass& pass, std::vector<Chunk> outputs, std::span<const Chunk> inputs,
                  std::span<const std::uint32_t> record_of, std::uint32_t first_input_row) const;
   /// The rows with when their records came, in a column behind the others.
@@ -119,20 +119,14 @@ class StreamStage {
   Status expect(SliceWork& work, Pass& pass, Rows& rows) const;
   Status judge(SliceWork& work, std::size_t expectation, const ChangeChunk& changes,
                std::vector<std::uint32_t>& refused, std::vector<std::string>& reasons) const;
-  struct Part {
-    std::size_t begin, count;
-  };
-  static Status judge_part(sql::Program& program, const pipeline::Expectation& expectation,
-                           const Chunk& chunk, Part part, std::vector<std::uint32_t>& refused,
-                           std::vector<std::string>& reasons);
   Status refuse_future(SliceWork& work, Pass& pass, Rows& rows) const;
   op::EventTimeUs newest_allowed() const;
   void take_out(Rows& rows, const std::vector<bool>& goes_on) const;
   Status feed_sink(SliceWork& work, Pass& pass, const Rows& rows, const SinkConsumer& sink) const;
   Status feed_views(SliceWork& work, Pass& pass, const Rows& rows) const;
   Status absorb(SliceWork& work, Pass& pass, const Rows& rows, const ViewConsumer& view) const;
-  Status absorb_by_halves(SliceWork& work, Pass& pass, const Rows& rows, const ViewConsumer& view,
-                          std::span<const std::uint32_t> part) const;
+  Status absorb_by_halves(SliceWork& work, Pass& pass, const Rows& rows,
+                          const ViewConsumer& view) const;
   void refuse_late(SliceWork& work, Pass& pass, std::uint32_t input_row, const op::LateRow& late,
                    const ViewConsumer& view) const;
   void refuse(SliceWork& work, Pass& pass, std::uint32_t input_row, DeadLetter letter) const;

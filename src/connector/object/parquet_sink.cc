@@ -5,6 +5,7 @@
 #include <optional>
 #include <random>
 
+#include "base/by_halves.h"
 #include "connector/object/compaction.h"
 #include "connector/object/location.h"
 #include "connector/object/manifest.h"
@@ -53,7 +54,7 @@ class ParquetSink final : public Sink {
     if (taken_ == durable_) gathered_since_ = context_.clock.steady();
     std::vector<RefusedRow> refused;
     for (std::size_t part = 0; part < batch.parts.size(); ++part) {
-      LEAT_TRY(add(batch, part, 0, batch.parts[part].rows.size(), refused));
+      LEAT_TRY(add(batch, part, refused));
     }
     taken_ = batch.position;
     return refused;
@@ -79,18 +80,15 @@ class ParquetSink final : public Sink {
 
  private:
   /// In halves, where a row's own values are the reason.
-  Status add(const SinkBatch& batch, std::size_t part, std::size_t begin, std::size_t count,
-             std::vector<RefusedRow>& refused) {
+  Status add(const SinkBatch& batch, std::size_t part, std::vector<RefusedRow>& refused) {
     const SinkRows& rows = batch.parts[part];
-    Status added = writer_->add(rows.rows, rows.weights, begin, count);
-    if (added || added.error().code != "row-failed") return added;
-    if (count == 1) {
-      refused.push_back({part, begin, added.error().message});
-      return {};
-    }
-    const std::size_t half = count / 2;
-    LEAT_TRY(add(batch, part, begin, half, refused));
-    return add(batch, part, begin + half, count - half, refused);
+    const auto write = [&](std::size_t begin, std::size_t count) {
+      return writer_->add(rows.rows, rows.weights, begin, count);
+    };
+    return by_halves(0, rows.rows.size(), write, [&](std::size_t row, Error reason) {
+      refused.push_back({part, row, std::move(reason.message)});
+      return Status();
+    });
   }
 
   bool is_due() const {
