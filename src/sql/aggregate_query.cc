@@ -8,6 +8,7 @@
 #include "sql/engine.h"
 #include "sql/refusal.h"
 #include "sql/row_query.h"
+#include "sql/shared_expressions.h"
 #include "sql/window_call.h"
 
 namespace leat::sql {
@@ -371,7 +372,7 @@ class Decomposition {
     if (!query_.at("where_clause").is_null()) {
       pre.at("where_clause") = scope_.resolved(query_.at("where_clause"));
     }
-    return binding_.to_sql(pre);
+    return text_with_shared(binding_, pre, input());
   }
 
   Analysed<void> write_post(std::vector<Node> items, Node having) {

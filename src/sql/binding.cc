@@ -2,6 +2,7 @@
 
 #include "sql/engine.h"
 #include "sql/input_function.h"
+#include "sql/once_function.h"
 
 namespace leat::sql {
 Result<std::unique_ptr<Binding>> Binding::open() {
@@ -9,6 +10,7 @@ Result<std::unique_ptr<Binding>> Binding::open() {
   ConnectionHandle connection = LEAT_TRY(connect_engine(database.get()));
   LEAT_TRY(register_input_functions(connection.get()));
   FunctionCatalog functions = LEAT_TRY(FunctionCatalog::load(connection.get()));
+  LEAT_TRY(register_once_function(connection.get()));
   std::unique_ptr<Binding> binding(
       new Binding(std::move(database), std::move(connection), std::move(functions)));
   binding->parser_ = LEAT_TRY(Parser::open(binding->connection_.get()));

@@ -1,5 +1,6 @@
 #include "sql/engine.h"
 #include "sql/input_function.h"
+#include "sql/once_function.h"
 #include "sql/program.h"
 #include "sql/session.h"
 
@@ -30,6 +31,7 @@ Result<std::unique_ptr<Database>> Database::open_with_files(const std::string& f
       LEAT_TRY(open_engine({.threads = 1, .memory_bytes_max = memory_bytes_max, .folder = folder}));
   const ConnectionHandle connection = LEAT_TRY(connect_engine(handle.get()));
   LEAT_TRY(register_input_functions(connection.get()));
+  LEAT_TRY(register_once_function(connection.get()));
   return std::make_unique<EngineDatabase>(std::move(handle));
 }
 

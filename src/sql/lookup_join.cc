@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ranges>
 
 #include "sql/engine.h"
 #include "sql/lookup_keys.h"
@@ -331,6 +330,14 @@ Lookup::Wanted wanted_by(const JoinedNames::Table& table) {
   const std::string kind = text_in(*table.join, "join_type");
   if (kind == "LEFT") return Lookup::Wanted::either;
   return kind == "ANTI" ? Lookup::Wanted::no_row : Lookup::Wanted::row;
+}
+
+/// `then` where the condition is true, false elsewhere; `then` is not evaluated there.
+Analysed<Node> only_where(Binding& binding, const Node& condition, Node then) {
+  Node whole = LEAT_TRY_SQL(around(
+      binding, fmt::format("CASE WHEN {} THEN true ELSE false END", placeholder), condition));
+  whole.at("case_checks")[0].at("then_expr") = std::move(then);
+  return whole;
 }
 
 /// What a join lets through, of rows with the table's beside them; null: all. Nothing where that

@@ -10,8 +10,7 @@ namespace {
 Analysed<std::string> select_of(Binding& binding, const std::string& alias,
                                 std::vector<Node> values, const Node& condition = nullptr) {
   Node query = LEAT_TRY_SQL(binding.parse("SELECT 1"));
-  query.at("from_table") = LEAT_TRY_SQL(
-      binding.from_of(fmt::format("SELECT * FROM {}() AS {}", input_function, quoted_name(alias))));
+  query.at("from_table") = LEAT_TRY_SQL(from_input(binding, alias));
   query.at("select_list") = Node::array();
   for (std::size_t i = 0; i < values.size(); ++i) {
     values[i]["alias"] = fmt::format("k{}", i);
@@ -31,13 +30,6 @@ Analysed<Node> around(Binding& binding, const std::string& sql, const Node& valu
     node = value;
     return false;
   });
-  return whole;
-}
-
-Analysed<Node> only_where(Binding& binding, const Node& condition, Node then) {
-  Node whole = LEAT_TRY_SQL(around(
-      binding, fmt::format("CASE WHEN {} THEN true ELSE false END", placeholder), condition));
-  whole.at("case_checks")[0].at("then_expr") = std::move(then);
   return whole;
 }
 
@@ -74,7 +66,8 @@ Analysed<Schema> LookupKeyQuery::bound(const std::string& sql) {
 /// As the table has it, or not at all.
 Analysed<void> LookupKeyQuery::add_part(const Column& column, const Type& given, Node value) {
   parts_.push_back({fmt::format("k{}", parts_.size()), column.type});
-  passes_.push_back(given == column.type ? column_of_stream(value) : std::nullopt);
+  const bool can_pass = given == column.type && is_passable(given);
+  passes_.push_back(can_pass ? column_meant(value, alias_, stream_) : std::nullopt);
   if (passes_.back()) return {};
   if (given != column.type) {
     const std::string cast = fmt::format("TRY_CAST({} AS {})", placeholder, column.type.to_sql());
@@ -82,16 +75,6 @@ Analysed<void> LookupKeyQuery::add_part(const Column& column, const Type& given,
   }
   computed_.push_back(std::move(value));
   return {};
-}
-
-/// The column that a value is as it stands.
-std::optional<std::size_t> LookupKeyQuery::column_of_stream(const Node& value) const {
-  if (!is_class(value, "COLUMN_REF")) return std::nullopt;
-  const auto parts = parts_of(value);
-  const bool qualified = parts.size() == 2 && lower(parts[0]) == lower(alias_);
-  if (parts.size() != 1 && !qualified) return std::nullopt;
-  const auto column = stream_.find(parts.back());
-  return column && is_passable(stream_[*column].type) ? column : std::nullopt;
 }
 
 }  // namespace leat::sql

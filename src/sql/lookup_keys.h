@@ -25,7 +25,6 @@ class LookupKeyQuery {
  private:
   Analysed<Schema> bound(const std::string& sql);
   Analysed<void> add_part(const Column& column, const Type& given, Node value);
-  std::optional<std::size_t> column_of_stream(const Node& value) const;
 
   Binding& binding_;
   const std::string& alias_;
@@ -39,7 +38,5 @@ class LookupKeyQuery {
 inline constexpr const char* placeholder = "__leat_value";
 /// An expression with `value` where the placeholder stands.
 Analysed<Node> around(Binding& binding, const std::string& sql, const Node& value);
-/// `then` where the condition is true, false elsewhere; `then` is not evaluated there.
-Analysed<Node> only_where(Binding& binding, const Node& condition, Node then);
 
 }  // namespace leat::sql

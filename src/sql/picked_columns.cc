@@ -32,21 +32,13 @@ class PickedColumns {
 
  private:
   bool add_column(const Node& item, std::vector<Source>& picked) const {
-    if (!is_class(item, "COLUMN_REF")) return false;
-    const auto parts = parts_of(item);
-    if (parts.size() > 2) return false;
-    const auto is_meant = [&](const std::string& relation) {
-      return parts.size() == 1 || lower(parts[0]) == lower(relation);
-    };
-    if (is_meant(joins_.input_alias)) {
-      if (const auto column = stream_.find(parts.back())) {
-        picked.push_back({std::nullopt, *column});
-        return true;
-      }
+    if (const auto column = column_meant(item, joins_.input_alias, stream_)) {
+      picked.push_back({std::nullopt, *column});
+      return true;
     }
     for (std::size_t i = 0; i < lookups_.size(); ++i) {
-      if (!joins_.beside->seen[i] || !is_meant(lookups_[i].relation)) continue;
-      if (const auto column = lookups_[i].schema.find(parts.back())) {
+      if (!joins_.beside->seen[i]) continue;
+      if (const auto column = column_meant(item, lookups_[i].relation, lookups_[i].schema)) {
         picked.push_back({i, *column});
         return true;
       }

@@ -6,6 +6,7 @@
 #include "sql/now.h"
 #include "sql/refusal.h"
 #include "sql/row_query.h"
+#include "sql/shared_expressions.h"
 #include "sql/window_call.h"
 
 namespace leat::sql {
@@ -451,9 +452,9 @@ Analysed<ViewInput> Planner::row_input(const std::string& input, const std::vect
   if (out.weighted) list.push_back(column_ref(weight_column));
   query["select_list"] = std::move(list);
   query["where_clause"] = conjunction_of(where);
-  out.sql = LEAT_TRY_SQL(binding_.to_sql(query));
-  const Schema bound = LEAT_TRY_SQL(
-      binding_.bind_rewritten(out.sql, {relation(out.input).schema, true, out.weighted}));
+  const Program::Input read{relation(out.input).schema, true, out.weighted};
+  out.sql = LEAT_TRY_SQL(text_with_shared(binding_, query, read));
+  const Schema bound = LEAT_TRY_SQL(binding_.bind_rewritten(out.sql, read));
   std::vector<Column> columns(bound.begin(),
                               bound.begin() + static_cast<std::ptrdiff_t>(items.size()));
   for (const Column& column : columns) {

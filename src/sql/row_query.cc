@@ -9,6 +9,7 @@
 #include "sql/now.h"
 #include "sql/picked_columns.h"
 #include "sql/refusal.h"
+#include "sql/shared_expressions.h"
 
 namespace leat::sql {
 namespace {
@@ -113,12 +114,6 @@ Analysed<void> exclude_added_columns(Binding& binding, Node& query, const std::s
   return done;
 }
 
-/// The FROM of a query over the input alone.
-Analysed<Node> from_input(Binding& binding, const std::string& alias) {
-  return binding.from_of(
-      fmt::format("SELECT * FROM {}() AS {}", input_function, quoted_name(alias)));
-}
-
 /// Puts the record's time in the place of now() and the like. Items keep the names that they have.
 Analysed<bool> with_now_replaced(Binding& binding, Node& query, const std::string& alias,
                                  const Schema& columns) {
@@ -147,7 +142,8 @@ Analysed<std::string> rewritten(Binding& binding, Node query, Node from, const s
     const std::string ordered = fmt::format("SELECT 1 AS {0} ORDER BY {0}", row_column);
     query.at("modifiers") = LEAT_TRY_SQL(binding.parse(ordered)).at("modifiers");
   }
-  return binding.to_sql(query);
+  if (joined) return binding.to_sql(query);
+  return text_with_shared(binding, query, {timed ? with_came(schema) : schema, true, false});
 }
 
 /// The names that a plain star stands for: a column reference each. Nothing for any other star.
@@ -203,11 +199,7 @@ Analysed<void> leave_out_passed_columns(Binding& binding, const Node& query,
     const Column& column = out.output[i];
     // What others may know by this name has to stay, unless they mean the input's.
     const bool needed = !schema.find(column.name) && referenced.contains(lower(column.name));
-    if (is_class(list[i], "COLUMN_REF") && !needed) {
-      const auto parts = parts_of(list[i]);
-      const bool qualified = parts.size() == 2 && lower(parts[0]) == lower(alias);
-      if (parts.size() == 1 || qualified) passes[i] = input.find(parts.back());
-    }
+    if (!needed) passes[i] = column_meant(list[i], alias, input);
     if (passes[i] && input[*passes[i]].type == column.type && is_passable(column.type)) continue;
     passes[i].reset();
     computed.push_back(list[i]);
@@ -260,6 +252,20 @@ Analysed<Schema> bind_as_written(Binding& binding, std::string_view sql, const N
 }
 
 }  // namespace
+
+Analysed<Node> from_input(Binding& binding, const std::string& alias) {
+  return binding.from_of(
+      fmt::format("SELECT * FROM {}() AS {}", input_function, quoted_name(alias)));
+}
+
+std::optional<std::size_t> column_meant(const Node& expression, const std::string& alias,
+                                        const Schema& schema) {
+  if (!is_class(expression, "COLUMN_REF")) return std::nullopt;
+  const auto parts = parts_of(expression);
+  const bool qualified = parts.size() == 2 && lower(parts[0]) == lower(alias);
+  if (parts.size() > 1 && !qualified) return std::nullopt;
+  return schema.find(parts.back());
+}
 
 bool is_passable(const Type& type) {
   const VectorShape shape = VectorShape::of(type);

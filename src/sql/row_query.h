@@ -12,6 +12,13 @@ Analysed<RowQuery> analyse_row_query(Binding& binding, std::string_view sql,
 /// stream or view can keep.
 Analysed<void> refuse_output(const Schema& output);
 
+/// The FROM of a query over `__leat_input()` alone, under the name `alias`.
+Analysed<Node> from_input(Binding& binding, const std::string& alias);
+
+/// The column of `schema` that an expression is as it stands: `column`, or `alias.column`.
+std::optional<std::size_t> column_meant(const Node& expression, const std::string& alias,
+                                        const Schema& schema);
+
 /// Which of the columns the expressions in `query` look at; `alias` is the table's name in it.
 std::vector<bool> columns_read(const Node& query, const Schema& schema, const std::string& alias);
 
