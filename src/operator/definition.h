@@ -17,6 +17,7 @@ struct TimeToLive {
   By by = By::processing_time;
   std::int64_t length_us = 0;
   std::size_t time_column = 0;  ///< of the input; by event time
+  std::int64_t behind_us = 0;   ///< so far behind the watermark that may be
 };
 
 /// The newest row per key.

@@ -28,6 +28,7 @@ state::TableOptions options_of(state::TableOptions base) {
 
 Expiry::Expiry(state::TableOptions base, unsigned shards, const TimeToLive& ttl)
     : ttl_(ttl),
+      length_us_(add_saturated(ttl.length_us, ttl.behind_us)),
       table_(options_of(std::move(base)), shards,
              [shards](std::string_view pair, const std::byte*) {
                const std::string_view group = pair.substr(time_bytes);
@@ -79,7 +80,7 @@ bool Expiry::is_of(std::string_view pair, unsigned shard) const {
 
 Status Expiry::take_due(unsigned shard, EventTimeUs now, std::vector<std::string>& groups) {
   Shard& at = shards_[shard];
-  const EventTimeUs last = add_saturated(now, -ttl_.length_us);
+  const EventTimeUs last = add_saturated(now, -length_us_);
   state::KeyedShard& table = table_.shard(shard);
   const auto lock = table.lock();
   at.complete = table.is_complete();
@@ -105,10 +106,10 @@ EventTimeUs Expiry::wakes_at() const {
     first = std::min(first, shard.first);
     if (shard.complete) continue;
     // What is in the store alone is looked for now and then.
-    const std::int64_t step = std::max(ttl_.length_us / looks_in_a_life, look_every_min_us);
+    const std::int64_t step = std::max(length_us_ / looks_in_a_life, look_every_min_us);
     first = std::min(first, add_saturated(shard.taken, step));
   }
-  return add_saturated(first, ttl_.length_us);
+  return add_saturated(first, length_us_);
 }
 
 void find_times(const Chunk& rows, std::size_t column, std::vector<EventTimeUs>& times) {

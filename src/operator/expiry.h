@@ -31,7 +31,7 @@ class Expiry {
   EventTimeUs touch_time(const EpochContext& context, EventTimeUs row_time) const;
   /// Whether a group that was last touched at the one time is over at the other.
   bool is_over(EventTimeUs touched, EventTimeUs now) const {
-    return add_saturated(touched, ttl_.length_us) <= now;
+    return add_saturated(touched, length_us_) <= now;
   }
   /// What is_over() compares with at the epoch's end; no_watermark: nothing is over.
   EventTimeUs now(const EpochContext& context) const;
@@ -61,6 +61,7 @@ class Expiry {
   bool is_of(std::string_view pair, unsigned shard) const;
 
   const TimeToLive ttl_;
+  const std::int64_t length_us_;  ///< from a touch to the time when the group is over
   state::KeyedTable table_;
   std::vector<Shard> shards_;
 };

@@ -16,7 +16,7 @@ KeyedView planned(const std::string& sql, const Schema& schema, bool taken_back,
   catalog["input"] = {.kind = taken_back ? sql::Relation::Kind::view : sql::Relation::Kind::stream,
                       .schema = schema};
   if (closes) catalog["input"].event_times[*schema.find("ts")] = {};
-  const auto query = analyser->view_query(sql, "v", catalog, closes);
+  const auto query = analyser->view_query(sql, "v", catalog, {.on_close = closes});
   if (!query) throw std::runtime_error(query.error().message);
   if (query->parts.size() != 1) throw std::runtime_error("several operators: " + sql);
   return {{}, std::get<sql::KeyedQuery>(query->parts[0].query)};

@@ -29,12 +29,13 @@ class ViewChecker {
   void run() {
     if (!fields_.readable()) return;
     const auto before = diagnostics_.errors();
+    ttl_ = read_ttl(fields_, diagnostics_);
     view_.name = declaration_.name->text;
     view_.at = declaration_.name->at;
     view_.pipeline = declaration_.pipeline;
     const bool known = fields_.has("query") ? take_query() : take_latest();
     if (!known || diagnostics_.errors() != before) return;
-    take_ttl(fields_, scope_, view_);
+    if (ttl_) take_ttl(*ttl_, fields_, scope_, view_);
     if (diagnostics_.errors() != before) return;
     note_state();
     sql::Relation relation{sql::Relation::Kind::view, view_.schema};
@@ -149,8 +150,10 @@ class ViewChecker {
     take_lateness(fields_, diagnostics_, windows_);
     const Node* query = fields_.find("query");
     if (query == nullptr || !inputs_known(*query)) return false;
-    auto analysed = scope_.analyser.view_query(query->text, view_.name, scope_.catalog,
-                                               windows_.emit == op::Emit::on_close);
+    sql::ViewQueryOptions options{.on_close = windows_.emit == op::Emit::on_close};
+    if (ttl_ && ttl_->by == op::TimeToLive::By::event_time)
+      options.joins_within_us = ttl_->length_us;
+    auto analysed = scope_.analyser.view_query(query->text, view_.name, scope_.catalog, options);
     if (!analysed) {
       scope_.report_sql(*declaration_.document, *query, analysed.error());
       return false;
@@ -359,6 +362,11 @@ class ViewChecker {
       remedy =
           "with emit: on_close each row leaves once, when nothing that it goes by can come any "
           "more, and what no row will look at is forgotten";
+    } else if (joins_streams(view_)) {
+      remedy =
+          "bound it with ttl: {event_time: 7d}, so that rows further apart don't match, or by "
+          "event "
+          "time in ON";
     } else if (!view_.query.empty()) {
       remedy = "bound it by windows, or join streams whose event times lie near each other";
     }
@@ -373,6 +381,7 @@ class ViewChecker {
   Fields fields_;
   op::WindowRules windows_;  ///< what the file says of windows
   std::optional<std::int64_t> pace_us_;
+  std::optional<op::TimeToLive> ttl_;
   std::vector<std::size_t> unique_;  ///< of `key`, where the query itself does not ensure it
   std::map<std::size_t, sql::EventTimeColumn> event_times_;
   std::int64_t behind_us_ = 0;

@@ -64,17 +64,18 @@ std::vector<Key> query_keys() {
 std::vector<Key> view_keys() {
   std::vector<Key> keys = newest_row_keys();
   for (const Key& key : query_keys()) keys.push_back(key);
-  keys.push_back({"ttl",
-                  Form::duration_or_section,
-                  "A key or group that nothing has touched for this long leaves the view and its "
-                  "state; when it comes again it begins anew. A duration alone is by the clock. "
-                  "Left out: kept for ever. Windows have `retain`.",
-                  false,
-                  {},
-                  {},
-                  1,
-                  {},
-                  "view.ttl"});
+  keys.push_back(
+      {"ttl",
+       Form::duration_or_section,
+       "A key, or a group of rows that only come, that nothing has touched for this long "
+       "leaves the view and its state; when it comes again it begins anew. A duration "
+       "alone is by the clock. Left out: kept for ever. Windows have `retain`.",
+       false,
+       {},
+       {},
+       1,
+       {},
+       "view.ttl"});
   return keys;
 }
 
@@ -128,8 +129,10 @@ std::vector<Section> view_sections() {
        {{"event_time",
          Form::duration,
          "By the event time of the stream that the view reads: the group's newest row is this far "
-         "behind the watermark. The same rows give the same view again. Of an ASOF JOIN of "
-         "streams: a row that is so much older is no match. Of window functions that emit on "
+         "behind the watermark. The same rows give the same view again. Of a JOIN of streams "
+         "without a time bound in ON: rows further apart don't match, as if ON said so. Of an "
+         "ASOF JOIN of streams: a row that is so much older is no match. Of window functions that "
+         "emit on "
          "close: rows don't look over so long a time without one of their partition, and running "
          "totals begin anew behind it.",
          false,

@@ -82,25 +82,33 @@ struct KeepsWindows {
 
 bool groups_handed_on(const ViewNode& view) {
   const auto* select = std::get_if<op::SelectView>(&view.definition);
-  if (view.parts.size() != 1 || select == nullptr || select->unique.empty()) return false;
-  const auto* groups = std::get_if<op::AggregateView>(&view.parts.front().definition);
+  if (view.parts.empty() || select == nullptr || select->unique.empty()) return false;
+  const auto* groups = std::get_if<op::AggregateView>(&view.parts.back().definition);
   return groups != nullptr && select->inputs.front().sql.empty() && !groups->query.window &&
          !groups->query.window_key;
 }
 
 bool grows_for_ever(const ViewNode& view) {
-  if (groups_handed_on(view)) return grows_for_ever(view.parts.front());
   const bool only_one_row = view.one_row && std::holds_alternative<op::SelectView>(view.definition);
-  return (!only_one_row && grows_for_ever(static_cast<const ViewPart&>(view))) ||
+  const bool only_hands_on = only_one_row || groups_handed_on(view);
+  return (!only_hands_on && grows_for_ever(static_cast<const ViewPart&>(view))) ||
          std::ranges::any_of(view.parts, [](const ViewPart& part) { return grows_for_ever(part); });
 }
 
 bool goes_by_time(const ViewPart& part) {
   if (const auto* join = std::get_if<op::JoinView>(&part.definition)) {
-    return closes_as_of(join->query);
+    return closes_as_of(join->query) || (join->query.bound && join->query.bound->of_view);
   }
   const auto* keyed = std::get_if<op::KeyedView>(&part.definition);
   return keyed != nullptr && keyed->query.frames && keyed->query.frames->closes;
+}
+
+bool joins_streams(const ViewNode& view) {
+  return std::ranges::any_of(view.parts, [](const ViewPart& part) {
+    const auto* join = std::get_if<op::JoinView>(&part.definition);
+    return join != nullptr && grows_for_ever(part) && !join->query.asof &&
+           !join->query.left.weighted && !join->query.right.weighted;
+  });
 }
 
 bool could_close(const ViewNode& view) {
@@ -191,7 +199,8 @@ std::string state_of_parts(const ViewNode& view) {
     if (const auto* select = std::get_if<op::SelectView>(&part.definition)) {
       return select->kept ? "its rows" : "";
     }
-    return grows_for_ever(part) ? "one row per distinct group, for ever" : "its groups";
+    if (grows_for_ever(part)) return "one row per distinct group, for ever";
+    return ttl_of(part) ? "its groups " + kept_for(part) : "its groups";
   };
   std::vector<std::string> texts;
   for (const ViewPart& part : view.parts) texts.push_back(text_of(part));
@@ -213,7 +222,7 @@ std::string state_bound(const ViewNode& view, const Schema& input) {
     return fmt::format("one row per distinct {}{}, {}", fmt::join(names, ", "),
                        latest->deletes.empty() ? "" : " that is not deleted", kept_for(view));
   }
-  if (groups_handed_on(view)) {
+  if (view.parts.size() == 1 && groups_handed_on(view)) {
     return "one row per distinct group, " + kept_for(view.parts.front());
   }
   const auto* definition = std::get_if<op::AggregateView>(&view.definition);

@@ -85,6 +85,7 @@ class Decomposition {
   Analysed<AggregateQuery> run(const Schema& output) {
     out_.input = source_.input;
     out_.weighted = weighted_;
+    out_.row_time = row_time();
     out_.output = output;
     LEAT_TRY_SQL(find_keys());
     if (out_.key_count == 0 && find_aggregate(query_, binding_.functions()) == nullptr) {
@@ -317,6 +318,15 @@ class Decomposition {
     const std::string sql = LEAT_TRY_SQL(binding_.to_sql(query));
     const Schema schema = LEAT_TRY_SQL(binding_.bind_rewritten(sql, input()));
     return schema[0].type;
+  }
+
+  std::optional<AggregateQuery::RowTime> row_time() const {
+    if (weighted_) return std::nullopt;
+    for (const auto& [column, time] : source_.relation->event_times) {
+      if (time.bounds_window) continue;
+      return AggregateQuery::RowTime{column, source_.relation->behind_us + time.behind_us};
+    }
+    return std::nullopt;
   }
 
   Program::Input input() const { return {source_.relation->schema, true, weighted_}; }

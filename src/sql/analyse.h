@@ -40,6 +40,15 @@ struct SqlFault {
 template <class T>
 using Analysed = std::expected<T, SqlFault>;
 
+/// What a view asks of its query beside what the SQL says.
+struct ViewQueryOptions {
+  /// What window functions give for a row is wanted once, when it is final, where they go by event
+  /// time.
+  bool on_close = false;
+  /// Rows of streams whose event times lie further apart don't match in joins.
+  std::optional<std::int64_t> joins_within_us = {};
+};
+
 /// Thread-safe when each thread has its own. Holds a DuckDB in which every query is bound against
 /// its inputs' columns.
 class Analyser {
@@ -58,10 +67,9 @@ class Analyser {
                                        const Catalog& catalog) = 0;
   /// A view's query taken apart into operators; `view` names the last of them, and the others
   /// after it. What can't be kept up to date is refused as `not-incremental` with the remedy.
-  /// `on_close`: what window functions give for a row is wanted once, when it is final, where they
-  /// go by event time.
   virtual Analysed<ViewQuery> view_query(std::string_view sql, const std::string& view,
-                                         const Catalog& catalog, bool on_close = false) = 0;
+                                         const Catalog& catalog,
+                                         const ViewQueryOptions& options = {}) = 0;
   /// The same where one operator is enough: SELECT … FROM one stream or view (or a window function
   /// of one, as `tumble(…)`) [WHERE] GROUP BY … [HAVING]. What can't be kept incrementally is
   /// refused as `not-incremental` with the remedy.

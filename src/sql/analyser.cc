@@ -47,9 +47,9 @@ class BindingAnalyser final : public Analyser {
   }
 
   Analysed<ViewQuery> view_query(std::string_view sql, const std::string& view,
-                                 const Catalog& catalog, bool on_close) override {
+                                 const Catalog& catalog, const ViewQueryOptions& options) override {
     return without_macros(sql, [&](std::string_view plain) {
-      return plan_view_query(*binding_, plain, view, catalog, on_close);
+      return plan_view_query(*binding_, plain, view, catalog, options);
     });
   }
 

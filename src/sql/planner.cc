@@ -49,8 +49,8 @@ bool is_windowed(const Node& query) {
 }  // namespace
 
 Analysed<ViewQuery> plan_view_query(Binding& binding, std::string_view sql, const std::string& view,
-                                    const Catalog& catalog, bool on_close) {
-  return Planner(binding, view, catalog, on_close).run(sql);
+                                    const Catalog& catalog, const ViewQueryOptions& options) {
+  return Planner(binding, view, catalog, options).run(sql);
 }
 
 Analysed<ViewQuery> Planner::run(std::string_view sql) {

@@ -14,23 +14,23 @@ namespace leat::sql {
 
 /// Analyser::view_query.
 Analysed<ViewQuery> plan_view_query(Binding& binding, std::string_view sql, const std::string& view,
-                                    const Catalog& catalog, bool on_close);
+                                    const Catalog& catalog, const ViewQueryOptions& options);
 
 /// Takes a view's query apart into operators, from the inside out: each subquery, join, grouping
 /// and window function becomes a part that the next one reads. Its functions stand in files by what
 /// they plan: planner.cc the SELECT as a whole, planner_from.cc FROM, planner_groups.cc GROUP BY,
-/// planner_joins.cc and planner_asof.cc joins, planner_subqueries.cc subqueries in expressions,
-/// planner_keyed.cc what is computed anew by key, planner_frames.cc window functions that look
-/// near, planner_now.cc now(), planner_ranks.cc rankings,
-/// planner_sessions.cc sessions, planner_sets.cc UNION and the like, planner_windows.cc what is
-/// known of a relation's columns.
+/// planner_joins.cc, planner_bounds.cc and planner_asof.cc joins, planner_subqueries.cc subqueries
+/// in expressions, planner_keyed.cc what is computed anew by key, planner_frames.cc window
+/// functions that look near, planner_now.cc now(), planner_ranks.cc rankings, planner_sessions.cc
+/// sessions, planner_sets.cc UNION and the like, planner_windows.cc what is known of a relation's
+/// columns.
 class Planner {
  public:
-  Planner(Binding& binding, std::string view, Catalog catalog, bool on_close)
+  Planner(Binding& binding, std::string view, Catalog catalog, const ViewQueryOptions& options)
       : binding_(binding),
         view_(std::move(view)),
         catalog_(std::move(catalog)),
-        on_close_(on_close) {}
+        options_(options) {}
 
   Analysed<ViewQuery> run(std::string_view sql);
 
@@ -124,7 +124,6 @@ class Planner {
   Analysed<ViewInput> join_input(JoinSides& sides, JoinSide& side, bool shown);
   Analysed<void> merge_using(JoinSides& sides, const std::vector<std::string>& using_columns);
   From add_join(JoinSides sides, JoinQuery query);
-  void find_bound(const JoinSides& sides, JoinQuery& query) const;
   void put_window_first(JoinSides& sides, JoinQuery& query) const;
   std::map<std::size_t, EventTimeColumn> windows_shown(const JoinSides& sides,
                                                        const Schema& output) const;
@@ -139,6 +138,18 @@ class Planner {
   bool is_needed(const std::string& column) const {
     return all_needed_ || needed_.contains(lower(column));
   }
+
+  // planner_bounds.cc
+  struct Nearness {
+    std::string left_time, right_time;  ///< columns of the sides' relations
+    std::int64_t lower_us = 0;          ///< of right's time less left's
+    std::int64_t upper_us = 0;
+  };
+  std::optional<Nearness> nearness_of(const JoinSides& sides) const;
+  std::optional<JoinQuery::TimeBound> find_bound(const JoinSides& sides,
+                                                 const JoinQuery& query) const;
+  std::optional<Node> time_named(const JoinSide& side, const JoinSide& other) const;
+  Analysed<bool> add_bound_of_view(JoinSides& sides);
 
   // planner_asof.cc
   Analysed<From> asof_join(From left, From right, JoinQuery::Kind kind, const Node& join,
@@ -257,7 +268,7 @@ class Planner {
   Binding& binding_;
   const std::string view_;
   Catalog catalog_;
-  const bool on_close_;
+  const ViewQueryOptions options_;
   std::vector<QueryPart> parts_;
   /// Rows of an input with their windows, which are no part: by the relation's name.
   struct WindowRows {

@@ -158,7 +158,7 @@ class Planner::FrameCalls {
     const EventTimeColumn* time = planner_.event_time_of(input_, orders_.at(0).at("expression"));
     if (time != nullptr && text_in(orders_.at(0), "type") != "DESCENDING") {
       frames_.settles_us = time->behind_us + (time->bounds_window ? 0 : 1);
-      frames_.closes = planner_.on_close_;
+      frames_.closes = planner_.options_.on_close;
     }
     return {orders_, std::move(computed_), std::move(frames_), std::move(carried_)};
   }

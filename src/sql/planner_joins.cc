@@ -1,9 +1,8 @@
-// Joins: which columns must be equal, how far apart in time rows may be, and what else must hold.
+// Joins: which columns must be equal, and what else must hold.
 
 #include <algorithm>
 
 #include "sql/engine.h"
-#include "sql/interval.h"
 #include "sql/planner_sides.h"
 #include "sql/refusal.h"
 #include "sql/row_query.h"
@@ -22,42 +21,6 @@ std::optional<JoinQuery::Kind> kind_of(const std::string& type) {
   if (type == "SEMI") return Kind::semi;
   if (type == "ANTI") return Kind::anti;
   return std::nullopt;
-}
-
-/// `a BETWEEN b AND c` as two comparisons.
-std::vector<Node> without_between(const std::vector<Node>& conditions) {
-  std::vector<Node> out;
-  for (const Node& condition : conditions) {
-    if (!is_class(condition, "BETWEEN")) {
-      out.push_back(condition);
-      continue;
-    }
-    for (const auto& [type, bound] : {std::pair{"COMPARE_GREATERTHANOREQUALTO", "lower"},
-                                      std::pair{"COMPARE_LESSTHANOREQUALTO", "upper"}}) {
-      out.push_back(comparison(type, condition.at("input"), condition.at(bound)));
-      out.back()["query_location"] = position_of(condition);
-    }
-  }
-  return out;
-}
-
-/// A column, and what is added to it.
-struct Shifted {
-  const Node* column = nullptr;
-  std::int64_t us = 0;
-};
-
-std::optional<Shifted> shifted_column(const Node& expression) {
-  if (is_class(expression, "COLUMN_REF")) return Shifted{&expression, 0};
-  if (!is_class(expression, "FUNCTION")) return std::nullopt;
-  const std::string name = function_name(expression);
-  const Node& arguments = expression.at("children");
-  if ((name != "+" && name != "-") || arguments.size() != 2) return std::nullopt;
-  const bool first = is_class(arguments[0], "COLUMN_REF");
-  if (!first && (name == "-" || !is_class(arguments[1], "COLUMN_REF"))) return std::nullopt;
-  const auto us = interval_us(arguments[first ? 1 : 0], "an interval");
-  if (!us) return std::nullopt;
-  return Shifted{&arguments[first ? 0 : 1], name == "-" ? -*us : *us};
 }
 
 }  // namespace
@@ -117,6 +80,7 @@ Analysed<Planner::From> Planner::join(From left, From right, JoinQuery::Kind kin
     sides.right.keys.push_back(*r);
   }
   LEAT_TRY_SQL(take_keys(sides));
+  const bool of_view = LEAT_TRY_SQL(add_bound_of_view(sides));
   for (const Node& condition : sides.conditions) {
     walk(condition, [&](const Node& node) {
       for (JoinSide* side : {&sides.left, &sides.right}) {
@@ -132,8 +96,11 @@ Analysed<Planner::From> Planner::join(From left, From right, JoinQuery::Kind kin
   put_window_first(sides, query);
   query.left = LEAT_TRY_SQL(join_input(sides, sides.left, true));
   query.right = LEAT_TRY_SQL(join_input(sides, sides.right, sides.shows_right()));
-  find_bound(sides, query);
-  if (query.bound) query.window_key.reset();
+  query.bound = find_bound(sides, query);
+  if (query.bound) {
+    query.bound->of_view = of_view;
+    query.window_key.reset();
+  }
   query.condition = LEAT_TRY_SQL(join_condition(sides, query));
   LEAT_TRY_SQL(merge_using(sides, using_columns));
   return add_join(std::move(sides), std::move(query));
@@ -391,54 +358,6 @@ Analysed<Node> Planner::cast_to(const Node& expression, const Type& from, const 
   node.at("child") = expression;
   node.at("child")["alias"] = "";
   return node;
-}
-
-/// Two streams whose event times must lie near each other: rows that can't match any more need not
-/// be kept.
-void Planner::find_bound(const JoinSides& sides, JoinQuery& query) const {
-  if (query.left.weighted || query.right.weighted) return;
-  const auto time_of = [&](const JoinSide& side, const Node& column) -> std::string {
-    const auto own = side.from.scope.resolve(column);
-    if (!own || parts_of(*own).size() != 1) return "";
-    const Relation& known = relation(side.from.relation);
-    const auto index = known.schema.find(parts_of(*own)[0]);
-    return index && known.event_times.contains(*index) ? parts_of(*own)[0] : "";
-  };
-  std::optional<std::int64_t> lower, upper;
-  std::string left_time, right_time;
-  for (const Node& condition : sides.conditions) {
-    const std::string type = text_in(condition, "type");
-    const bool at_least = type == "COMPARE_GREATERTHANOREQUALTO" || type == "COMPARE_GREATERTHAN";
-    const bool at_most = type == "COMPARE_LESSTHANOREQUALTO" || type == "COMPARE_LESSTHAN";
-    if (!at_least && !at_most) continue;
-    const auto a = shifted_column(condition.at("left"));
-    const auto b = shifted_column(condition.at("right"));
-    if (!a || !b) continue;
-    // left.time + a >= right.time + b is right.time - left.time <= a - b, or the other way round.
-    std::string l = time_of(sides.left, *a->column);
-    std::string r = time_of(sides.right, *b->column);
-    bool bounds_below = at_most;
-    std::int64_t distance = a->us - b->us;
-    if (l.empty() || r.empty()) {
-      l = time_of(sides.left, *b->column);
-      r = time_of(sides.right, *a->column);
-      bounds_below = at_least;
-      distance = b->us - a->us;
-    }
-    if (l.empty() || r.empty()) continue;
-    if (!left_time.empty() && (left_time != l || right_time != r)) continue;
-    left_time = l;
-    right_time = r;
-    if (bounds_below) {
-      lower = std::max(lower.value_or(distance), distance);
-    } else {
-      upper = std::min(upper.value_or(distance), distance);
-    }
-  }
-  if (!lower || !upper || *lower > *upper) return;
-  const auto l = query.left.schema.find(sides.left.names.at(left_time));
-  const auto r = query.right.schema.find(sides.right.names.at(right_time));
-  if (l && r) query.bound = JoinQuery::TimeBound{*l, *r, *lower, *upper};
 }
 
 /// The rest of ON over pairs of rows.

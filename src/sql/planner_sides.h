@@ -27,4 +27,7 @@ struct Planner::JoinSides {
   }
 };
 
+/// `a BETWEEN b AND c` as two comparisons.
+std::vector<Node> without_between(const std::vector<Node>& conditions);
+
 }  // namespace leat::sql

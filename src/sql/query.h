@@ -177,6 +177,13 @@ struct AggregateQuery {
   Schema groups;  ///< k0…, a0…: post's input
   Schema output;
   bool weighted = false;  ///< the input is a view: rows may be taken back
+  /// A column of the input's that is its rows' event time, and how far behind the watermark of the
+  /// streams that may be.
+  struct RowTime {
+    std::size_t column = 0;
+    std::int64_t behind_us = 0;
+  };
+  std::optional<RowTime> row_time;
 };
 
 /// One input of a view that has several, and what is made of each of its rows.
@@ -224,6 +231,7 @@ struct JoinQuery {
     std::size_t right_column = 0;  ///< index in right.schema
     std::int64_t lower_us = 0;
     std::int64_t upper_us = 0;
+    bool of_view = false;  ///< ViewQueryOptions::joins_within_us says so, not the query
   };
   std::optional<TimeBound> bound;
   /// ASOF JOIN, inner or left: of the right side's rows whose other keys are equal, the one nearest

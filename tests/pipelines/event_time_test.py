@@ -5,6 +5,7 @@ import os
 import pathlib
 import pty
 import random
+import re
 import select
 import subprocess
 import sys
@@ -251,6 +252,44 @@ def bounded(folder, failures):
         failures.check("it names ttl", code == 0 or "ttl: 7d" in check.stdout + check.stderr, check.stdout + check.stderr)
 
 
+# Queries of several steps whose ttl bounds all that they keep.
+STEPS = """
+pipeline: steps
+topics: {orders: {}, payments: {}}
+streams:
+  opened: {from: orders, columns: {id: bigint, customer: text, made: timestamp}, event_time: {column: made}}
+  paid: {from: payments, columns: {id: bigint, customer: text, made: timestamp}, event_time: {column: made}}
+views:
+  settled: {query: "SELECT o.id, p.made FROM opened o JOIN paid p ON o.id = p.id", keep: false, ttl: {event_time: 1h}}
+  unpaid:
+    query: SELECT id FROM opened o WHERE NOT EXISTS (SELECT 1 FROM paid p WHERE p.id = o.id)
+    keep: false
+    ttl: {event_time: 1h}
+  longest:
+    query: SELECT o.customer, max(p.made - o.made) AS longest FROM opened o JOIN paid p USING (id) GROUP BY ALL
+    ttl: {event_time: 1h}
+  seen:
+    query: SELECT customer, count(*) AS n FROM (SELECT customer FROM opened UNION ALL SELECT customer FROM paid) GROUP BY customer
+    key: customer
+    ttl: {processing_time: 1h}
+sinks:
+  settled: {from: settled, blackhole: {}}
+  unpaid: {from: unpaid, blackhole: {}}
+"""
+
+
+def bounded_steps(folder, failures):
+    """Of each of the queries `check --strict` refuses the state without ttl, and takes it with it."""
+    path = folder / "steps.yaml"
+    path.write_text(STEPS)
+    check = run("check", "--strict", path)
+    failures.equal("check --strict, several steps", (check.returncode, check.stderr), (0, ""))
+    path.write_text(re.sub(r",? *ttl: \{[^}]*\}", "", STEPS))
+    check = run("check", "--strict", path)
+    refused = (check.stdout + check.stderr).count("unbounded-state")
+    failures.equal("check --strict, several steps without ttl", (check.returncode, refused), (2, 4))
+
+
 def live_screen(url, failures):
     """`leat top` on a terminal: it shows tables, shows them again, and ends by q."""
     leader, follower = pty.openpty()
@@ -298,4 +337,4 @@ def shown_by_top(folder, failures):
 
 
 if __name__ == "__main__":
-    leat_program.run_each(told_by_tests, counted, caught_up, in_step, joined_backlog, left, bounded, shown_by_top)
+    leat_program.run_each(told_by_tests, counted, caught_up, in_step, joined_backlog, left, bounded, bounded_steps, shown_by_top)

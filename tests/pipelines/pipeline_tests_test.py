@@ -14,7 +14,7 @@ from leat_program import PROJECT, run  # noqa: E402
 
 BUNDLED = ["pipelines/users.yaml", "pipelines/sensors.yaml", "pipelines/clicks.yaml", "tests/pipelines/queries.yaml",
            "tests/pipelines/results.yaml", "tests/pipelines/times.yaml", "tests/pipelines/keys.yaml",
-           "tests/pipelines/asof.yaml"]
+           "tests/pipelines/asof.yaml", "tests/pipelines/ttl.yaml"]
 MS_MAX = 2000  # of a test, on a machine that is busy with others; far more than it takes
 ESCAPE = "\x1b"
 
