@@ -1,9 +1,11 @@
 #include "operator/asof_shard.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <unordered_map>
 
+#include "base/check.h"
 #include "operator/window_end.h"
 
 namespace leat::op {
@@ -20,7 +22,20 @@ std::string successor_of(std::string_view place) {
 
 }  // namespace
 
-EventTimeUs AsofShard::time_of(std::string_view order) { return window_end_of(order, 0); }
+EventTimeUs AsofPlan::time_of(std::string_view order) const {
+  if (!following) return window_end_of(order, 0);
+  std::array<char, window_time_bytes> turned;
+  LEAT_CHECK(order.size() == turned.size());
+  std::ranges::transform(order, turned.begin(), [](char c) { return static_cast<char>(~c); });
+  return window_end_of({turned.data(), turned.size()}, 0);
+}
+
+std::string AsofPlan::place_before(std::string_view key, EventTimeUs time) {
+  std::string place(key);
+  append_window_time(time, place);
+  for (std::size_t i = key.size(); i < place.size(); ++i) place[i] = static_cast<char>(~place[i]);
+  return place;
+}
 
 Status AsofShard::merge(std::span<const KeyedWork* const> works, unsigned index,
                         std::vector<ChangeChunk>* output) {
@@ -54,9 +69,10 @@ void AsofShard::add(Side& side, const Rows& rows) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     state::Entry* entry = entries_[i];
     side.rows.add(entry, rows[i]);
-    if (!plan_.closes || entry->has(state::Entry::pinned)) continue;
+    const bool waits_long = plan_.following && &side == &left_;
+    if (!plan_.closes || waits_long || entry->has(state::Entry::pinned)) continue;
     side.rows.table().pin(entry);
-    side.open.add(end_of(rows[i].order), entry);
+    side.open.add(plan_.end_of(rows[i].order), entry);
   }
 }
 
@@ -68,7 +84,7 @@ Status AsofShard::take_lefts(const Rows& rows) {
   }
   LEAT_TRY(left_.rows.find_or_create(rows, entries_));
   add(left_, rows);
-  return {};
+  return plan_.closes && plan_.following ? watch_lefts(rows) : Status();
 }
 
 Status AsofShard::take_rights(const Rows& rows) {
@@ -162,23 +178,33 @@ Result<state::Entry*> AsofShard::match_of(const OrderedRows::Row& left) {
   state::Entry* match = LEAT_TRY(right_.rows.table().last_entry(
       left.key, plan_.strictly ? place : state::end_of_prefix(place), is_there_));
   if (match == nullptr || !plan_.reach_us) return match;
-  return in_reach(right_.rows.row_of(match), time_of(left.order)) ? match : nullptr;
+  return in_reach(right_.rows.row_of(match), plan_.time_of(left.order)) ? match : nullptr;
 }
 
 /// Where right rows have a time to live: it is not over for a left row of this time.
-bool AsofShard::in_reach(const OrderedRows::Row& right, EventTimeUs time) const {
-  return add_saturated(time_of(right.order), *plan_.reach_us) > time;
+bool AsofShard::in_reach(const OrderedRows::Row& right, EventTimeUs left_time) const {
+  const EventTimeUs right_time = plan_.time_of(right.order);
+  if (plan_.following) return add_saturated(left_time, *plan_.reach_us) > right_time;
+  return add_saturated(right_time, *plan_.reach_us) > left_time;
 }
 
 Result<state::Entry*> AsofShard::right_behind(std::string_view key, std::string_view place) {
   return right_.rows.table().first_entry(successor_of(place), state::end_of_prefix(key), is_there_);
 }
 
-Status AsofShard::close(EventTimeUs watermark, const FirstSettled& first_settled) {
-  const auto left_lock = left_.rows.table().lock();
-  const auto right_lock = right_.rows.table().lock();
-  LEAT_TRY(leave(left_.open.take_until(watermark)));
-  return settle(right_.open.take_until(watermark), first_settled);
+Result<EventTimeUs> AsofShard::close(EventTimeUs watermark) {
+  if (plan_.following) return close_following(watermark);
+  const bool ended = watermark == end_of_time;
+  const EventTimeUs time = ended ? left_.open.last_end() : watermark;
+  if (time == no_watermark) return time;
+  {
+    const auto left_lock = left_.rows.table().lock();
+    const auto right_lock = right_.rows.table().lock();
+    LEAT_TRY(leave(left_.open.take_until(time)));
+    LEAT_TRY(settle(right_.open.take_until(time)));
+  }
+  if (expiry_ != nullptr && !ended) LEAT_TRY(forget(time));
+  return time;
 }
 
 Status AsofShard::leave(std::span<state::Entry* const> lefts) {
@@ -195,31 +221,36 @@ Status AsofShard::leave(std::span<state::Entry* const> lefts) {
 }
 
 /// What comes before one of these can't be a match any more.
-Status AsofShard::settle(std::span<state::Entry* const> rights, const FirstSettled& first_settled) {
+Status AsofShard::settle(std::span<state::Entry* const> rights) {
   for (state::Entry* entry : rights) {
     if (entry->has(state::Entry::live)) {
       const OrderedRows::Row row = right_.rows.row_of(entry);
       const auto older =
           LEAT_TRY(right_.rows.table().remove_range(row.key, right_.rows.table().key_of(entry)));
-      if (older.empty()) LEAT_TRY(first_settled(row.key, time_of(row.order)));
+      const bool first = older.empty();
+      if (first && expiry_ != nullptr) {
+        LEAT_TRY(expiry_->watch(index_, row.key, plan_.time_of(row.order)));
+      }
     }
     right_.rows.table().unpin(entry);
   }
   return {};
 }
 
-Status AsofShard::forget(std::span<const std::string> keys, EventTimeUs watermark,
-                         const FirstSettled& not_over) {
+/// Of keys whose right rows may be over: those that are.
+Status AsofShard::forget(EventTimeUs watermark) {
+  std::vector<std::string> keys;
+  LEAT_TRY(expiry_->take_due(index_, watermark, keys));
   const auto lock = right_.rows.table().lock();
   for (const std::string& key : keys) {
     const state::Entry* newest = LEAT_TRY(right_.rows.table().last_entry(
         key, state::end_of_prefix(key), [&](const state::Entry* entry) {
-          return time_of(right_.rows.row_of(entry).order) < watermark;
+          return plan_.time_of(right_.rows.row_of(entry).order) < watermark;
         }));
     if (newest == nullptr) continue;
     const OrderedRows::Row row = right_.rows.row_of(newest);
     if (in_reach(row, watermark)) {
-      LEAT_TRY(not_over(key, time_of(row.order)));
+      LEAT_TRY(expiry_->watch(index_, key, plan_.time_of(row.order)));
     } else {
       const std::string behind = successor_of(right_.rows.table().key_of(newest));
       (void)LEAT_TRY(right_.rows.table().remove_range(key, behind));
@@ -230,7 +261,7 @@ Status AsofShard::forget(std::span<const std::string> keys, EventTimeUs watermar
 
 void AsofShard::index(bool left, state::Entry* entry) {
   Side& side = left ? left_ : right_;
-  side.open.add(end_of(side.rows.row_of(entry).order), entry);
+  side.open.add(plan_.end_of(side.rows.row_of(entry).order), entry);
 }
 
 }  // namespace leat::op

@@ -9,6 +9,7 @@
 
 #include "operator/definition.h"
 #include "operator/detail_table.h"
+#include "operator/expiry.h"
 #include "operator/join_codec.h"
 #include "operator/join_output.h"
 #include "operator/keyed_inputs.h"
@@ -22,26 +23,42 @@ struct AsofPlan {
   explicit AsofPlan(const JoinView& view)
       : keeps_left(view.query.kind == sql::JoinQuery::Kind::left),
         strictly(view.query.asof->strictly),
+        following(view.query.asof->following),
         closes(view.query.asof->closes),
         reach_us(view.ttl ? std::optional(view.ttl->length_us) : std::nullopt),
         codec(view.query) {}
 
   const bool keeps_left;  ///< rows without a match
   const bool strictly;
+  const bool following;
   const bool closes;
-  const std::optional<std::int64_t> reach_us;  ///< a match is not as old as this
+  const std::optional<std::int64_t> reach_us;  ///< a match is not as far away as this
   const JoinCodec codec;
+
+  /// Where it closes: the time that is a row's order, by RankOrder, and the least place of left
+  /// rows at or before a time (of `following`).
+  EventTimeUs time_of(std::string_view order) const;
+  static std::string place_before(std::string_view key, EventTimeUs time);
+  /// The watermark has passed a row at this time.
+  EventTimeUs end_of(std::string_view order) const { return add_saturated(time_of(order), 1); }
 };
 
 /// One shard of an ASOF join. Both sides' rows lie in order, by key and by what is compared (turned
 /// over where the following row is asked for, so that it is always the row before). An epoch's
 /// right rows change what the left rows up to the next right row match, and only those are looked
 /// at; then its left rows are matched. Where the join closes, left rows wait until nothing can come
-/// before them, and of the right rows a key keeps the last that all that is to come follows.
+/// before them, and of the right rows a key keeps the last that all that is to come follows. Where
+/// it closes with the following row, left rows wait until the watermark has passed that row, or
+/// until none can come within reach, and right rows until the watermark has passed them.
 class AsofShard {
  public:
-  AsofShard(const AsofPlan& plan, state::KeyedShard& left, state::KeyedShard& right)
+  /// `expiry`: of rows to live for a time: of keys of the right side, or of left rows that wait for
+  /// the following row; else null. `index`: of the shard in it.
+  AsofShard(const AsofPlan& plan, state::KeyedShard& left, state::KeyedShard& right, Expiry* expiry,
+            unsigned index)
       : plan_(plan),
+        expiry_(expiry),
+        index_(index),
         left_{OrderedRows(left)},
         right_{OrderedRows(right)},
         output_(plan.codec, !plan.closes) {}
@@ -49,26 +66,15 @@ class AsofShard {
   /// The epoch's rows of this shard; `output` is null where nobody wants its changes.
   Status merge(std::span<const KeyedWork* const> works, unsigned index,
                std::vector<ChangeChunk>* output);
-  /// Lets left rows before the watermark leave, and forgets what none can match any more. Of keys
-  /// that have their first right row behind it `first_settled(key, time)` is told.
-  using FirstSettled = std::function<Status(std::string_view key, EventTimeUs time)>;
-  Status close(EventTimeUs watermark, const FirstSettled& first_settled);
-  /// Of rows to live for a time: forgets what is over of these keys, which the watermark has
-  /// passed, and tells `not_over` of the others.
-  Status forget(std::span<const std::string> keys, EventTimeUs watermark,
-                const FirstSettled& not_over);
+  /// Lets left rows leave whose match is certain at this watermark, and forgets what none can match
+  /// any more. At end_of_time all leave; then, as time has not come to an end, it gives the
+  /// watermark at which they would have left, no_watermark where there was none. Else this one.
+  Result<EventTimeUs> close(EventTimeUs watermark);
   /// Ends the epoch.
   Status finish() { return output_.finish(); }
 
-  /// When the last of the waiting left rows would leave; no_watermark when there is none.
-  EventTimeUs last_end() const { return left_.open.last_end(); }
   /// An entry that was restored.
   void index(bool left, state::Entry* entry);
-
-  /// The time that is a row's order, by RankOrder.
-  static EventTimeUs time_of(std::string_view order);
-  /// The watermark has passed a row at this time.
-  static EventTimeUs end_of(std::string_view order) { return add_saturated(time_of(order), 1); }
 
  private:
   struct Side {
@@ -96,8 +102,14 @@ class AsofShard {
   Status put_range(const Range& range, std::int64_t sign);
   Status put(const OrderedRows::Row& left, const state::Entry* match, std::int64_t weight);
   Status leave(std::span<state::Entry* const> lefts);
-  Status settle(std::span<state::Entry* const> rights, const FirstSettled& first_settled);
-  bool in_reach(const OrderedRows::Row& right, EventTimeUs time) const;
+  Status settle(std::span<state::Entry* const> rights);
+  Status forget(EventTimeUs watermark);
+  bool in_reach(const OrderedRows::Row& right, EventTimeUs left_time) const;
+
+  // asof_following.cc
+  Status watch_lefts(const Rows& rows);
+  Result<EventTimeUs> close_following(EventTimeUs watermark);
+  Status leave_before(std::string_view key, std::string_view begin, EventTimeUs& last_time);
 
   /// The least key of a left row's entry that this right row may be the match of.
   std::string reach_of(const OrderedRows::Row& right) const;
@@ -106,6 +118,8 @@ class AsofShard {
   Result<state::Entry*> right_behind(std::string_view key, std::string_view place);
 
   const AsofPlan& plan_;
+  Expiry* const expiry_;
+  const unsigned index_;
   Side left_;
   Side right_;
   JoinOutput output_;

@@ -31,15 +31,15 @@ class AsofViewOperator final : public ViewOperator {
       orders_.push_back(std::make_unique<RankOrder>(input.schema, std::vector{order}));
       tables_.push_back(std::make_unique<state::KeyedTable>(
           OrderedRows::options_of(resources.table_options(family, details_prefix_of(left ? 0 : 1))),
-          resources.shards, OrderedRows::place_of(resources.shards, must_stay())));
+          resources.shards, OrderedRows::place_of(resources.shards, must_stay(left))));
     }
     if (view_.ttl) {
       expiry_ = std::make_unique<Expiry>(resources.table_options(family, expiry_prefix),
                                          resources.shards, *view_.ttl);
     }
     for (unsigned i = 0; i < resources.shards; ++i) {
-      shards_.push_back(
-          std::make_unique<Shard>(plan_, tables_[0]->shard(i), tables_[1]->shard(i), resources));
+      shards_.push_back(std::make_unique<Shard>(plan_, tables_[0]->shard(i), tables_[1]->shard(i),
+                                                expiry_.get(), i, resources));
       shards_[i]->tables = {&tables_[0]->shard(i), &tables_[1]->shard(i)};
       if (expiry_) shards_[i]->tables.push_back(&expiry_->table(i));
     }
@@ -69,7 +69,9 @@ class AsofViewOperator final : public ViewOperator {
     shard.eviction.apply(shard.tables);
     LEAT_TRY(
         shard.join.merge(inputs_.in_order(), index, context.changes_wanted ? &output : nullptr));
-    if (plan_.closes) LEAT_TRY(close(context, index, shard.join));
+    if (plan_.closes) {
+      clock_.advance(context.epoch, LEAT_TRY(shard.join.close(context.watermark)));
+    }
     LEAT_TRY(shard.join.finish());
     state::publish_counts(shard.tables);
     inputs_.merged();
@@ -109,9 +111,9 @@ class AsofViewOperator final : public ViewOperator {
 
  private:
   struct Shard {
-    Shard(const AsofPlan& plan, state::KeyedShard& left, state::KeyedShard& right,
-          const Resources& resources)
-        : join(plan, left, right), eviction(resources) {}
+    Shard(const AsofPlan& plan, state::KeyedShard& left, state::KeyedShard& right, Expiry* expiry,
+          unsigned index, const Resources& resources)
+        : join(plan, left, right, expiry, index), eviction(resources) {}
     AsofShard join;
     EvictionPolicy eviction;
     std::vector<state::KeyedShard*> tables;
@@ -120,28 +122,11 @@ class AsofViewOperator final : public ViewOperator {
   /// Keys that are compared for equality; the column behind them is what is compared by order.
   std::size_t equal_keys() const { return query_.key_count - 1; }
 
-  /// Of rows that are restored: those that the watermark has not passed.
-  std::function<bool(const OrderedRows::Row&)> must_stay() const {
-    if (!plan_.closes) return {};
-    return
-        [this](const OrderedRows::Row& row) { return AsofShard::end_of(row.order) > clock_.now(); };
-  }
-
-  /// When the input has ended all left rows leave. But time has not come to an end: it moves on to
-  /// where they would have left.
-  Status close(const EpochContext& context, unsigned index, AsofShard& join) {
-    const EventTimeUs time = context.watermark == end_of_time ? join.last_end() : context.watermark;
-    if (time == no_watermark) return {};
-    const auto watch = [&](std::string_view key, EventTimeUs right_time) {
-      return expiry_ ? expiry_->watch(index, key, right_time) : Status();
-    };
-    LEAT_TRY(join.close(time, watch));
-    clock_.advance(context.epoch, time);
-    if (!expiry_) return {};
-    const EventTimeUs now = expiry_->now(context);
-    std::vector<std::string> due;
-    LEAT_TRY(expiry_->take_due(index, now, due));
-    return join.forget(due, now, watch);
+  /// Of a side's rows that are restored: those that the watermark has not passed. Left rows that
+  /// wait for the following row need not be in memory.
+  std::function<bool(const OrderedRows::Row&)> must_stay(bool left) const {
+    if (!plan_.closes || (left && plan_.following)) return {};
+    return [this](const OrderedRows::Row& row) { return plan_.end_of(row.order) > clock_.now(); };
   }
 
   const JoinView view_;

@@ -131,10 +131,10 @@ std::vector<Section> view_sections() {
          "By the event time of the stream that the view reads: the group's newest row is this far "
          "behind the watermark. The same rows give the same view again. Of a JOIN of streams "
          "without a time bound in ON: rows further apart don't match, as if ON said so. Of an "
-         "ASOF JOIN of streams: a row that is so much older is no match. Of window functions that "
-         "emit on "
-         "close: rows don't look over so long a time without one of their partition, and running "
-         "totals begin anew behind it.",
+         "ASOF JOIN of streams: a row that is so far away is no match, and with `<=` a row leaves "
+         "once, when its match is certain. Of window functions that emit on close: rows don't look "
+         "over so long a time without one of their partition, and running totals begin anew behind "
+         "it.",
          false,
          {},
          {},

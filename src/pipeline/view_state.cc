@@ -106,8 +106,8 @@ bool goes_by_time(const ViewPart& part) {
 bool joins_streams(const ViewNode& view) {
   return std::ranges::any_of(view.parts, [](const ViewPart& part) {
     const auto* join = std::get_if<op::JoinView>(&part.definition);
-    return join != nullptr && grows_for_ever(part) && !join->query.asof &&
-           !join->query.left.weighted && !join->query.right.weighted;
+    return join != nullptr && grows_for_ever(part) && !join->query.left.weighted &&
+           !join->query.right.weighted;
   });
 }
 
@@ -169,6 +169,11 @@ std::string state_of_parts(const ViewNode& view) {
       const auto& query = join->query;
       if (query.window_key && join->end_windows()) {
         return "the joined rows of each window until none comes any more";
+      }
+      if (closes_as_of(query) && query.asof->following) {
+        return fmt::format("the rows of {} until the following row of {} is certain, {} at most",
+                           query.left.input, query.right.input,
+                           duration_text(join->ttl->length_us / 1000));
       }
       if (closes_as_of(query)) {
         const std::string until =

@@ -45,7 +45,8 @@ struct ViewQueryOptions {
   /// What window functions give for a row is wanted once, when it is final, where they go by event
   /// time.
   bool on_close = false;
-  /// Rows of streams whose event times lie further apart don't match in joins.
+  /// Rows of streams whose event times lie further apart don't match in joins. (Of ASOF joins the
+  /// operator sees to it.)
   std::optional<std::int64_t> joins_within_us = {};
 };
 

@@ -88,8 +88,8 @@ Analysed<std::optional<JoinQuery::AsOf>> Planner::take_order(JoinSides& sides,
     return time != nullptr && !time->bounds_window && time->behind_us == 0 &&
            !is_weighted(side.from.relation);
   };
-  asof->closes =
-      !asof->following && is_time_of_stream(sides.left) && is_time_of_stream(sides.right);
+  const bool ends = !asof->following || options_.joins_within_us;
+  asof->closes = ends && is_time_of_stream(sides.left) && is_time_of_stream(sides.right);
   const Type type = LEAT_TRY_SQL(type_of(sides.left.keys.back(), sides.left.from.relation));
   if (!can_be_ranked(type)) {
     return sql_fault(code, position_of(written), "ASOF JOIN can't compare values of type {}",

@@ -194,7 +194,11 @@ Planner::From Planner::add_join(JoinSides sides, JoinQuery query) {
     }
   }
   if (query.window_key) made.event_times = windows_shown(sides, query.output);
-  if (query.asof && query.asof->closes) made.event_times = left_time_shown(sides, query.output);
+  if (query.asof && query.asof->closes) {
+    made.event_times = left_time_shown(sides, query.output);
+    // Left rows wait for the following row, at most for as long as it may match and a look more.
+    if (query.asof->following) made.behind_us += 2 * *options_.joins_within_us;
+  }
   made.unique = unique_of(sides, query);
   const bool closes = query.window_key.has_value();
   Schema output = query.output;

@@ -239,9 +239,9 @@ struct JoinQuery {
   struct AsOf {
     bool following = false;  ///< the first that is not before the left row; else the last not after
     bool strictly = false;   ///< and none that is at the same place
-    /// The last keys are event times of streams, and it is the row before: left rows leave when
-    /// nothing can come before them any more, and what is older than the newest right row that all
-    /// the others follow is forgotten.
+    /// The last keys are event times of streams: left rows leave when nothing can come any more
+    /// between them and their match. What is older than the newest right row that all the others
+    /// follow is forgotten. With `following` the view has ViewQueryOptions::joins_within_us.
     bool closes = false;
   };
   std::optional<AsOf> asof;
