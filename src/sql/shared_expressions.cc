@@ -48,7 +48,10 @@ void walk_certain(const Node& node, const std::function<bool(const Node&)>& see)
 class Sharing {
  public:
   Sharing(Binding& binding, const Node& query, const Program::Input& input)
-      : binding_(binding), query_(query), input_(input) {}
+      : binding_(binding),
+        query_(query),
+        input_(input),
+        alias_(text_in(query.at("from_table"), "alias")) {}
 
   /// The query with what is shared in a subquery of FROM; null where there is nothing to share.
   Analysed<Node> run() {
@@ -66,13 +69,16 @@ class Sharing {
 
  private:
   void count_occurrences(const std::vector<Node>& conditions) {
+    // What a subquery in FROM adds to the input's columns is not known here.
+    const bool knows_columns = text_in(query_.at("from_table"), "type") == "TABLE_FUNCTION";
     for (const Node& item : query_.at("select_list")) {
       const std::string alias = lower(text_in(item, "alias"));
-      if (!alias.empty() && !input_.schema.find(alias)) named_.emplace(alias, item);
+      if (alias.empty() || !knows_columns || input_.schema.find(alias)) continue;
+      named_.emplace(alias, item);
     }
     const auto count = [&](const Node& node) {
       if (is_class(node, "LAMBDA") || is_class(node, "SUBQUERY")) return false;
-      if (is_worth_sharing(node)) ++occurrences_[canonical_text(node)];
+      if (is_worth_sharing(node)) ++occurrences_[text_of(node)];
       return true;
     };
     walk(query_.at("select_list"), count);
@@ -86,6 +92,8 @@ class Sharing {
     return item == named_.end() ? node : item->second;
   }
 
+  std::string text_of(const Node& node) const { return canonical_text(node, alias_); }
+
   Analysed<void> find_shared(const Node& condition) {
     Analysed<void> done;
     walk_certain(condition, [&](const Node& written) {
@@ -93,7 +101,7 @@ class Sharing {
       if (!done || is_class(node, "LAMBDA") || is_class(node, "SUBQUERY")) return false;
       const bool named = &node != &written;
       if (!is_worth_sharing(node)) return !named;
-      const std::string text = canonical_text(node);
+      const std::string text = text_of(node);
       if (!named && occurrences_.at(text) < 2) return true;
       if (shared_.contains(text)) return false;
       auto type = type_of(node);
@@ -119,8 +127,7 @@ class Sharing {
 
   Analysed<Node> with_subquery(const std::vector<Node>& conditions) {
     const auto split = conditions.begin() + static_cast<std::ptrdiff_t>(before_);
-    const std::string alias = text_in(query_.at("from_table"), "alias");
-    const std::string name = alias.empty() ? "" : " AS " + quoted_name(alias);
+    const std::string name = alias_.empty() ? "" : " AS " + quoted_name(alias_);
     Node from = LEAT_TRY_SQL(binding_.from_of("SELECT * FROM (SELECT * FROM t)" + name));
     Node& inner = from["subquery"]["node"];
     inner["from_table"] = query_.at("from_table");
@@ -129,14 +136,14 @@ class Sharing {
       Node once = LEAT_TRY_SQL(binding_.expression_of(fmt::format("SELECT {}(1)", once_function)));
       once["children"][0] = expression;
       once["children"][0]["alias"] = "";
-      once["alias"] = shared_.at(canonical_text(expression));
+      once["alias"] = shared_.at(text_of(expression));
       inner["select_list"].push_back(std::move(once));
     }
     Node outer = query_;
     outer["from_table"] = std::move(from);
     outer["where_clause"] = conjunction_of({split, conditions.end()});
     for (Node& item : outer["select_list"]) {
-      if (shared_.contains(canonical_text(item))) LEAT_TRY_SQL(name_item(binding_, item));
+      if (shared_.contains(text_of(item))) LEAT_TRY_SQL(name_item(binding_, item));
     }
     for (const char* clause : {"select_list", "where_clause"}) replace_shared(outer[clause]);
     return outer;
@@ -150,7 +157,7 @@ class Sharing {
     });
     replace_expressions(clause, [&](const Node& node) -> std::optional<Node> {
       if (!is_worth_sharing(node)) return std::nullopt;
-      const auto known = shared_.find(canonical_text(node));
+      const auto known = shared_.find(text_of(node));
       if (known == shared_.end()) return std::nullopt;
       return column_ref(known->second);
     });
@@ -159,6 +166,7 @@ class Sharing {
   Binding& binding_;
   const Node& query_;
   const Program::Input& input_;
+  const std::string alias_;
   std::map<std::string, Node> named_;
   std::map<std::string, std::size_t> occurrences_;  ///< by canonical text
   std::map<std::string, std::string> shared_;       ///< columns' names, by canonical text

@@ -25,7 +25,7 @@ TEST_F(SharedExpressionsTest, ComputeOnceWhatWhereAndTheListHaveInCommon) {
            "SELECT id WHERE regexp_extract(country, 'x') > 'a' OR regexp_extract(country, 'x') = "
            "''",
            "SELECT *, CASE WHEN ok THEN regexp_extract(u.country, 'x') END AS x FROM users u WHERE "
-           "NOT ok AND regexp_extract(u.country, 'x') || 'a' LIKE 'b%'",
+           "NOT ok AND regexp_extract(country, 'x') || 'a' LIKE 'b%'",
            "SELECT u.*, regexp_extract(country, 'x') AS x FROM users u WHERE "
            "regexp_extract(country, 'x') BETWEEN 'a' AND 'f'",
        }) {
