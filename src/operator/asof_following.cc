@@ -2,6 +2,7 @@
 // a time to live. The tables' order is turned over, so the following row stands before.
 
 #include <map>
+#include <set>
 
 #include "operator/asof_shard.h"
 
@@ -16,11 +17,13 @@ constexpr std::int64_t looks_in_a_life = 16;
 /// Notes when these left rows leave at the latest: keys by steps of time, not rows.
 Status AsofShard::watch_lefts(const Rows& rows) {
   const std::int64_t step = std::max<std::int64_t>(*plan_.reach_us / looks_in_a_life, 1);
+  std::set<std::pair<std::string_view, EventTimeUs>> watched;
   for (const OrderedRows::Row& row : rows) {
     const EventTimeUs time = plan_.time_of(row.order);
     const std::int64_t behind_step = ((time % step) + step) % step;
-    LEAT_TRY(expiry_->watch(index_, row.key, add_saturated(time, step - behind_step)));
+    watched.emplace(row.key, add_saturated(time, step - behind_step));
   }
+  for (const auto& [key, time] : watched) LEAT_TRY(expiry_->watch(index_, key, time));
   return {};
 }
 

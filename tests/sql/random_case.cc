@@ -346,8 +346,17 @@ class Maker {
     for (std::size_t i = any(3); i > 0; --i) add_key(make.key());
     const std::size_t aggregates = 1 + any(4);
     for (std::size_t i = 1; i <= aggregates; ++i) add(make.aggregate(ordered), "a", i);
+    std::string where = any(3) == 0 ? make.truth(2) : "";
+    if (any(3) == 0) {
+      // What both compute, and may be computed once.
+      const std::string common = fmt::format("upper({})", make.text(2));
+      add(fmt::format("max({})", common), "a", aggregates + 1);
+      where +=
+          fmt::format("{}({} <> {}{})", where.empty() ? "" : " AND ", common,
+                      make.literal(ValueKind::text), any(2) == 0 ? "" : " OR " + make.truth(1));
+    }
     std::string sql = fmt::format("SELECT {}\nFROM {}", list, input);
-    if (any(3) == 0) sql += "\nWHERE " + make.truth(2);
+    if (!where.empty()) sql += "\nWHERE " + where;
     if (!keys.empty()) sql += "\nGROUP BY " + keys;
     if (any(4) == 0)
       sql += fmt::format("\nHAVING count(*) {} {}", any(2) == 0 ? ">" : "<=", any(4));

@@ -26,6 +26,7 @@ class RandomExpression {
   std::string number(int depth);
   std::string text(int depth);
   std::string truth(int depth);
+  std::string literal(ValueKind kind);
   /// One to group by.
   std::string key();
   /// An aggregate, with FILTER or DISTINCT at times. `ordered`: rows have an order of arrival.
@@ -33,7 +34,6 @@ class RandomExpression {
 
  private:
   const RandomColumn* column_of(ValueKind kind);
-  std::string literal(ValueKind kind);
   std::string value(const RandomColumn& column);
   std::size_t any(std::size_t bound) { return random_() % bound; }
 
