@@ -1,6 +1,8 @@
 // ASOF joins that close with the following row: `a ASOF JOIN b ON a.k = b.k AND a.t <= b.t` within
 // a time to live. The tables' order is turned over, so the following row stands before.
 
+#include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -53,7 +55,6 @@ Result<EventTimeUs> AsofShard::close_following(EventTimeUs watermark) {
   for (const std::string& key : due) {
     LEAT_TRY(leave_before(key, AsofPlan::place_before(key, over), alone));
   }
-  LEAT_TRY(output_.flush());
   for (state::Entry* entry : passed) {
     right_.rows.table().remove(entry);
     right_.rows.table().unpin(entry);

@@ -1,11 +1,11 @@
 #include "operator/asof_shard.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <unordered_map>
 
 #include "base/check.h"
+#include "operator/rank_order.h"
 #include "operator/window_end.h"
 
 namespace leat::op {
@@ -24,17 +24,14 @@ std::string successor_of(std::string_view place) {
 
 EventTimeUs AsofPlan::time_of(std::string_view order) const {
   if (!following) return window_end_of(order, 0);
-  std::array<char, window_time_bytes> turned;
-  LEAT_CHECK(order.size() == turned.size());
-  std::ranges::transform(order, turned.begin(), [](char c) { return static_cast<char>(~c); });
-  return window_end_of({turned.data(), turned.size()}, 0);
+  LEAT_CHECK(order.size() == window_time_bytes);
+  return window_end_of(turned_over(order), 0);
 }
 
 std::string AsofPlan::place_before(std::string_view key, EventTimeUs time) {
-  std::string place(key);
-  append_window_time(time, place);
-  for (std::size_t i = key.size(); i < place.size(); ++i) place[i] = static_cast<char>(~place[i]);
-  return place;
+  std::string order;
+  append_window_time(time, order);
+  return joined(key, turned_over(order));
 }
 
 Status AsofShard::merge(std::span<const KeyedWork* const> works, unsigned index,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "operator/rank_order.h"
 #include "operator/window_end.h"
 #include "state/hash.h"
 
@@ -14,12 +15,6 @@ std::string joined(std::string_view first, std::string_view second) {
 }
 
 bool is_before(std::string_view place, std::string_view end) { return end.empty() || place < end; }
-
-std::string turned_over(std::string_view bytes) {
-  std::string out(bytes);
-  for (char& byte : out) byte = static_cast<char>(~byte);
-  return out;
-}
 
 /// Of a NULL: it has no time.
 constexpr std::int64_t no_time = no_watermark;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/row_codec.h"
@@ -25,5 +26,12 @@ class RankOrder {
   };
   std::vector<Column> columns_;
 };
+
+/// Bytes that sort the other way round, as those of a descending column do.
+inline std::string turned_over(std::string_view bytes) {
+  std::string out(bytes);
+  for (char& byte : out) byte = static_cast<char>(~byte);
+  return out;
+}
 
 }  // namespace leat::op
